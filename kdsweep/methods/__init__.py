@@ -1,0 +1,169 @@
+"""Methods: one recipe a file. The folder is the registry; a user's own method is any importable module like these.
+
+A method's module has
+    a docstring     its first line says what it is; the rest gives the equation and the paper
+    SPACE           the numbers worth searching and their ranges, by full name ("kd.weight")
+    build(**choices) -> Objective, with published values as defaults
+and, where they differ from these defaults,
+    TERMS = ("ce",)         every term that build can return, in order
+    CHOICES = {}            structure, each name with the values it may take, the default first
+    WHEN = {}               what exists only under some choices: {"kd": {"with_kd": (True,)}}, for a term or a number
+    REQUIRED = ("ce",)      terms that are never ablated
+    BASE = ()               terms that add-one-in rows keep beside REQUIRED (what trains a joint teacher)
+    TEACHER = "frozen"      "joint" (trains inside the trial), "none", or "self" (this method trains teachers)
+    AUXILIARY = "none"      "frozen" where it reads auxiliary models (a function of the choices, or a word)
+    revision = 1            raised when the recipe's numbers change
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from kdsweep.space import Domain, Value
+
+if TYPE_CHECKING:
+    from kdsweep.objective import Objective
+
+SCHEDULE = ("weight", "start", "ramp", "decay")
+Choices = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method's module, read without torch."""
+
+    name: str
+    module: ModuleType
+
+    @property
+    def summary(self) -> str:
+        return (self.module.__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def choices(self) -> dict[str, tuple[Value, ...]]:
+        return dict(getattr(self.module, "CHOICES", {}))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(getattr(self.module, "REQUIRED", ("ce",)))
+
+    @property
+    def base(self) -> tuple[str, ...]:
+        return tuple(getattr(self.module, "BASE", ()))
+
+    def teacher(self, choices: Choices) -> str:
+        """ "frozen", "joint", "none" or "self"."""
+        return self._word("TEACHER", "frozen", choices)
+
+    def auxiliary(self, choices: Choices) -> str:
+        """ "frozen" where the method reads auxiliary models, trained beforehand; else "none"."""
+        return self._word("AUXILIARY", "none", choices)
+
+    def defaults(self) -> dict[str, Value]:
+        return {name: values[0] for name, values in self.choices.items()}
+
+    def terms(self, choices: Choices) -> tuple[str, ...]:
+        """Every term of the objective that these choices build."""
+        return tuple(name for name in getattr(self.module, "TERMS", ("ce",)) if self._exists(name, choices))
+
+    def space(self, choices: Choices, dropped: tuple[str, ...] = ()) -> dict[str, Domain]:
+        """The ranges of the numbers that exist under these choices, less those of dropped terms."""
+        terms = set(self.terms(choices)) - set(dropped)
+        return {
+            name: domain
+            for name, domain in self.module.SPACE.items()
+            if name.split(".")[0] in terms and self._exists(name, choices)
+        }
+
+    def numbers(self, choices: Choices, dropped: tuple[str, ...] = ()) -> set[str]:
+        """Every number that may be set: those of SPACE, and each term's weight and schedule."""
+        terms = [name for name in self.terms(choices) if name not in dropped]
+        return set(self.space(choices, dropped)) | {f"{term}.{number}" for term in terms for number in SCHEDULE}
+
+    def build(self, choices: Choices, dropped: tuple[str, ...] = ()) -> Objective:
+        """The objective, with published values as its numbers."""
+        objective: Objective = self.module.build(**choices)
+        return objective.without(*dropped) if dropped else objective
+
+    @property
+    def digest(self) -> str:
+        """What decides this method's results beside its settings: a revision, or the source of a user's modules."""
+        if self.module.__name__.startswith("kdsweep."):
+            return f"{self.name}@{getattr(self.module, 'revision', 1)}"
+        return source_digest(self.module.__name__)
+
+    def _exists(self, name: str, choices: Choices) -> bool:
+        full = {**self.defaults(), **choices}
+        return all(full[choice] in values for choice, values in getattr(self.module, "WHEN", {}).get(name, {}).items())
+
+    def _word(self, name: str, default: str, choices: Choices) -> str:
+        word: str | Callable[..., str] = getattr(self.module, name, default)
+        return word(**{**self.defaults(), **choices}) if callable(word) else word
+
+
+def names() -> list[str]:
+    """The methods that are shipped."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+@functools.cache
+def load(name: str) -> Method:
+    """The method of this name: one of ours, or `package.module` of a user's own.
+
+    Raises:
+        ValueError: there is no such method, or the module lacks SPACE or build.
+    """
+    dotted = f"{__name__}.{name}" if name in names() else name
+    if "." not in dotted:
+        raise ValueError(f"no method {name!r} in kdsweep/methods: found {', '.join(names())}")
+    try:
+        module = importlib.import_module(dotted)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"cannot import method {name!r}: {error}") from error
+    for part in ("SPACE", "build"):
+        if not hasattr(module, part):
+            raise ValueError(f"a method's module has SPACE and build, {name!r} has no {part}")
+    return Method(name, module)
+
+
+def source_digest(dotted: str) -> str:
+    """Digest of a user module's source and of what it imports from its own package, however deep."""
+    top, seen, waiting = dotted.split(".")[0], dict[str, str](), [dotted]
+    while waiting:
+        name = waiting.pop()
+        spec = None if name in seen else _find_spec(name)
+        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+            continue
+        seen[name] = Path(spec.origin).read_text()
+        package = name if spec.submodule_search_locations else name.rpartition(".")[0]
+        waiting += [found for found in _imports(seen[name], package) if found.split(".")[0] == top]
+    return hashlib.blake2b(repr(sorted(seen.items())).encode(), digest_size=16).hexdigest()
+
+
+def _find_spec(name: str) -> Any:
+    try:
+        return importlib.util.find_spec(name)
+    except (ModuleNotFoundError, ValueError):
+        return None
+
+
+def _imports(source: str, package: str) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parts, *([node.module] if node.module else [])])
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return found

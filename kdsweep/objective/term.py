@@ -1,0 +1,199 @@
+"""A loss is a sum of named terms; an ablation is that sum with a name removed."""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from kdsweep.objective.outputs import Batch, Sizes
+
+
+class Term(nn.Module, ABC):
+    """One summand of an objective.
+
+    A term's numbers (weight, temperature, ...) are 0-dim buffers, never Python branches, so that terms that differ
+    only in numbers can be stacked and evaluated as one. Structure (an estimator, a form, a count of steps) is an
+    ordinary attribute.
+
+    Class attributes:
+        paper: where the term comes from, as a report's bibliography prints it.
+        reads: the outputs it needs, as "student.logits", "teacher.embedding", "auxiliary.embedding", ... A row counts
+            only when everything read is present in it.
+        trains: "teacher" for a term whose gradient reaches nothing but the teacher (or auxiliary models).
+        steps: critic updates per main update, for a term with a critic.
+
+    Args:
+        weight: factor of the term at its height.
+        start: fraction of training before the term joins.
+        ramp: fraction of training over which its weight rises from 0.
+        decay: fraction at the end of training over which it falls back to 0.
+        shape: of ramp and decay.
+        numbers: the term's other numbers.
+    """
+
+    paper: ClassVar[str] = ""
+    reads: ClassVar[tuple[str, ...]] = ("student.logits",)
+    trains: ClassVar[Literal["student", "teacher"]] = "student"
+
+    def __init__(
+        self,
+        *,
+        weight: float = 1.0,
+        start: float = 0.0,
+        ramp: float = 0.0,
+        decay: float = 0.0,
+        shape: Literal["linear", "cosine"] = "linear",
+        **numbers: float,
+    ) -> None:
+        super().__init__()
+        schedule = {"weight": weight, "start": start, "ramp": ramp, "decay": decay}
+        self.number_names = (*schedule, *numbers)
+        for name, value in {**schedule, **numbers}.items():
+            self.register_buffer(name, torch.tensor(float(value)))
+        self.shape = shape
+        self.steps = 1
+        self.critic: nn.Module | None = None
+
+    @abstractmethod
+    def loss(self, batch: Batch, rows: Tensor) -> Tensor:
+        """The term's value, unweighted, 0-dim. `rows` [B] bool are those that count: at least two."""
+
+    def setup(self, sizes: Sizes) -> None:  # noqa: B027 (most terms have nothing to make)
+        """Make projections, banks and critic. Called once, inside this term's own random stream."""
+
+    def draw(self, batch_size: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """The random numbers that one evaluation needs: drawn outside `vmap`, read from `batch.draws`."""
+        return {}
+
+    def critic_loss(self, batch: Batch, rows: Tensor) -> Tensor:
+        """What the critic minimises, 0-dim, on a detached batch. Its gradient is taken for the critic alone."""
+        raise NotImplementedError(f"{type(self).__name__} has a critic and no critic_loss")
+
+    def rows(self, batch: Batch) -> Tensor:
+        """[B] bool: the rows in which everything that the term reads is present."""
+        rows = batch.student.present
+        sources = {name.split(".")[0] for name in self.reads}
+        if "teacher" in sources:
+            assert batch.teacher is not None
+            rows = rows & batch.teacher.present
+        if "auxiliary" in sources:
+            # A term over several auxiliary modalities overrides this: a row counts where one of them is present.
+            for outputs in batch.auxiliary.values():
+                rows = rows & outputs.present
+        return rows
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The unweighted value; exactly 0, with a gradient of 0, where fewer than two rows count."""
+        return _over_enough_rows(self.loss, batch, self.rows(batch))
+
+    def critic_value(self, batch: Batch) -> Tensor:
+        """`critic_loss` with the same rule for few rows."""
+        return _over_enough_rows(self.critic_loss, batch, self.rows(batch))
+
+    def height(self, progress: Tensor) -> Tensor:
+        """The schedule's factor in [0, 1] at `progress` (0-dim), without the weight."""
+        rise = self._bend(_ratio(progress - self.start, self.ramp))
+        fall = self._bend(_ratio(1.0 - progress, self.decay))
+        return torch.where(progress >= self.start, rise * fall, torch.zeros_like(rise))
+
+    def _bend(self, x: Tensor) -> Tensor:
+        return x if self.shape == "linear" else (1 - torch.cos(math.pi * x)) / 2
+
+
+class Parts(NamedTuple):
+    """An objective's value: the weighted total, and each term's own value before weighting."""
+
+    total: Tensor
+    values: dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """A sum of named terms.
+
+    Every number is called `term.parameter` here, in a method's SPACE, in studies, tables and reports alike.
+    """
+
+    def __init__(self, **terms: Term) -> None:
+        super().__init__()
+        if not terms:
+            raise ValueError("an objective needs at least one term, got none")
+        self.terms = nn.ModuleDict(terms)
+
+    def forward(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> Parts:
+        """`draws`: each term's random numbers, by its name."""
+        values, total = {}, torch.zeros((), dtype=batch.student.logits.dtype, device=batch.progress.device)
+        for name, term in self.items():
+            value = term(batch._replace(draws=(draws or {}).get(name, {})))
+            values[name] = value
+            total = total + term.weight * term.height(batch.progress) * value
+        return Parts(total, values)
+
+    def setup(self, sizes: Sizes, stream: Callable[[str], AbstractContextManager[object]]) -> None:
+        """Make every term's modules. `stream(name)` enters the term's own random stream: no term moves another's."""
+        for name, term in self.items():
+            with stream(name):
+                term.setup(sizes)
+
+    def draw(self, batch_size: int, rngs: Mapping[str, torch.Generator]) -> dict[str, dict[str, Tensor]]:
+        """One evaluation's random numbers, each term's from its own generator."""
+        drawn = {name: term.draw(batch_size, rngs[name]) for name, term in self.items()}
+        return {name: numbers for name, numbers in drawn.items() if numbers}
+
+    def items(self) -> Iterator[tuple[str, Term]]:
+        yield from self.terms.items()  # type: ignore[misc]
+
+    def __getitem__(self, name: str) -> Term:
+        return self.terms[name]  # type: ignore[return-value]
+
+    def critics(self) -> dict[str, Term]:
+        """The terms that own a critic."""
+        return {name: term for name, term in self.items() if term.critic is not None}
+
+    def without(self, *names: str) -> Objective:
+        """This objective less the terms named."""
+        for name in names:
+            if name not in self.terms:
+                raise ValueError(f"no term {name!r}: found {', '.join(self.terms)}")
+        return Objective(**{name: copy.deepcopy(term) for name, term in self.items() if name not in names})
+
+    def set(self, numbers: Mapping[str, float]) -> Objective:
+        """This objective with other numbers: `set({"kd.temperature": 3.0})`."""
+        changed, known = copy.deepcopy(self), self.numbers()
+        for name, value in numbers.items():
+            if name not in known:
+                raise ValueError(f"no number {name!r}: found {', '.join(known)}")
+            term, number = name.split(".")
+            getattr(changed[term], number).fill_(value)
+        return changed
+
+    def numbers(self) -> dict[str, float]:
+        """Every number, by its full name."""
+        return {
+            f"{name}.{number}": getattr(term, number).item()
+            for name, term in self.items()
+            for number in term.number_names
+        }
+
+    def papers(self) -> dict[str, str]:
+        return {name: term.paper for name, term in self.items()}
+
+
+def _over_enough_rows(loss: Callable[[Batch, Tensor], Tensor], batch: Batch, rows: Tensor) -> Tensor:
+    enough = rows.sum() >= 2
+    # Where too few rows are left the loss is computed over all of them, which are zero-filled and so finite, and set
+    # to 0 afterwards: a NaN that is multiplied by 0 stays a NaN.
+    value = loss(batch, torch.where(enough, rows, torch.ones_like(rows)))
+    return torch.where(enough, value, torch.zeros_like(value))
+
+
+def _ratio(x: Tensor, width: Tensor) -> Tensor:
+    """x / width held to [0, 1]; a width of 0 is a step, without a division by it."""
+    wide = width > 0
+    return torch.where(wide, (x / torch.where(wide, width, torch.ones_like(width))).clamp(0, 1), torch.ones_like(x))
