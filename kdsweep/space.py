@@ -63,7 +63,7 @@ Space = Mapping[str, Domain]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number over training: nothing until `start`, then up to `value` over `ramp`, and down to 0 over the last `decay`.
+    """A number over training: 0 until `start`, up to `value` over `ramp`, and back to 0 over the last `decay`.
 
     Args:
         value: the number at its height.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,7 +40,9 @@ class SoftLogits(Term):
     paper = "Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.02531"
     reads = ("student.logits", "teacher.logits")
 
-    def __init__(self, temperature: float = 4.0, **schedule: float) -> None:
+    temperature: Tensor
+
+    def __init__(self, temperature: float = 4.0, **schedule: Any) -> None:
         super().__init__(temperature=temperature, **schedule)
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:

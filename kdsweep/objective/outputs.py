@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     Attributes:
         student: what the student says.
         labels: [B] int64 classes; multilabel [B, C] and regression [B] are float.
-        index: [B] int64, the rows' places in the training set, for terms that remember samples.
+        samples: [B] int64, the rows' places in the training set, for terms that remember samples.
         progress: 0-dim float in [0, 1], the share of training already done.
         teacher: None where the method has none. A frozen teacher's outputs carry no gradient.
         auxiliary: the auxiliary models' outputs, by modality.
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
 
     student: Outputs
     labels: Tensor
-    index: Tensor
+    samples: Tensor
     progress: Tensor
     teacher: Outputs | None = None
     auxiliary: Mapping[str, Outputs] = {}

@@ -42,6 +42,11 @@ class Term(nn.Module, ABC):
     reads: ClassVar[tuple[str, ...]] = ("student.logits",)
     trains: ClassVar[Literal["student", "teacher"]] = "student"
 
+    weight: Tensor
+    start: Tensor
+    ramp: Tensor
+    decay: Tensor
+
     def __init__(
         self,
         *,
@@ -65,7 +70,7 @@ class Term(nn.Module, ABC):
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         """The term's value, unweighted, 0-dim. `rows` [B] bool are those that count: at least two."""
 
-    def setup(self, sizes: Sizes) -> None:  # noqa: B027 (most terms have nothing to make)
+    def setup(self, sizes: Sizes) -> None:
         """Make projections, banks and critic. Called once, inside this term's own random stream."""
 
     def draw(self, batch_size: int, rng: torch.Generator) -> dict[str, Tensor]:
