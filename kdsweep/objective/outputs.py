@@ -73,6 +73,7 @@ class Sizes(NamedTuple):
         samples: rows of the training set.
         auxiliary: embedding widths by modality.
         features: shapes of inner layers without the batch axis, by "student.name" or "teacher.name".
+        labels: the training set's labels [samples], for terms that draw samples of other classes.
     """
 
     student: int
@@ -81,6 +82,7 @@ class Sizes(NamedTuple):
     teacher: int = 0
     auxiliary: Mapping[str, int] = {}
     features: Mapping[str, tuple[int, ...]] = {}
+    labels: Tensor | None = None
 
 
 def masked_mean(values: Tensor, rows: Tensor) -> Tensor:

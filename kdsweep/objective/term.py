@@ -27,7 +27,12 @@ class Term(nn.Module, ABC):
         reads: the outputs it needs, as "student.logits", "teacher.embedding", "auxiliary.embedding", ... A row counts
             only when everything read is present in it.
         trains: "teacher" for a term whose gradient reaches nothing but the teacher (or auxiliary models).
-        steps: critic updates per main update, for a term with a critic.
+
+    Attributes:
+        critic: a network of the term's own (discriminator, variational q), trained by `critic_loss` and by nothing
+            else: its parameters get no gradient from `loss`. A term that has one owns the number `critic_lr`, the
+            ratio of the critic's learning rate to the main one.
+        steps: critic updates before each main update.
 
     Args:
         weight: factor of the term at its height.
@@ -80,6 +85,12 @@ class Term(nn.Module, ABC):
     def critic_loss(self, batch: Batch, rows: Tensor) -> Tensor:
         """What the critic minimises, 0-dim, on a detached batch. Its gradient is taken for the critic alone."""
         raise NotImplementedError(f"{type(self).__name__} has a critic and no critic_loss")
+
+    def remember(self, batch: Batch, rows: Tensor) -> None:
+        """What a term keeps of a batch (banks, running means), called once after each main update, without gradient.
+
+        Writes into the term's buffers, which are saved with a run: `rows` [B] bool are those that count.
+        """
 
     def rows(self, batch: Batch) -> Tensor:
         """[B] bool: the rows in which everything that the term reads is present."""
@@ -145,6 +156,13 @@ class Objective(nn.Module):
         for name, term in self.items():
             with stream(name):
                 term.setup(sizes)
+
+    @torch.no_grad()
+    def remember(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> None:
+        """After a main update: every term keeps what it needs of the batch."""
+        seen = batch.detach()
+        for name, term in self.items():
+            term.remember(seen._replace(draws=(draws or {}).get(name, {})), term.rows(seen))
 
     def draw(self, batch_size: int, rngs: Mapping[str, torch.Generator]) -> dict[str, dict[str, Tensor]]:
         """One evaluation's random numbers, each term's from its own generator."""

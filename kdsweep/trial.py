@@ -1,0 +1,145 @@
+"""A trial is a frozen value holding everything that decides its result; its hash is that result's name on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from kdsweep.space import Value
+
+Control = Literal["student_only_teacher", "shuffled_within_class", "untrained_teacher", "label_smoothing"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A teacher that the user brought: named by its bytes, never by its path.
+
+    Attributes:
+        kind: "weights" (a safetensors file) or "outputs" (columns of the dataset).
+        digest: of the bytes.
+        network: the specification that the weights fit; empty for outputs.
+        path: where it lies; where a result came from, not what it is.
+    """
+
+    kind: Literal["weights", "outputs"]
+    digest: str
+    network: Mapping[str, Any] = field(default_factory=dict)
+    path: str = field(default="", compare=False)
+
+    @property
+    def id(self) -> str:
+        return digest({"given": self.kind, "digest": self.digest, "network": self.network})
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One training run. Equal identity means equal result, wherever it runs; change one with `dataclasses.replace`.
+
+    Attributes:
+        trains: the network in training: "student", "teacher", or the modality of an auxiliary model.
+        method, code: the recipe, and the digest of the code that decides its result.
+        fingerprint, rows: the dataset's content, and digests of the row ids in its train, valid and test parts.
+        student, auxiliary: modalities seen at deployment, and in training only (empty where nothing reads them).
+        drop_auxiliary: the share of training rows whose auxiliary modalities are taken away.
+        select: which epoch counts, "last" or "best_valid".
+        metric: what `select` and the thresholds read.
+        choices, numbers: structure, and every hyperparameter that is set, by full name ("kd.weight", "train.lr").
+        dropped: terms removed from the objective.
+        control: what was broken on purpose.
+        train, augment, networks: the recipe, and the specifications of the networks it builds, by role.
+        thresholds: (epoch, value) pairs: where the metric is worse at that epoch, the trial stops there.
+        reads_test: whether the test part is loaded.
+        arithmetic: "plain", "stacked" or "compiled@W": last bits depend on it.
+        teacher: the frozen teacher, None where there is none or it trains inside this trial.
+        auxiliaries: the frozen auxiliary models that the method reads or that make up a unimodal teacher.
+        distils_from: "multimodal", "unimodal" or a modality; "" where no teacher is read.
+        fold, split_seed: where `rows` came from; they act through it and are no part of the identity.
+    """
+
+    trains: str
+    method: str
+    code: str
+    fingerprint: str
+    rows: Mapping[str, str]
+    student: tuple[str, ...]
+    auxiliary: tuple[str, ...]
+    task: str
+    select: str
+    metric: str
+    train: Mapping[str, Any]
+    networks: Mapping[str, Any]
+    seed: int = 0
+    choices: Mapping[str, Value] = field(default_factory=dict)
+    numbers: Mapping[str, Value] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+    drop_auxiliary: float = 0.0
+    control: str = ""
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: tuple[tuple[int, float], ...] = ()
+    reads_test: bool = False
+    arithmetic: str = "plain"
+    teacher: Trial | Given | None = None
+    auxiliaries: Mapping[str, Trial] = field(default_factory=dict)
+    distils_from: str = ""
+    fold: int = 0
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that the hash covers, as JSON would hold it. Models that it reads are there by their own hash."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "fold"}
+        if not self.thresholds and self.select != "best_valid":
+            del fields["metric"]
+        fields["teacher"] = self.teacher.id if self.teacher is not None else None
+        fields["auxiliaries"] = {name: model.id for name, model in self.auxiliaries.items()}
+        return fields
+
+    @cached_property
+    def id(self) -> str:
+        return digest(self.identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trial) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def models(self) -> dict[str, Trial | Given]:
+        """The trained models that this trial reads: "teacher", and auxiliary models by modality."""
+        teacher = {"teacher": self.teacher} if self.teacher is not None else {}
+        return {**teacher, **self.auxiliaries}
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, nested trials included, so that `from_json` gives this trial back."""
+        whole = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        if isinstance(self.teacher, Trial):
+            whole["teacher"] = self.teacher.to_json()
+        elif isinstance(self.teacher, Given):
+            whole["teacher"] = {"given": dataclasses.asdict(self.teacher)}
+        whole["auxiliaries"] = {name: model.to_json() for name, model in self.auxiliaries.items()}
+        return whole
+
+    @classmethod
+    def from_json(cls, whole: Mapping[str, Any]) -> Trial:
+        whole = dict(whole)
+        match whole["teacher"]:
+            case {"given": given}:
+                whole["teacher"] = Given(**given)
+            case dict(teacher):
+                whole["teacher"] = cls.from_json(teacher)
+        whole["auxiliaries"] = {name: cls.from_json(model) for name, model in whole["auxiliaries"].items()}
+        for name in ("student", "auxiliary", "dropped"):
+            whole[name] = tuple(whole[name])
+        whole["thresholds"] = tuple((int(epoch), float(value)) for epoch, value in whole["thresholds"])
+        return cls(**whole)
+
+
+def digest(value: object) -> str:
+    """A name for any JSON value; equal values have equal names, in any key order and in any process."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
