@@ -1,0 +1,147 @@
+"""A dataset in memory: named modalities, labels, one split, groups, and what is missing where."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdsweep.data.card import PARTS, Card, Facts, Part, Rows
+from kdsweep.study import Data, Folds
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All rows of a dataset, N of them.
+
+    Attributes:
+        card: its description.
+        modalities: float32 arrays [N, *shape], by name; missing rows are zero-filled.
+        present: [N] bool by modality; False where that modality is missing.
+        labels: [N] int64.
+        ids: [N] str, unique; what a result names a sample by.
+        split: [N] of "train", "valid", "test", or None where the study draws it.
+        groups: [N] str (speaker, subject, recording), or None.
+    """
+
+    card: Card
+    modalities: Mapping[str, Array]
+    present: Mapping[str, Array]
+    labels: Array
+    ids: Array
+    split: Array | None = None
+    groups: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def parts(self, data: Data, fold: int = 0) -> dict[Part, Array]:
+        """Row numbers of each part. Drawn from `data.split_seed` where the dataset has no split of its own."""
+        if data.folds is not None:
+            return _fold(self, data.folds, data.split_seed, fold)
+        if self.split is not None:
+            return {part: np.flatnonzero(self.split == part) for part in PARTS}
+        rest, test = _hold_out(self, np.arange(len(self)), 5, data.split_seed)
+        train, valid = _hold_out(self, rest, 4, data.split_seed + 1)
+        return {"train": train, "valid": valid, "test": test}
+
+    def facts(self, data: Data) -> Facts:
+        """What identifies this dataset's content under a study's split."""
+        folds = []
+        for fold in range(data.folds.count if data.folds else 1):
+            parts = self.parts(data, fold)
+            digests = {part: _digest(self.ids[rows]) for part, rows in parts.items()}
+            folds.append(Rows(digests, {part: len(rows) for part, rows in parts.items()}))
+        test = self.parts(data)["test"]
+        groups = len(set(self.groups[test])) if self.groups is not None else None
+        content: list[Array] = [self.ids, self.labels]
+        for name in sorted(self.modalities):
+            content += [np.array([name]), self.modalities[name], self.present[name]]
+        return Facts(_digest(*content), tuple(folds), groups)
+
+    def without_auxiliary(self, rows: Array, auxiliary: tuple[str, ...], share: float, seed: int) -> Dataset:
+        """Take the auxiliary modalities away from this share of `rows`; a smaller share takes a subset of a larger."""
+        lost = np.random.default_rng([seed, 0xD209]).permutation(rows)[: round(share * len(rows))]
+        modalities, present = dict(self.modalities), dict(self.present)
+        for name in auxiliary:
+            modalities[name], present[name] = modalities[name].copy(), present[name].copy()
+            modalities[name][lost], present[name][lost] = 0, False
+        return replace(self, modalities=modalities, present=present)
+
+    def shuffled_within_class(self, rows: Array, auxiliary: tuple[str, ...], seed: int) -> Dataset:
+        """Permute the auxiliary inputs of `rows` within each class, all auxiliary modalities by one permutation."""
+        rng, source = np.random.default_rng([seed, 0x5FFE]), np.arange(len(self))
+        for label in np.unique(self.labels[rows]):
+            members = rows[self.labels[rows] == label]
+            source[members] = rng.permutation(members)
+        moved = {name: self.modalities[name][source] for name in auxiliary}
+        there = {name: self.present[name][source] for name in auxiliary}
+        return replace(self, modalities={**self.modalities, **moved}, present={**self.present, **there})
+
+    def student_only(self, student: tuple[str, ...], auxiliary: tuple[str, ...]) -> Dataset:
+        """Put the student's modality in the place of every auxiliary one: same networks, no other information."""
+        seen = student[0]
+        card = replace(self.card, modalities=stand_in(self.card, student, auxiliary).modalities)
+        moved, there = ({name: table[seen] for name in auxiliary} for table in (self.modalities, self.present))
+        return replace(
+            self, card=card, modalities={**self.modalities, **moved}, present={**self.present, **there}
+        )
+
+    def select(self, rows: Array) -> Dataset:
+        """These rows alone."""
+        return replace(
+            self,
+            modalities={name: values[rows] for name, values in self.modalities.items()},
+            present={name: there[rows] for name, there in self.present.items()},
+            labels=self.labels[rows],
+            ids=self.ids[rows],
+            split=self.split[rows] if self.split is not None else None,
+            groups=self.groups[rows] if self.groups is not None else None,
+        )
+
+
+def stand_in(card: Card, student: tuple[str, ...], auxiliary: tuple[str, ...]) -> Card:
+    """The card under which each auxiliary modality is a copy of the student's first one."""
+    return replace(card, modalities={**card.modalities, **{name: card.modalities[student[0]] for name in auxiliary}})
+
+
+def _hold_out(dataset: Dataset, rows: Array, share: int, seed: int) -> tuple[Array, Array]:
+    """Split off one in `share` of the rows, stratified by class; rows of one group stay together."""
+    return next(_splits(dataset, rows, share, seed))
+
+
+def _fold(dataset: Dataset, folds: Folds, seed: int, fold: int) -> dict[Part, Array]:
+    for number, (rest, test) in enumerate(_splits(dataset, np.arange(len(dataset)), folds.count, seed)):
+        if number == fold:
+            train, valid = _hold_out(dataset, rest, 4, seed + 1)
+            return {"train": train, "valid": valid, "test": test}
+    raise AssertionError(f"{fold=} of {folds.count}")
+
+
+def _splits(dataset: Dataset, rows: Array, count: int, seed: int) -> Any:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    labels = dataset.labels[rows]
+    if dataset.groups is not None:
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        cuts = splitter.split(labels, labels, dataset.groups[rows])
+    else:
+        cuts = StratifiedKFold(count, shuffle=True, random_state=seed).split(labels, labels)
+    for rest, held in cuts:
+        yield rows[np.sort(rest)], rows[np.sort(held)]
+
+
+def _digest(*arrays: Array) -> str:
+    hashed = hashlib.blake2b(digest_size=12)
+    for array in arrays:
+        # A fixed-width text array holds its width in every entry: equal texts must digest equally.
+        text = array.dtype.kind in "US"
+        hashed.update(f"{'text' if text else array.dtype.str}{array.shape}".encode())
+        hashed.update("\n".join(array.tolist()).encode() if text else np.ascontiguousarray(array).tobytes())
+    return hashed.hexdigest()
