@@ -1,0 +1,175 @@
+"""Training is an iterator of epochs: to stop early, stop iterating. Nothing here knows about sweeps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from kdsweep.data.card import Part
+from kdsweep.data.tensors import Tensors
+from kdsweep.networks.network import Network
+from kdsweep.objective.outputs import Batch, Outputs
+from kdsweep.training import evaluation
+from kdsweep.training.models import Models, recipe
+from kdsweep.training.optimisers import Optimiser, critic_optimiser
+from kdsweep.training.streams import generator, seed_of
+from kdsweep.training.workers import Workers
+from kdsweep.trial import Trial
+
+
+class Epoch(NamedTuple):
+    """One epoch's numbers.
+
+    Attributes:
+        number: from 1.
+        metrics: "train/loss", "train/loss/<term>" (unweighted), "train/critic/<term>", "valid/<metric>", and
+            "valid/teacher_<metric>" for a teacher that trains inside the trial.
+        finite: False when the training loss was not: the run has diverged.
+        seconds: it took.
+    """
+
+    number: int
+    metrics: dict[str, float]
+    finite: bool
+    seconds: float
+
+
+@dataclass
+class Run:
+    """A trial in training: iterate `epochs`; its networks are those of `models`."""
+
+    trial: Trial
+    models: Models
+    parts: Mapping[Part, Tensors]
+    workers: Workers = field(default_factory=Workers)
+
+    def __post_init__(self) -> None:
+        self.recipe, self.objective = recipe(self.trial), self.models.objective
+        networks = {"network": self.models.network}
+        if self.models.teacher is not None:
+            networks["teacher"] = self.models.teacher
+        self.networks: dict[str, Network] = networks | {
+            f"auxiliary {name}": model for name, model in self.models.auxiliaries.items()
+        }
+        critics = {id(p) for term in self.objective.critics().values() for p in _critic(term).parameters()}
+        parameters = {name: list(network.parameters()) for name, network in self.networks.items()}
+        for name, term in self.objective.items():
+            parameters[f"term {name}"] = [p for p in term.parameters() if id(p) not in critics]
+        self.optimiser = Optimiser(parameters, self.recipe)
+        self.critics = {
+            name: critic_optimiser(_critic(term), self.recipe, float(term.critic_lr))
+            for name, term in self.objective.critics().items()
+        }
+        seed = self.trial.seed
+        self.draws = {name: generator(seed, "draw", name) for name, _ in self.objective.items()}
+        self.start = {name: float(term.start) for name, term in self.objective.items()}
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train: one item an epoch, `train.epochs` of them. An epoch is the whole batches of a fresh permutation."""
+        total = int(self.recipe["epochs"])
+        for number in range(1, total + 1):
+            began = time.perf_counter()
+            sums = self._epoch(number, total)
+            metrics = {name: value.item() for name, value in sums.items()}
+            finite = bool(torch.tensor(metrics["train/loss"]).isfinite())
+            metrics |= {f"valid/{name}": value for name, value in self.scores("valid").items()}
+            yield Epoch(number, metrics, finite, time.perf_counter() - began)
+
+    def scores(self, part: Part) -> dict[str, float]:
+        """Metrics of a part: the network's own, and "teacher_..." of a teacher that trains inside the trial."""
+        found = evaluation.classification(*self._said(self.models.network, part))
+        if self.models.teacher is not None:
+            joint = evaluation.classification(*self._said(self.models.teacher, part))
+            found |= {f"teacher_{name}": value for name, value in joint.items()}
+        return found
+
+    def full_height(self) -> float:
+        """The fraction of training after which every term's schedule has reached its full weight."""
+        return max(float(term.start + term.ramp) for _, term in self.objective.items())
+
+    def _said(self, network: Network, part: Part) -> tuple[Tensor, Tensor]:
+        said = evaluation.outputs(network, self.parts[part], self.workers)
+        there = said.present.nonzero()[:, 0]
+        return said.logits[there], self.parts[part].labels[there]
+
+    def _epoch(self, number: int, total: int) -> dict[str, Tensor]:
+        train = self.parts["train"]
+        size = min(int(self.recipe["batch_size"]), len(train))
+        steps = len(train) // size
+        order = torch.randperm(len(train), generator=generator(self.trial.seed, "order", number))
+        order = order.to(train.labels.device)
+        sums: dict[str, Tensor] = {}
+        for step in range(steps):
+            done = (number - 1) * steps + step
+            for name, value in self._step(order[step * size : (step + 1) * size], done, total * steps).items():
+                sums[name] = sums[name] + value / steps if name in sums else value / steps
+        return sums
+
+    def _step(self, rows: Tensor, done: int, steps: int) -> dict[str, Tensor]:
+        """One update of the critics and one of everything else. The values are those before the update."""
+        progress = done / steps
+        drawn = self.objective.draw(len(rows), self.draws)
+        batch = self._batch(rows, progress, done)
+        values = self._critic_steps(batch, progress)
+        parts = self.objective(batch, drawn)
+        self.optimiser.backward(parts.total)
+        for network in self.networks.values():
+            self.workers.sum_gradients(network.parameters())
+        self.optimiser.update(progress)
+        self.objective.remember(batch, drawn)
+        terms = {f"train/loss/{name}": value.detach() for name, value in parts.values.items()}
+        return {"train/loss": parts.total.detach(), **terms, **values}
+
+    def _critic_steps(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        values: dict[str, Tensor] = {}
+        seen = batch.detach()
+        for name, optimiser in self.critics.items():
+            # Before the adversary joins nobody reads its critic.
+            if progress < self.start[name]:
+                continue
+            term = self.objective[name]
+            for _ in range(term.steps):
+                drawn = {k: v.to(batch.labels.device) for k, v in term.draw(len(batch.labels), self.draws[name]).items()}
+                value = term.critic_value(seen._replace(draws=drawn))
+                optimiser.step(value, progress)
+                values[f"train/critic/{name}"] = value.detach()
+        return values
+
+    def _batch(self, rows: Tensor, progress: float, done: int) -> Batch:
+        train = self.parts["train"]
+        mine = self.workers.mine(rows)
+        inputs, present = train.batch(mine)
+
+        def say(role: str, network: Network) -> Outputs:
+            # Dropout draws from torch's global stream, which nothing else reads: one stream a role, step and worker.
+            torch.manual_seed(seed_of(self.trial.seed, "dropout", role, done, self.workers.rank))
+            return self.workers.gather(network.train()(inputs, present), len(rows))
+
+        frozen = {name: _rows(said, rows) for name, said in self.models.frozen.items()}
+        teacher = frozen.pop("teacher", None)
+        if self.models.teacher is not None:
+            teacher = say("teacher", self.models.teacher)
+        return Batch(
+            student=say("student", self.models.network),
+            labels=train.labels[rows],
+            samples=rows,
+            progress=torch.tensor(progress, device=rows.device),
+            teacher=teacher,
+            auxiliary=frozen | {name: say(name, model) for name, model in self.models.auxiliaries.items()},
+            teacher_head=self.models.teacher_head,
+        )
+
+
+def _critic(term: nn.Module) -> nn.Module:
+    critic: nn.Module = term.critic
+    return critic
+
+
+def _rows(said: Outputs, rows: Tensor) -> Outputs:
+    features = {name: feature[rows] for name, feature in said.features.items()}
+    return Outputs(said.logits[rows], said.embedding[rows], said.present[rows], features)

@@ -1,0 +1,175 @@
+"""A trial's networks, data and objective, built from its description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kdsweep import methods
+from kdsweep.data.card import Card, Part
+from kdsweep.data.dataset import Dataset, stand_in
+from kdsweep.data.tensors import Tensors, to_tensors
+from kdsweep.networks.network import Network, build
+from kdsweep.objective.outputs import Outputs, Sizes
+from kdsweep.objective.term import Objective
+from kdsweep.study import Data
+from kdsweep.training import evaluation
+from kdsweep.training.streams import seed_of, stream
+from kdsweep.training.workers import Workers
+from kdsweep.trial import Given, Trial
+
+Weights = Callable[[Trial | Given, str], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Models:
+    """What one trial trains, and what it reads.
+
+    Attributes:
+        network: the one in training, whose score is the trial's.
+        teacher: a teacher that trains inside the trial, None elsewhere.
+        auxiliaries: auxiliary models that train inside the trial, by modality.
+        objective: with the trial's numbers set and its modules made.
+        frozen: the Outputs of frozen models for every row of the training part: "teacher", and by modality.
+        teacher_head: of the teacher, frozen or not, where it has one.
+    """
+
+    network: Network
+    teacher: Network | None
+    auxiliaries: Mapping[str, Network]
+    objective: Objective
+    frozen: Mapping[str, Outputs]
+    teacher_head: Callable[[Tensor], Tensor] | None
+
+
+def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
+    """The parts that a trial may see, with what its control or `drop_auxiliary` takes away. Test only if it reads it."""
+    rows = dataset.parts(data, trial.fold)
+    if trial.control == "student_only_teacher":
+        dataset = dataset.student_only(trial.student, trial.auxiliary)
+    if trial.control == "shuffled_within_class":
+        seed = seed_of(0, "shuffled within class", trial.rows["train"])
+        dataset = dataset.shuffled_within_class(rows["train"], trial.auxiliary, seed)
+    if trial.drop_auxiliary:
+        # Drawn from the rows' own digest: which rows lose out is decided by the trial's identity and nothing else.
+        seed = seed_of(0, "drop auxiliary", trial.rows["train"])
+        dataset = dataset.without_auxiliary(rows["train"], trial.auxiliary, trial.drop_auxiliary, seed)
+    seen: list[Part] = ["train", "valid", "test"] if trial.reads_test else ["train", "valid"]
+    modalities = (*trial.student, *trial.auxiliary)
+    return {part: to_tensors(dataset.select(rows[part]), modalities, device) for part in seen}
+
+
+def card_of(trial: Trial, card: Card) -> Card:
+    """The dataset's card as this trial sees it."""
+    return stand_in(card, trial.student, trial.auxiliary) if trial.control == "student_only_teacher" else card
+
+
+def network(trial: Trial, role: str, card: Card) -> Network:
+    """The network of one role, with this trial's initial weights for it."""
+    specification: Mapping[str, Any] = trial.networks[role]
+    classes = len(card.classes)
+    with stream(trial.seed, role):
+        if role == "student":
+            return build(specification, card_of(trial, card), needs=trial.student, classes=classes)
+        if role == "teacher":
+            return build(
+                specification, card_of(trial, card), needs=trial.student, any_of=trial.auxiliary, classes=classes
+            )
+        return build(specification, card_of(trial, card), needs=(role,), classes=classes)
+
+
+def objective(trial: Trial) -> Objective:
+    """The trial's sum of terms, with its numbers."""
+    built = methods.load(trial.method).build(dict(trial.choices), trial.dropped)
+    return built.set({name: float(value) for name, value in trial.numbers.items() if not name.startswith("train.")})
+
+
+def recipe(trial: Trial) -> dict[str, Any]:
+    """The training recipe with the searched numbers in it."""
+    searched = {name[6:]: value for name, value in trial.numbers.items() if name.startswith("train.")}
+    return {**trial.train, **searched}
+
+
+def models(
+    trial: Trial, card: Card, train: Tensors, weights: Weights, *, device: torch.device, workers: Workers
+) -> Models:
+    """Everything that the trial trains and reads, on a device.
+
+    Args:
+        weights: the stored weights of a trained model and role.
+    """
+    method = methods.load(trial.method)
+    joint = method.teacher(trial.choices) == "joint"
+    own = network(trial, trial.trains, card).to(device)
+    teacher = network(trial, "teacher", card).to(device) if joint else None
+    trained_here = method.auxiliary(trial.choices) == "joint"
+    auxiliaries = {name: network(trial, name, card).to(device) for name in trial.auxiliary} if trained_here else {}
+
+    kept = {role: frozen(model, trial, card, weights).to(device) for role, model in trial.models.items()}
+    said = {role: evaluation.outputs(model, train, workers) for role, model in kept.items()}
+    if trial.distils_from == "unimodal":
+        said["teacher"] = together([said[name] for name in trial.auxiliaries])
+    if trial.control == "label_smoothing":
+        said["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding)
+    if trial.control == "untrained_teacher" and teacher is not None:
+        said["teacher"], teacher = evaluation.outputs(teacher, train, workers), None
+
+    built = objective(trial)
+    sizes = Sizes(
+        student=own.embedding,
+        classes=len(card.classes),
+        samples=len(train),
+        teacher=_width(teacher, said.get("teacher")),
+        auxiliary={name: _width(auxiliaries.get(name), said.get(name)) for name in trial.auxiliary},
+        features=_features(own, teacher, said.get("teacher")),
+        labels=train.labels.cpu(),
+    )
+    built.setup(sizes, lambda name: stream(trial.seed, "term", name))
+    head = teacher.head if teacher is not None else kept["teacher"].head if "teacher" in kept else None
+    return Models(own, teacher, auxiliaries, built.to(device), said, head)
+
+
+def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
+    """A trained model, for reading only. A given teacher sees what its reader's teacher would see."""
+    trained = model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
+    role = model.trains if isinstance(model, Trial) else "teacher"
+    found = network(trained, role, card)
+    found.load_state_dict(dict(weights(model, role)))
+    return found.eval().requires_grad_(False)
+
+
+def together(several: list[Outputs]) -> Outputs:
+    """Auxiliary models as one teacher: the mean of their logits over those present, embeddings side by side."""
+    present = torch.stack([outputs.present for outputs in several])
+    share = present / present.sum(0).clamp(min=1)
+    logits = (torch.stack([outputs.logits for outputs in several]) * share[..., None]).sum(0)
+    return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=1), present.any(0))
+
+
+def smoothed_labels(labels: Tensor, classes: int, width: int, smoothing: float = 0.1) -> Outputs:
+    """Labels as a teacher: log of the smoothed one-hot vector (Szegedy et al. 2016, arXiv:1512.00567; .1 as there)."""
+    p = torch.full((len(labels), classes), smoothing / classes, device=labels.device)
+    p[torch.arange(len(labels)), labels] += 1 - smoothing
+    nothing = torch.zeros(len(labels), width, device=labels.device)
+    return Outputs(p.log(), nothing, torch.ones_like(labels, dtype=torch.bool))
+
+
+def _width(network: Network | None, said: Outputs | None) -> int:
+    if network is not None:
+        return network.embedding
+    return said.embedding.shape[1] if said is not None else 0
+
+
+def _features(student: Network, teacher: Network | None, said: Outputs | None) -> dict[str, tuple[int, ...]]:
+    shapes = {f"student.{name}": shape for name, shape in student.features.items()}
+    if teacher is not None:
+        return shapes | {f"teacher.{name}": shape for name, shape in teacher.features.items()}
+    if said is not None:
+        return shapes | {f"teacher.{name}": tuple(feature.shape[1:]) for name, feature in said.features.items()}
+    return shapes
+
+
