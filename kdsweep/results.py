@@ -1,0 +1,311 @@
+"""The store of trials' results, by hash; shared by all studies under one root. What lies here is the only truth.
+
+    trials/<id>.parquet            one finished trial: its curves; the file's appearance is the commit
+    trials/pack-<digest>.parquet   many finished trials in one file, a row group each
+    staging/<id>.parquet           written by a worker, not yet committed
+    models/<id>/<role>.safetensors      predictions/<id>.parquet
+    proposals/<key>/<generation>.json   what a search asks for, stored before it runs
+    studies/<name>/index.parquet   every role of every trial that the study ever asked for
+    studies/<name>/looks.parquet   how many seeds each report showed
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from kdsweep.space import Value
+from kdsweep.trial import digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = b"kdsweep"
+# Loose files beyond this many are put together when a launch ends.
+LOOSE = 256
+SCHEMA = pa.schema(
+    [
+        ("trial", pa.dictionary(pa.int32(), pa.string())),
+        ("state", pa.dictionary(pa.int32(), pa.string())),
+        ("epoch", pa.int32()),
+        ("metric", pa.dictionary(pa.int32(), pa.string())),
+        ("value", pa.float64()),
+        ("seconds", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the plan needs to know of a finished trial.
+
+    Attributes:
+        state: "complete", "pruned" or "failed".
+        score: the study metric's name -> value on validation at the selected epoch, or the last one reached.
+        curves: validation metrics by name, one value an epoch.
+    """
+
+    state: str
+    selected: int
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def score(self, metric: str) -> float:
+        """The metric on validation at the selected epoch, or where a pruned trial stopped; NaN where it failed."""
+        values = self.curves.get(metric, ())
+        if self.state == "failed" or not values:
+            return math.nan
+        return values[self.selected - 1] if self.state == "complete" and self.selected else values[-1]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One point of a search: the numbers, and the thresholds it was given when it was asked for."""
+
+    numbers: Mapping[str, Value]
+    thresholds: tuple[tuple[int, float], ...] = ()
+
+
+class Results:
+    """The store under one root: a folder, or any URI that pyarrow opens."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = str(root)
+        if "://" in self.root:
+            self._fs, self._base = fs.FileSystem.from_uri(self.root)
+        else:
+            self._fs, self._base = fs.LocalFileSystem(), str(Path(root).resolve())
+
+    # --- trials
+
+    def known(self) -> dict[str, Result]:
+        """Every finished trial, by id."""
+        return {id_: _result(meta) for id_, meta in self.metadata().items()}
+
+    def metadata(self) -> dict[str, dict[str, Any]]:
+        """Every finished trial's description: trial, state, provenance, numbers, papers, validation curves."""
+        found: dict[str, dict[str, Any]] = {}
+        for path in self._list("trials"):
+            if path.endswith(".parquet"):
+                with self._fs.open_input_file(path) as file:
+                    found |= json.loads(pq.read_schema(file).metadata[KEY])
+        return found
+
+    def stage(self, id_: str, points: Iterable[tuple[int, str, float, float]], meta: Mapping[str, Any]) -> None:
+        """Write a trial's rows where `commit` will find them. `points`: (epoch, metric, value, seconds)."""
+        rows = list(points)
+        table = pa.table(
+            [
+                pa.array([id_] * len(rows), pa.string()).dictionary_encode(),
+                pa.array([meta["state"]] * len(rows), pa.string()).dictionary_encode(),
+                pa.array([row[0] for row in rows], pa.int32()),
+                pa.array([row[1] for row in rows], pa.string()).dictionary_encode(),
+                pa.array([row[2] for row in rows], pa.float64()),
+                pa.array([row[3] for row in rows], pa.float64()),
+            ],
+            schema=SCHEMA.with_metadata({KEY: json.dumps({id_: meta})}),
+        )
+        self._write_table(f"staging/{id_}.parquet", table)
+
+    def commit(self, id_: str) -> Result:
+        """Make a staged trial a result, at once and whole.
+
+        Raises:
+            FileNotFoundError: nothing was staged under this id.
+        """
+        with self._fs.open_input_file(self._path(f"staging/{id_}.parquet")) as file:
+            meta = json.loads(pq.read_schema(file).metadata[KEY])[id_]
+        self._fs.create_dir(self._path("trials"))
+        self._fs.move(self._path(f"staging/{id_}.parquet"), self._path(f"trials/{id_}.parquet"))
+        return _result(meta)
+
+    def sweep_strays(self, known: Mapping[str, object], *, older_than: float = 3600.0) -> int:
+        """Remove what a killed run left behind: staged rows, and models and predictions of trials without a result.
+
+        Args:
+            older_than: seconds. A worker of another launch writes weights moments before its commit: leave it alone.
+        """
+        strays = [path for path in self._list("staging")]
+        strays += [path for path in self._list("predictions") if Path(path).stem not in known]
+        strays += [path for path in self._list("models", recursive=True) if Path(path).parent.name not in known]
+        infos = self._fs.get_file_info(strays) if strays else []
+        now = datetime.now(UTC)
+        old = [
+            info.path
+            for info in infos
+            if info.type == fs.FileType.File and (now - info.mtime).total_seconds() >= older_than
+        ]
+        for path in old:
+            self._fs.delete_file(path)
+        return len(old)
+
+    def compact(self, *, more_than: int = LOOSE) -> None:
+        """Put loose trial files together, a row group each, so that ten thousand trials stay readable.
+
+        A kill in between leaves trials in both forms; they are the same rows, and are read once.
+        """
+        loose = [path for path in self._list("trials") if not Path(path).name.startswith("pack-")]
+        loose = [path for path in loose if path.endswith(".parquet")]
+        if len(loose) <= more_than:
+            return
+        tables = [self._read_table(path) for path in loose]
+        meta: dict[str, Any] = {}
+        for table in tables:
+            meta |= json.loads(table.schema.metadata[KEY])
+        name = f"trials/pack-{digest(sorted(meta))}.parquet"
+        schema = SCHEMA.with_metadata({KEY: json.dumps(meta)})
+
+        def write(file: Any) -> None:
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for table in tables:
+                    writer.write_table(table.replace_schema_metadata(schema.metadata))
+
+        self._write(name, write)
+        for path in loose:
+            self._fs.delete_file(path)
+
+    def curves(self, ids: Iterable[str], metrics: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows (trial, epoch, metric, value, seconds) of these trials, of these metrics or of all."""
+        wanted, pieces, seen = set(ids), [], set[str]()
+        for path in self._list("trials"):
+            if not path.endswith(".parquet"):
+                continue
+            with self._fs.open_input_file(path) as file:
+                parquet = pq.ParquetFile(file)
+                here = list(json.loads(parquet.schema_arrow.metadata[KEY]))
+                if not wanted.intersection(here) - seen:
+                    continue
+                table = parquet.read()
+            frame = table.to_pandas(strings_to_categorical=True)
+            frame = frame[frame.trial.isin(wanted - seen)]
+            if metrics is not None:
+                frame = frame[frame.metric.isin(metrics)]
+            seen |= wanted.intersection(here)
+            pieces.append(frame)
+        import pandas as pd
+
+        if not pieces:
+            return SCHEMA.empty_table().to_pandas()
+        whole = pd.concat([piece.astype({"trial": str, "metric": str, "state": str}) for piece in pieces])
+        return whole.astype({"trial": "category", "metric": "category", "state": "category"}).reset_index(drop=True)
+
+    # --- weights and predictions
+
+    def write_model(self, id_: str, role: str, data: bytes) -> None:
+        """Weights of one role, as safetensors bytes."""
+        self._write(f"models/{id_}/{_safe(role)}.safetensors", lambda file: file.write(data))
+
+    def read_model(self, id_: str, role: str) -> bytes:
+        with self._fs.open_input_file(self._path(f"models/{id_}/{_safe(role)}.safetensors")) as file:
+            data: bytes = file.read()
+        return data
+
+    def write_predictions(self, id_: str, table: pa.Table) -> None:
+        self._write_table(f"predictions/{id_}.parquet", table)
+
+    def predictions(self, id_: str) -> pd.DataFrame | None:
+        """What a model said about every test sample (sample, group, label, prediction, rank, logits), if it read test."""
+        try:
+            return self._read_table(self._path(f"predictions/{id_}.parquet")).to_pandas()
+        except FileNotFoundError:
+            return None
+
+    # --- proposals
+
+    def proposals(self) -> dict[tuple[str, int], tuple[Proposal, ...]]:
+        """Everything that searches asked for, by (key, generation)."""
+        found = {}
+        for path in self._list("proposals", recursive=True):
+            if path.endswith(".json"):
+                key, generation = Path(path).parent.name, int(Path(path).stem)
+                points = json.loads(self._read(path))
+                found[key, generation] = tuple(
+                    Proposal(point["numbers"], tuple((int(e), float(v)) for e, v in point["thresholds"]))
+                    for point in points
+                )
+        return found
+
+    def store_proposals(self, key: str, generation: int, points: Sequence[Proposal]) -> None:
+        text = json.dumps([{"numbers": point.numbers, "thresholds": point.thresholds} for point in points], indent=1)
+        self._write(f"proposals/{key}/{generation}.json", lambda file: file.write(text.encode()))
+
+    # --- studies
+
+    def write_frame(self, study: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A study's table, whole: "index" or "looks"."""
+        self._write_table(f"studies/{_safe(study)}/{name}.parquet", pa.Table.from_pylist([dict(row) for row in rows]))
+
+    def read_rows(self, study: str, name: str) -> list[dict[str, Any]]:
+        try:
+            rows: list[dict[str, Any]] = self._read_table(self._path(f"studies/{_safe(study)}/{name}.parquet")).to_pylist()
+        except FileNotFoundError:
+            return []
+        return rows
+
+    def write_json(self, study: str, name: str, value: Any) -> None:
+        text = json.dumps(value, indent=1)
+        self._write(f"studies/{_safe(study)}/{name}.json", lambda file: file.write(text.encode()))
+
+    def read_json(self, study: str, name: str) -> Any:
+        """None where there is none."""
+        try:
+            return json.loads(self._read(self._path(f"studies/{_safe(study)}/{name}.json")))
+        except FileNotFoundError:
+            return None
+
+    # --- files
+
+    def _path(self, name: str) -> str:
+        return f"{self._base}/{name}"
+
+    def _list(self, folder: str, *, recursive: bool = False) -> Iterator[str]:
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True, recursive=recursive)
+        # A file that a kill left half-written has a leading dot.
+        yield from sorted(info.path for info in self._fs.get_file_info(selector) if not info.base_name.startswith("."))
+
+    def _write(self, name: str, write: Any) -> None:
+        path = self._path(name)
+        folder, _, base = path.rpartition("/")
+        self._fs.create_dir(folder, recursive=True)
+        if not isinstance(self._fs, fs.LocalFileSystem):
+            # An object store shows an object when its upload is complete: one PUT is whole.
+            buffer = io.BytesIO()
+            write(buffer)
+            with self._fs.open_output_stream(path) as file:
+                file.write(buffer.getvalue())
+            return
+        half = f"{folder}/.{base}.{np.random.default_rng().integers(2**63):x}"
+        with self._fs.open_output_stream(half) as file:
+            write(file)
+        self._fs.move(half, path)
+
+    def _write_table(self, name: str, table: pa.Table) -> None:
+        self._write(name, lambda file: pq.write_table(table, file, compression="zstd"))
+
+    def _read(self, path: str) -> bytes:
+        with self._fs.open_input_file(path) as file:
+            data: bytes = file.read()
+        return data
+
+    def _read_table(self, path: str) -> pa.Table:
+        with self._fs.open_input_file(path) as file:
+            return pq.read_table(file)
+
+
+def _result(meta: Mapping[str, Any]) -> Result:
+    return Result(meta["state"], meta["selected"], meta["valid"])
+
+
+def _safe(name: str) -> str:
+    """A user's name as a file name: what a file system might read as a path is spelt out."""
+    return "".join(c if c.isalnum() or c in "-_ " else f"%{ord(c):02x}" for c in name)

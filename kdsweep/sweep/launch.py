@@ -1,0 +1,166 @@
+"""One launch of a study: what is ready, what is in flight, what is committed. Runners ask it and tell it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kdsweep.data import source
+from kdsweep.results import Result, Results
+from kdsweep.study import Study
+from kdsweep.sweep.plan import Known, Plan, Role, plan
+from kdsweep.trial import Trial
+
+# A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
+PATIENCE = 3
+# Seconds between two writes of the index and the state file, which `status` reads.
+BEAT = 2.0
+STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a person may want to see: `kind` is "start", "commit", "lost", or "plan"."""
+
+    kind: str
+    trial: Trial | None = None
+    role: Role | None = None
+    result: Result | None = None
+    message: str = ""
+
+
+@dataclass
+class Launch:
+    """The driver's side of a run. Only this writes row files' commits, proposals and the study's index.
+
+    Args:
+        study: with facts.
+        results: the store.
+        show: is told every event.
+    """
+
+    study: Study
+    results: Results
+    show: Callable[[Event], None] = lambda event: None
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.known = Known(self.results.known(), self.results.proposals())
+        self.results.sweep_strays(self.known.trials)
+        self.in_flight: dict[str, Trial] = {}
+        self.began = time.time()
+        self.finished_here = 0
+        self._queue: deque[Trial] = deque()
+        self._roles: dict[str, Role] = {}
+        self._stale, self._beat = False, 0.0
+        self._planned, self._planning = 0.0, 0.0
+        self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
+        self.plan: Plan = self._replan()
+
+    def next(self) -> Trial | None:
+        """A trial to run now, or None: ask again after a commit, unless `done`."""
+        # Planning again unlocks what was waiting; while others are queued it may take a twentieth of the time.
+        if self._stale and (not self._queue or time.monotonic() - self._planned > 20 * self._planning):
+            self._replan()
+        if not self._queue:
+            return None
+        trial = self._queue.popleft()
+        self.in_flight[trial.id] = trial
+        self.show(Event("start", trial, self.role(trial.id)))
+        self._write_state()
+        return trial
+
+    @property
+    def done(self) -> bool:
+        """Nothing runs and nothing more can start."""
+        if not self._queue and not self.in_flight and self._stale:
+            self._replan()
+        return not self._queue and not self.in_flight
+
+    @property
+    def complete(self) -> bool:
+        """Everything that the study asks for is there."""
+        return self.plan.complete
+
+    def commit(self, id_: str) -> None:
+        """A worker has staged this trial: make it a result."""
+        trial = self.in_flight.pop(id_)
+        result = self.results.commit(id_)
+        self.known = Known({**self.known.trials, id_: result}, self.known.proposals)
+        self.finished_here += 1
+        self._stale = True
+        self.show(Event("commit", trial, self.role(id_), result))
+        self._write_state()
+
+    def lose(self, id_: str, reason: str) -> None:
+        """A worker died under this trial, or the machine failed it: it has no result, and is tried again."""
+        trial = self.in_flight.pop(id_)
+        self.lost[id_] += 1
+        again = self.lost[id_] < PATIENCE
+        if again:
+            self._queue.append(trial)
+        given_up = "" if again else f"; lost {PATIENCE} times, not tried again in this launch"
+        self.show(Event("lost", trial, self.role(id_), message=reason + given_up))
+
+    def role(self, id_: str) -> Role | None:
+        """The first part that a trial plays."""
+        if id_ not in self._roles:
+            self._roles = {role.trial: role for role in reversed(self.plan.roles)}
+        return self._roles.get(id_)
+
+    def close(self) -> None:
+        """Write what the report reads, and put small files together."""
+        self._write_state(force=True)
+        self.results.compact()
+
+    def _replan(self) -> Plan:
+        self._stale, started = False, time.monotonic()
+        self.plan = plan(self.study, self.known)
+        for (key, generation), points in self.plan.proposals.items():
+            self.results.store_proposals(key, generation, points)
+        self.known = Known(self.known.trials, {**self.known.proposals, **self.plan.proposals})
+        self._roles = {}
+        waiting = [t for t in self.plan.ready if t.id not in self.in_flight and self.lost[t.id] < PATIENCE]
+        # The longest chains of what waits for one another first: no order changes a result.
+        waiting.sort(key=lambda trial: STAGES.index(role.stage) if (role := self.role(trial.id)) else 0)
+        self._queue = deque(waiting)
+        self._planned = time.monotonic()
+        self._planning = self._planned - started
+        self.show(Event("plan"))
+        return self.plan
+
+    def _write_state(self, *, force: bool = False) -> None:
+        if not force and time.monotonic() - self._beat < BEAT:
+            return
+        self._beat = time.monotonic()
+        rows = [dataclasses.asdict(role) | {"wanted": True} for role in self.plan.roles]
+        asked = {tuple(sorted((k, v) for k, v in row.items() if k != "wanted")) for row in rows}
+        superseded = [
+            row
+            for row in self._earlier
+            if tuple(sorted((k, v) for k, v in row.items() if k != "wanted")) not in asked
+        ]
+        self.results.write_frame(self.study.name, "index", rows + superseded)
+        self.results.write_json(self.study.name, "state", self.state())
+
+    def state(self) -> dict[str, Any]:
+        """What `status` shows of a launch: who runs, since when, how many are done."""
+        return {
+            "began": self.began,
+            "beat": time.time(),
+            "finished_here": self.finished_here,
+            "in_flight": [dataclasses.asdict(r) for r in map(self.role, self.in_flight) if r is not None],
+            "queued": len(self._queue),
+            "complete": self.complete and not self.in_flight,
+            "ended": list(self.plan.ended),
+            "inapplicable": dict(self.plan.inapplicable),
+        }
+
+
+def with_facts(study: Study) -> Study:
+    """The study with what identifies its data's content, which has to be read for it."""
+    return replace(study, facts=source.load(study.data).facts(study.data))

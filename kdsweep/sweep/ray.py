@@ -1,0 +1,198 @@
+"""Run a study on Ray: one Tune run whose searcher hands out trials and otherwise waits. The only module that knows Ray.
+
+Tune gives placement, GPUs, reused workers and the dashboard. It decides nothing: what runs next comes from the plan,
+what has finished is what lies in the store, and Tune's own state is never read back.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from typing import Any
+
+# Read by Ray when it is imported: no result files and no console reporter of its own, no snapshots of a state that
+# nobody restores, and Ctrl-C comes to us.
+os.environ |= {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "100000",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+import ray
+from ray import tune
+from ray.tune.search import Searcher
+
+from kdsweep.results import Results
+from kdsweep.study import Data, Study
+from kdsweep.sweep.launch import Launch
+from kdsweep.sweep.work import work
+from kdsweep.training.workers import Workers
+from kdsweep.trial import Trial
+
+# Enough for what Tune itself passes around: data and weights go through the store.
+OBJECT_STORE = 200 * 2**20
+
+
+def start(address: str | None) -> str:
+    """Join the cluster at `address`, or start Ray on this machine; returns the dashboard's address, "" without one."""
+    if ray.is_initialized():
+        return ""
+    local = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
+    local |= {} if address else {"object_store_memory": OBJECT_STORE}
+    context = ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+    return f"http://{context.dashboard_url}" if context.dashboard_url else ""
+
+
+def stop() -> None:
+    ray.shutdown()
+
+
+def run(launch: Launch) -> None:
+    """Until nothing more can start. Ray has been started."""
+    study = launch.study
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch:
+        tune.Tuner(
+            tune.with_resources(_named(study.name), _resources(study)),
+            tune_config=tune.TuneConfig(
+                search_alg=_Packs(launch),
+                num_samples=-1,
+                max_concurrent_trials=concurrency(study),
+                reuse_actors=True,
+                trial_name_creator=lambda trial: trial.config["name"],
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(name="kdsweep", storage_path=scratch, verbose=0),
+        ).fit()
+
+
+def concurrency(study: Study) -> int:
+    """How many trials run at once: as many as the cluster's CPUs and GPUs hold."""
+    if study.resources.concurrency != "auto":
+        return study.resources.concurrency
+    each, there = study.resources.per_pack, ray.cluster_resources()
+    held = [
+        there.get(name, 0.0) / (each[key] * study.resources.workers)
+        for key, name in (("cpus", "CPU"), ("gpus", "GPU"))
+        if each.get(key)
+    ]
+    return max(1, int(min(held, default=1)))
+
+
+class _Packs(Searcher):  # type: ignore[misc]
+    """Hands out what is ready, waits while nothing is, ends when nothing more can start."""
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__()
+        self.launch = launch
+        self.running: dict[str, str] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        trial = self.launch.next()
+        if trial is None:
+            return Searcher.FINISHED if self.launch.done else None
+        self.running[trial_id] = trial.id
+        study = self.launch.study
+        role = self.launch.role(trial.id)
+        # One string: Tune walks through every mapping and list of a config.
+        job = {
+            "trial": trial.to_json(),
+            "data": study.data.model_dump(),
+            "root": self.launch.results.root,
+            "device": study.resources.device,
+            "workers": study.resources.workers,
+            "per_pack": study.resources.per_pack,
+        }
+        name = f"{role.stage} {role.arm or role.trains} seed {role.seed} {trial.id[:8]}" if role else trial.id
+        return {"name": name, "job": json.dumps(job)}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        id_ = self.running.pop(trial_id)
+        if error or result is None or "state" not in result:
+            self.launch.lose(id_, "its worker died or could not write")
+        else:
+            self.launch.commit(id_)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Tune saves its searcher; ours is derived from the store."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError("a study is resumed from its store")
+
+
+class _Work(tune.Trainable):  # type: ignore[misc]
+    """A worker: trains one trial a step, then takes the next one in the same process."""
+
+    study = ""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.job = json.loads(config["job"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        run = _together if self.job["workers"] > 1 else _alone
+        return {"state": run(self.job), tune.result.DONE: True}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """A trial is short and starts again whole."""
+
+    def __repr__(self) -> str:
+        # The dashboard's name of the actor.
+        return f"kdsweep worker of {self.study}"
+
+
+def _named(study: str) -> type[_Work]:
+    return type("kdsweep_worker", (_Work,), {"study": study})
+
+
+def _resources(study: Study) -> Any:
+    if study.resources.workers > 1:
+        # Only starts and awaits the workers, which ask for their own resources: holding any here would starve them.
+        return tune.PlacementGroupFactory([{"CPU": 0.0}])
+    per_pack = study.resources.per_pack
+    return tune.PlacementGroupFactory([{"CPU": per_pack.get("cpus", 1.0), "GPU": per_pack.get("gpus", 0.0)}])
+
+
+def _alone(job: dict[str, Any], workers: Workers | None = None) -> str:
+    trial, data = Trial.from_json(job["trial"]), Data(**job["data"])
+    return work(trial, data, Results(job["root"]), device=job["device"], workers=workers)
+
+
+def _together(job: dict[str, Any]) -> str:
+    """The same loop on several workers of Ray Train; the first one writes."""
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    per_pack = job["per_pack"]
+    gpus = float(per_pack.get("gpus", 0.0))
+    with tempfile.TemporaryDirectory() as scratch:
+        TorchTrainer(
+            _loop,
+            train_loop_config=job,
+            torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+            scaling_config=ScalingConfig(
+                num_workers=job["workers"],
+                use_gpu=gpus > 0,
+                resources_per_worker={"CPU": per_pack.get("cpus", 1.0)} | ({"GPU": gpus} if gpus else {}),
+            ),
+            run_config=RunConfig(name="kdsweep", storage_path=scratch),
+        ).fit()
+    return "staged"
+
+
+def _loop(job: dict[str, Any]) -> None:
+    from ray import train
+
+    context = train.get_context()
+    _alone(job, Workers(context.get_world_rank(), context.get_world_size()))
+
+

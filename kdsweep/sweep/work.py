@@ -1,0 +1,169 @@
+"""What a worker does with one trial: read its models, train it, and leave everything but the commit in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import platform
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import safetensors.torch
+import torch
+from torch import Tensor
+
+import kdsweep
+from kdsweep.data import source
+from kdsweep.results import Results
+from kdsweep.study import Data
+from kdsweep.training.epochs import Epoch
+from kdsweep.training.outcome import Outcome, Predictions, run
+from kdsweep.training.workers import Workers
+from kdsweep.trial import Given, Trial
+
+LIBRARIES = ("numpy", "optuna", "pyarrow", "ray", "safetensors", "scikit-learn", "torch")
+
+
+def work(
+    trial: Trial,
+    data: Data,
+    results: Results,
+    *,
+    device: str = "auto",
+    workers: Workers | None = None,
+    watch: Callable[[Epoch], None] = lambda epoch: None,
+) -> str:
+    """Train a trial and stage its result; returns its state. With several workers the first one alone writes.
+
+    Raises:
+        OSError, MemoryError: the machine's doing; nothing was staged.
+    """
+    start, where, workers = now(), device_of(device), workers or Workers()
+    with one_thread():
+        outcome = train(trial, data, results, device=where, workers=workers, watch=watch)
+    if workers.rank == 0:
+        for role, weights in outcome.weights.items():
+            results.write_model(trial.id, role, safetensors.torch.save(dict(weights)))
+        if outcome.predictions is not None:
+            results.write_predictions(trial.id, _table(outcome.predictions))
+        results.stage(trial.id, outcome.points, _meta(outcome, start=start, device=str(where), workers=workers.size))
+    return outcome.state
+
+
+def train(
+    trial: Trial,
+    data: Data,
+    results: Results,
+    *,
+    device: torch.device,
+    workers: Workers | None = None,
+    watch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Outcome:
+    """A trial's outcome, nothing written."""
+
+    def weights(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
+        stored = Path(model.path).read_bytes() if isinstance(model, Given) else results.read_model(model.id, role)
+        return safetensors.torch.load(stored)
+
+    return run(trial, source.load(data), data, weights, device=device, workers=workers, watch=watch)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a study's `resources.device`: "auto" is a GPU where there is one."""
+    return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread: sums are then added in one order, and runs agree to the last bit wherever they run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@functools.cache
+def provenance() -> dict[str, Any]:
+    """Where and with what this process runs."""
+    return {
+        "version": kdsweep.__version__,
+        "commit": _commit(),
+        "host": socket.gethostname(),
+        "processor": f"{platform.machine()} {_processor()}".strip(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _commit() -> str:
+    """The git commit of kdsweep's own checkout; "" where it is installed from a package."""
+    home = Path(kdsweep.__file__).parent
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(home), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True, text=True, timeout=5, check=False,
+        )  # fmt: skip
+        inside = subprocess.run(
+            ["git", "-C", str(home), "ls-files", "--error-unmatch", "__init__.py"],
+            capture_output=True, timeout=5, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return asked.stdout.strip() if inside.returncode == 0 else ""
+
+
+def _meta(outcome: Outcome, *, start: str, device: str, workers: int) -> dict[str, Any]:
+    valid: dict[str, list[float]] = {}
+    for point in outcome.points:
+        part, _, metric = point.metric.partition("/")
+        if part == "valid":
+            valid.setdefault(metric, []).append(point.value)
+    by_epoch = {point.epoch: point.seconds for point in outcome.points}
+    return {
+        "trial": outcome.trial.to_json(),
+        "state": outcome.state,
+        "selected": outcome.selected,
+        "epochs": max(by_epoch, default=0),
+        "seconds": sum(by_epoch.values()),
+        "valid": valid,
+        "numbers": dict(outcome.numbers),
+        "papers": dict(outcome.papers),
+        "error": outcome.error,
+        "start": start,
+        "end": now(),
+        "device": device,
+        "workers": workers,
+        **provenance(),
+    }
+
+
+def _table(said: Predictions) -> pa.Table:
+    return pa.table(
+        {
+            "sample": pa.array(said.sample.tolist(), pa.string()),
+            "group": pa.array(said.group.tolist() if said.group is not None else [None] * len(said.label), pa.string()),
+            "label": pa.array(said.label, pa.int32()),
+            "prediction": pa.array(said.prediction, pa.int32()),
+            "rank": pa.array(said.rank, pa.int32()),
+            "logits": pa.FixedSizeListArray.from_arrays(pa.array(said.logits.reshape(-1)), said.logits.shape[1]),
+        }
+    )
