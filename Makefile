@@ -1,0 +1,34 @@
+# make quickstart   install, run the quickstart's study, and write reports/quickstart/index.html
+# make test         install, and run the whole test suite
+# make check        ruff, ruff format --check and mypy --strict
+# make docs         write the methods' pages again
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+# Installed again only when what is to be installed has changed.
+STAMP := $(VENV)/.installed
+
+.PHONY: quickstart test check docs clean
+
+quickstart: $(STAMP)
+	$(BIN)/python -m kdsweep launch search_spaces/quickstart.yaml
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(STAMP)
+	$(BIN)/python docs/make_methods.py
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
