@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,18 +41,20 @@ class Launch:
         study: with facts.
         results: the store.
         show: is told every event.
+        expected: how many roles each arm will have, for whoever looks at the state from outside.
     """
 
     study: Study
     results: Results
     show: Callable[[Event], None] = lambda event: None
+    expected: Mapping[str, int] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.known = Known(self.results.known(), self.results.proposals())
         self.results.sweep_strays(self.known.trials)
         self.in_flight: dict[str, Trial] = {}
-        self.began = time.time()
+        self.began, self._closed = time.time(), False
         self.finished_here = 0
         self._queue: deque[Trial] = deque()
         self._roles: dict[str, Role] = {}
@@ -112,8 +114,15 @@ class Launch:
             self._roles = {role.trial: role for role in reversed(self.plan.roles)}
         return self._roles.get(id_)
 
+    def set_aside(self) -> Counter[str]:
+        """Earlier results that the study no longer asks for, by arm."""
+        asked = {role.trial for role in self.plan.roles}
+        gone = {row["trial"]: row["arm"] for row in self._earlier if row["trial"] not in asked}
+        return Counter(arm for id_, arm in gone.items() if id_ in self.known.trials)
+
     def close(self) -> None:
         """Write what the report reads, and put small files together."""
+        self._closed = True
         self._write_state(force=True)
         self.results.compact()
 
@@ -155,6 +164,8 @@ class Launch:
             "finished_here": self.finished_here,
             "in_flight": [dataclasses.asdict(r) for r in map(self.role, self.in_flight) if r is not None],
             "queued": len(self._queue),
+            "expected": dict(self.expected),
+            "closed": self._closed,
             "complete": self.complete and not self.in_flight,
             "ended": list(self.plan.ended),
             "inapplicable": dict(self.plan.inapplicable),

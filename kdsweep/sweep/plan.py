@@ -153,8 +153,8 @@ class _Unfolding:
                 arm = self.study.arms[self.study.ablated]
                 for row in self.study.rows:
                     self._branch(f"row {row.name}", self._row, arm, row, place)
-            if self.study.controls:
-                arm = self.study.arms[self.study.claim.arm if self.study.claim else self.study.ablated]
+            if self.study.claim:
+                arm = self.study.arms[self.study.claim.arm]
                 for control in self.study.controls:
                     self._branch(f"control {control}", self._control, arm, control, place)
 
@@ -204,16 +204,20 @@ class _Unfolding:
 
     def _point(self, arm: Arm, place: _Place) -> dict[str, Value] | None:
         """The arm's best point; asked for by its confirmation, its rows and its controls, and unfolded once."""
-        if self.study.data.folds is not None and self.study.data.folds.search == "first":
-            place = place._replace(fold=0)
-        key = (arm.name, place)
+        key = (arm.name, self._searched_in(place))
         if key not in self._points:
             self._points[key] = self._search_and_rank(arm, place)
         return self._points[key]
 
+    def _searched_in(self, place: _Place) -> _Place:
+        """Where the settings of a place are chosen: in its own fold, or in the first one for all."""
+        folds = self.study.data.folds
+        return place._replace(fold=0) if folds is not None and folds.search == "first" else place
+
     def _search_and_rank(
         self, arm: Arm, place: _Place, *, row: Row | None = None, control: str = ""
     ) -> dict[str, Value] | None:
+        place = self._searched_in(place)
         dropped = row.dropped if row else ()
         changed = (set(row.numbers) if row else set()) | {name for name, _ in arm.fixed.items()}
         readable = self._readable(arm, row, dropped)
@@ -450,7 +454,7 @@ class _Unfolding:
             self._template(place, seed),
             trains="student",
             method=arm.method,
-            code=_code(arm.method),
+            code=code_digest(arm.method),
             auxiliary=auxiliary,
             choices=choices,
             numbers=numbers,
@@ -483,8 +487,7 @@ class _Unfolding:
         return trial
 
     def _model_point(self, trains: str, place: _Place) -> dict[str, Value] | None:
-        if self.study.data.folds is not None and self.study.data.folds.search == "first":
-            place = place._replace(fold=0)
+        place = self._searched_in(place)
         key = (f"model {trains}", place)
         if key not in self._points:
 
@@ -531,7 +534,7 @@ class _Unfolding:
             template,
             trains=trains,
             method=method,
-            code=_code(method),
+            code=code_digest(method),
             student=template.student if teacher or stands_in else (),
             auxiliary=auxiliary,
             numbers={**self.study.teacher_fixed, **numbers},
@@ -653,7 +656,7 @@ def _defaults(method: str, choices: tuple[tuple[str, Value], ...], dropped: tupl
 
 
 @functools.cache
-def _code(method: str) -> str:
+def code_digest(method: str) -> str:
     """Digest of the code that decides a trial: our revisions, the source of a user's own modules."""
     return digest([REVISION, methods.load(method).digest])
 

@@ -119,6 +119,10 @@ class _Packs(Searcher):  # type: ignore[misc]
         else:
             self.launch.commit(id_)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its searcher into a state that nobody restores; a launch holds a terminal and files.
+        return {}
+
     def save(self, checkpoint_path: str) -> None:
         """Tune saves its searcher; ours is derived from the store."""
 

@@ -52,7 +52,7 @@ def work(
             results.write_model(trial.id, role, safetensors.torch.save(dict(weights)))
         if outcome.predictions is not None:
             results.write_predictions(trial.id, _table(outcome.predictions))
-        results.stage(trial.id, outcome.points, _meta(outcome, start=start, device=str(where), workers=workers.size))
+        results.stage(trial.id, outcome.points, _meta(outcome, data, start=start, device=str(where), workers=workers.size))
     return outcome.state
 
 
@@ -131,7 +131,7 @@ def _commit() -> str:
     return asked.stdout.strip() if inside.returncode == 0 else ""
 
 
-def _meta(outcome: Outcome, *, start: str, device: str, workers: int) -> dict[str, Any]:
+def _meta(outcome: Outcome, data: Data, *, start: str, device: str, workers: int) -> dict[str, Any]:
     valid: dict[str, list[float]] = {}
     for point in outcome.points:
         part, _, metric = point.metric.partition("/")
@@ -140,6 +140,8 @@ def _meta(outcome: Outcome, *, start: str, device: str, workers: int) -> dict[st
     by_epoch = {point.epoch: point.seconds for point in outcome.points}
     return {
         "trial": outcome.trial.to_json(),
+        "data": data.model_dump(),
+        "teacher": _teacher(outcome.trial),
         "state": outcome.state,
         "selected": outcome.selected,
         "epochs": max(by_epoch, default=0),
@@ -154,6 +156,13 @@ def _meta(outcome: Outcome, *, start: str, device: str, workers: int) -> dict[st
         "workers": workers,
         **provenance(),
     }
+
+
+def _teacher(trial: Trial) -> list[str]:
+    """The ids of the models that make up the frozen teacher."""
+    if trial.distils_from == "unimodal":
+        return [model.id for model in trial.auxiliaries.values()]
+    return [trial.teacher.id] if trial.teacher is not None else []
 
 
 def _table(said: Predictions) -> pa.Table:

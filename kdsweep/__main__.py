@@ -1,0 +1,5 @@
+"""`python -m kdsweep`."""
+
+from kdsweep.cli import main
+
+main()

@@ -1,0 +1,178 @@
+"""The command line: one command for the main job, and small ones around it. Heavy imports wait inside commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kdsweep.study import Study
+
+app = typer.Typer(
+    name="kdsweep",
+    help="Settles which cross-modal distillation objective works, which of its terms matter, and how sure we can be.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+StudyFile = Annotated[Path, typer.Argument(help="a study, as YAML", metavar="STUDY", show_default=False)]
+Storage = Annotated[str | None, typer.Option(help="root of the results; default: the study's `storage`")]
+Reports = Annotated[Path, typer.Option(help="folder of the rendered reports")]
+
+
+def main() -> None:
+    # A user's own modules lie where the command is run, as with `python -m`.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    app()
+
+
+@app.command()
+def launch(
+    study: StudyFile,
+    local: Annotated[bool, typer.Option("--local", help="in this process, without Ray")] = False,
+    address: Annotated[str | None, typer.Option(help="of a Ray cluster; default: Ray on this machine")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run and what it can show")] = False,
+    storage: Storage = None,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Run a study to its end, and write its report. Launch again to resume, or after editing the file."""
+    _launch(study, local=local, address=address, dry_run=dry_run, storage=storage, reports=reports)
+
+
+@app.command()
+def resume(
+    study: StudyFile,
+    local: Annotated[bool, typer.Option("--local", help="in this process, without Ray")] = False,
+    address: Annotated[str | None, typer.Option(help="of a Ray cluster; default: Ray on this machine")] = None,
+    storage: Storage = None,
+    reports: Reports = Path("reports"),
+) -> None:
+    """The same as launch: what is finished is reused."""
+    _launch(study, local=local, address=address, dry_run=False, storage=storage, reports=reports)
+
+
+@app.command()
+def status(
+    study: StudyFile,
+    watch: Annotated[bool, typer.Option("--watch", help="keep showing it until it is complete")] = False,
+    storage: Storage = None,
+) -> None:
+    """Show how far a study is: stage, counts and best score by arm, and the time to go."""
+    from kdsweep import commands
+
+    commands.status(_load(study, storage), _console(), watch=watch)
+
+
+@app.command()
+def report(study: StudyFile, storage: Storage = None, reports: Reports = Path("reports")) -> None:
+    """Write the report of what is there, finished or not. Runs nothing."""
+    from kdsweep import commands
+
+    commands.report(_load(study, storage), _console(), reports)
+
+
+@app.command()
+def validate(study: StudyFile) -> None:
+    """Check a study file without reading its data."""
+    found = _load(study, None)
+    searched = sorted({name for arm in found.arms.values() for name in arm.space})
+    typer.echo(f"{study}: {found.name} is valid: {len(found.arms)} arms on {', '.join(found.student)}")
+    typer.echo(f"searched: {', '.join(searched) or 'nothing'}")
+
+
+@app.command()
+def init(
+    data: Annotated[str, typer.Argument(help="a shipped dataset, or package.module:callable", metavar="DATA")],
+    student: Annotated[list[str], typer.Option(help="a modality seen at deployment; may be given several times")],
+    out: Annotated[Path | None, typer.Option(help="file to write; default: print it")] = None,
+) -> None:
+    """Write a commented, valid study for a dataset."""
+    from kdsweep import study_file
+    from kdsweep.data import source
+    from kdsweep.study import Data
+
+    try:
+        asked = Data(**{"python" if ":" in data else "name": data}, student=tuple(student))  # type: ignore[arg-type]
+        text = study_file.template(data, source.card(asked), student=tuple(student))
+    except ValueError as error:
+        _fail(str(error))
+    if out is None:
+        typer.echo(text, nl=False)
+    elif out.exists():
+        _fail(f"{out} exists: name another file, or remove it")
+    else:
+        out.write_text(text)
+        typer.echo(f"wrote {out}; now: python -m kdsweep launch {out}")
+
+
+class Listed(StrEnum):
+    methods = "methods"
+    terms = "terms"
+    datasets = "datasets"
+    networks = "networks"
+
+
+@app.command("list")
+def list_(what: Annotated[Listed, typer.Argument()]) -> None:
+    """List what is shipped, a line each."""
+    from kdsweep import commands
+
+    commands.list_(what.value, _console())
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of study files, for editors."""
+    from kdsweep import study_file
+
+    typer.echo(json.dumps(study_file.schema(), indent=2))
+
+
+@app.command()
+def replay(
+    trial: Annotated[str, typer.Argument(help="its id, or enough of its beginning", metavar="TRIAL")],
+    storage: Annotated[str, typer.Option(help="root of the results")] = "runs/",
+) -> None:
+    """Train one trial again and compare: bit-identical, or where it parts."""
+    from kdsweep import commands
+
+    sys.exit(commands.replay(trial, storage, _console()))
+
+
+def _launch(path: Path, **options: Any) -> None:
+    found = _load(path, options.pop("storage"))
+    from kdsweep import commands
+
+    sys.exit(commands.launch(found, _console(), **options))
+
+
+def _load(path: Path, storage: str | None) -> Study:
+    from dataclasses import replace
+
+    from kdsweep import study_file
+
+    try:
+        found = study_file.load(path)
+    except study_file.StudyError as error:
+        _fail(str(error))
+    return replace(found, storage=storage) if storage else found
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _fail(message: str) -> Any:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)

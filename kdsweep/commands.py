@@ -1,0 +1,240 @@
+"""What the commands do, given a study and a console."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from kdsweep import display
+from kdsweep.metrics import METRICS
+from kdsweep.results import Results
+from kdsweep.study import Study
+
+if TYPE_CHECKING:
+    from kdsweep.sweep.launch import Launch
+
+INTERRUPTED = 130
+
+
+def launch(study: Study, console: Console, *, local: bool, address: str | None, dry_run: bool, reports: Path) -> int:
+    """Run a study and write its report. Returns the exit code: 0 when everything that it asks for is there."""
+    from kdsweep.sweep import forecast
+    from kdsweep.sweep.launch import Launch, with_facts
+
+    if local and study.resources.workers > 1:
+        console.print("--local trains in this process: with resources.workers above 1, leave it out")
+        return 2
+    study = with_facts(study)
+    for warning in study.warnings:
+        console.print(f"note: {escape(warning)}", style="yellow")
+    results = Results(study.storage)
+    asked = forecast.expected(study)
+    by_arm: Counter[str] = Counter()
+    for (_, arm, _, _), count in asked.items():
+        by_arm[arm] += count
+    shown = display.Display(console, study.name, study.metric, by_arm)
+    driver = Launch(study, results, shown.show, by_arm)
+    console.print(_plan_table(driver, by_arm))
+    if dry_run:
+        _print_forecast(driver, console)
+        return 0
+    try:
+        with shown:
+            shown.launch = driver
+            _run(driver, console, local=local, address=address)
+    except KeyboardInterrupt:
+        driver.close()
+        console.print(f"stopped; nothing finished is lost. To go on: python -m kdsweep launch {escape(study.path)}")
+        return INTERRUPTED
+    driver.close()
+    for reason in driver.plan.ended:
+        console.print(f"goes no further: {escape(reason)}", style="yellow")
+    for control, reason in driver.plan.inapplicable.items():
+        console.print(f"control {control} does not apply: {escape(reason)}")
+    if not driver.complete:
+        console.print(f"incomplete: {len(driver.lost)} trials were lost; launch again to try them again", style="yellow")
+    _write_report(study, results, console, reports)
+    return 0 if driver.complete else 1
+
+
+def _run(driver: Launch, console: Console, *, local: bool, address: str | None) -> None:
+    if driver.done:
+        return
+    if local:
+        from kdsweep.sweep import local as runner
+
+        runner.run(driver)
+        return
+    from kdsweep.sweep import ray as cluster
+
+    dashboard = cluster.start(address)
+    if dashboard:
+        console.print(f"Ray dashboard: {dashboard}")
+    try:
+        cluster.run(driver)
+    finally:
+        cluster.stop()
+
+
+def report(study: Study, console: Console, reports: Path) -> None:
+    """Write the report of what is there."""
+    from kdsweep.sweep.launch import Launch, with_facts
+
+    study = with_facts(study)
+    results = Results(study.storage)
+    # The file may have changed since the last launch: its index has to be of this file.
+    Launch(study, results).close()
+    _write_report(study, results, console, reports)
+
+
+def _write_report(study: Study, results: Results, console: Console, reports: Path) -> None:
+    from kdsweep.report import build
+    from kdsweep.report.collect import collect, record_look
+
+    runs = collect(study, results)
+    headline = build(runs, reports / study.name)
+    record_look(study, results, runs)
+    console.print(f"\n{escape(headline.text)}", soft_wrap=True)
+    console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
+
+
+def status(study: Study, console: Console, *, watch: bool) -> None:
+    """Show how far the study is, from what the store holds; it may run anywhere."""
+    results = Results(study.storage)
+
+    def now() -> tuple[Table, bool]:
+        roles = [role for role in results.read_rows(study.name, "index") if role["wanted"]]
+        state = results.read_json(study.name, "state")
+        if not roles or state is None:
+            return Table(title=f"{escape(study.name)}: not launched yet under {escape(study.storage)}", box=None), True
+        known = results.known()
+        running = [role["trial"] for role in state["in_flight"]] if _alive(state) else []
+        lines = display.progress(
+            roles, known, metric=study.metric, running=running, expected=state["expected"]
+        )
+        left = sum(line.expected - line.done for line in lines.values())
+        return display.table(
+            lines, metric=study.metric, title=escape(study.name), caption=_caption(state, left)
+        ), bool(state["complete"])
+
+    grid, complete = now()
+    if not watch:
+        console.print(grid)
+        return
+    with Live(grid, console=console, auto_refresh=False) as live:
+        while not complete:
+            time.sleep(2)
+            grid, complete = now()
+            live.update(grid, refresh=True)
+
+
+def _alive(state: dict[str, Any]) -> bool:
+    return not state["closed"] and time.time() - float(state["beat"]) < 120
+
+
+def _caption(state: dict[str, Any], left: int) -> str:
+    if state["complete"]:
+        return "complete"
+    if not _alive(state):
+        return "not running: launch again to resume"
+    elapsed = float(state["beat"]) - float(state["began"])
+    if not state["finished_here"]:
+        return f"running for {display.duration(elapsed)}"
+    to_go = elapsed / state["finished_here"] * left
+    return f"running for {display.duration(elapsed)}, about {display.duration(to_go)} to go"
+
+
+def list_(what: str, console: Console) -> None:
+    """Print what is shipped, a line each."""
+    grid = Table(box=None, pad_edge=False, show_header=False)
+    for name, words in _listed(what):
+        grid.add_row(escape(name), escape(words))
+    console.print(grid)
+
+
+def _listed(what: str) -> list[tuple[str, str]]:
+    match what:
+        case "methods":
+            from kdsweep import methods
+
+            return [(name, methods.load(name).summary) for name in methods.names()]
+        case "datasets":
+            from kdsweep.data import source
+
+            return [(name, (source.module(name).__doc__ or "").split("\n")[0]) for name in source.names()]
+        case "networks":
+            from kdsweep.networks import ENCODERS, FUSIONS
+
+            return [(name, part.summary) for name, part in {**ENCODERS, **FUSIONS}.items()]
+    from kdsweep import objective
+
+    terms = {name: getattr(objective, name) for name in objective.__all__}
+    return [
+        (name, f"{(term.__doc__ or '').split(chr(10))[0]} {term.paper}".strip())
+        for name, term in terms.items()
+        if isinstance(term, type) and issubclass(term, objective.Term) and term is not objective.Term
+    ]
+
+
+def replay(prefix: str, storage: str, console: Console) -> int:
+    """Train one trial again and say whether it is the same. Returns 0 where it is bit-identical, 1 where it parts."""
+    from kdsweep.sweep import again
+
+    try:
+        answer = again.replay(prefix, Results(storage))
+    except ValueError as error:
+        console.print(escape(str(error)))
+        return 2
+    console.print(escape(answer.text), soft_wrap=True)
+    return 0 if answer.identical else 1
+
+
+def _plan_table(driver: Launch, expected: Counter[str]) -> Table:
+    """By arm: trials asked for, reused, and new; and earlier ones that the study no longer asks for."""
+    study = driver.study
+    grid = Table(title=escape(study.name), title_justify="left", box=None, pad_edge=False)
+    for name in ("arm", "trials", "reused", "new", "set aside"):
+        grid.add_column(name, justify="left" if name == "arm" else "right", overflow="fold")
+    reused = Counter(role.arm for role in driver.plan.roles if role.trial in driver.known.trials)
+    aside = driver.set_aside()
+    for arm in dict.fromkeys([*expected, *aside]):
+        name = escape(arm) if arm else display.NOBODY
+        new = expected[arm] - reused[arm]
+        grid.add_row(name, str(expected[arm]), str(reused[arm]), str(new), str(aside[arm] or ""))
+    return grid
+
+
+def _print_forecast(driver: Launch, console: Console) -> None:
+    from kdsweep.report.stats import detectable
+    from kdsweep.sweep import forecast
+
+    study = driver.study
+    assert study.facts is not None
+    stages = Counter(role.stage for role in forecast.whole(study).roles)
+    console.print("stages: " + ", ".join(f"{stage} {count}" for stage, count in stages.items()))
+    lines = forecast.probe(study, driver.known)
+    grid = Table(title="time on one worker, from one epoch of each", title_justify="left", box=None, pad_edge=False)
+    grid.add_column("arm", overflow="fold")
+    grid.add_column("to run", justify="right")
+    grid.add_column("at most", justify="right")
+    for line in lines:
+        grid.add_row(escape(line.arm) or display.NOBODY, str(line.trials), display.duration(line.seconds))
+    console.print(grid)
+    console.print(f"in all: at most {display.duration(sum(line.seconds for line in lines))} of one worker")
+    metric, counts = METRICS[study.metric], study.facts.folds[0].counts
+    if metric.mean and metric.unit == "%":
+        for seeds in sorted({study.confirm.seeds, 10, 20}):
+            smallest = 100 * detectable(seeds, study.facts.test_groups or counts["test"])
+            units = f"{counts['test']} test samples"
+            if study.facts.test_groups:
+                units += f" of {study.facts.test_groups} groups"
+            console.print(f"{seeds} seeds on {units} can detect a difference of about {smallest:.1f} points")
+
+

@@ -1,0 +1,89 @@
+"""Train one trial again, and say whether its numbers are the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kdsweep import methods
+from kdsweep.data import source
+from kdsweep.results import Results
+from kdsweep.study import Data
+from kdsweep.sweep.plan import code_digest
+from kdsweep.sweep.work import device_of, one_thread, provenance, train
+from kdsweep.trial import Trial
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a replay found: whether every number is bit-identical, and the answer in words."""
+
+    identical: bool
+    text: str
+
+
+def replay(prefix: str, results: Results) -> Answer:
+    """Retrain the trial whose id begins so, from the models and settings in the store, and compare every number.
+
+    Raises:
+        ValueError: no such trial, several of them, or data or code that are not those of the trial.
+    """
+    known = results.metadata()
+    id_ = _one(prefix, known)
+    meta = known[id_]
+    trial, data = Trial.from_json(meta["trial"]), Data(**meta["data"])
+    if source.load(data).facts(data).fingerprint != trial.fingerprint:
+        raise ValueError(f"the dataset is not the one that trial {id_} was trained on: its fingerprint differs")
+    if code_digest(trial.method) != trial.code:
+        raise ValueError(f"the code of {trial.method!r} has changed since trial {id_}: its result has another name now")
+    with one_thread():
+        outcome = train(trial, data, results, device=device_of(meta["device"]))
+    again = pd.DataFrame([(p.epoch, p.metric, p.value) for p in outcome.points], columns=["epoch", "metric", "again"])
+    stored = results.curves([id_])[["epoch", "metric", "value"]].astype({"metric": str})
+    both = stored.merge(again, on=["epoch", "metric"], how="outer")
+    parts = both[~((both.value == both.again) | (both.value.isna() & both.again.isna()))].sort_values(["epoch"])
+    name = f"trial {id_} ({methods.load(trial.method).name}, seed {trial.seed})"
+    if parts.empty and outcome.state == meta["state"]:
+        return Answer(True, f"{name}: bit-identical, {len(both)} numbers in {meta['epochs']} epochs")
+    if outcome.state != meta["state"]:
+        return Answer(False, f"{name}: different: it was {meta['state']} and is {outcome.state} now. {outcome.error}")
+    first = parts.iloc[0]
+    where = f"first in epoch {first.epoch}, {first.metric}: {first.value!r} then, {first.again!r} now"
+    elsewhere = [key for key in ("processor", "libraries", "device") if meta[key] != {**provenance(), **_here(meta)}[key]]
+    score = f"{'test' if trial.reads_test else 'valid'}/{trial.metric}"
+    rows = both[(both.metric == score) & (both.epoch == meta["selected"])]
+    moved = float((rows.again - rows.value).abs().iloc[0]) if len(rows) else float("nan")
+    return Answer(False, f"{name}: different, {where}. {score} moved by {moved:.4f}{_spread(trial, known, moved)}."
+                  + (f" Not the same {' and '.join(elsewhere)} as then." if elsewhere else ""))
+
+
+def _one(prefix: str, known: dict[str, Any]) -> str:
+    found = [id_ for id_ in known if id_.startswith(prefix)]
+    if len(found) != 1:
+        what = "no trial" if not found else f"{len(found)} trials"
+        raise ValueError(f"{what} of {len(known)} in this store begin with {prefix!r}: expected one")
+    return found[0]
+
+
+def _here(meta: dict[str, Any]) -> dict[str, Any]:
+    return {"device": str(device_of(meta["device"]))}
+
+
+def _spread(trial: Trial, known: dict[str, Any], moved: float) -> str:
+    """How that compares with what seeds alone do: the same trial with other seeds."""
+    family = [
+        meta["valid"][trial.metric][meta["selected"] - 1]
+        for meta in known.values()
+        if meta["state"] == "complete" and meta["selected"] and _family(meta["trial"]) == _family(trial.to_json())
+    ]
+    if len(family) < 3:
+        return ""
+    spread = float(pd.Series(family).std())
+    return f", {moved / spread:.1f} times the spread over {len(family)} seeds" if spread > 0 else ""
+
+
+def _family(trial: dict[str, Any]) -> dict[str, Any]:
+    ignored = {"seed", "teacher", "auxiliaries", "thresholds"}
+    return {key: value for key, value in trial.items() if key not in ignored}

@@ -1,0 +1,106 @@
+"""What a study will cost before it starts: every trial it will ask for, and the time of one epoch of each kind."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from kdsweep.data import source
+from kdsweep.results import Result
+from kdsweep.study import Study
+from kdsweep.sweep.plan import Known, Plan, Role, plan
+from kdsweep.sweep.work import device_of, one_thread
+from kdsweep.training.epochs import Run
+from kdsweep.training.models import models, network, parts
+from kdsweep.training.workers import Workers
+from kdsweep.trial import Given, Trial
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One line of a forecast.
+
+    Attributes:
+        arm: "" for teachers and auxiliary models.
+        trials: distinct trials still to run.
+        seconds: of one worker, for all of them, at full length.
+    """
+
+    arm: str
+    trials: int
+    seconds: float
+
+
+def whole(study: Study) -> Plan:
+    """The study unfolded to its end on made-up results: what it will ask for, if every trial finishes.
+
+    Points are drawn at random here and nothing is pruned: how many trials there are does not depend on either.
+    """
+    plain = replace(study, search=study.search.model_copy(update={"sampler": "random", "pruner": None}))
+    known = Known()
+    while True:
+        unfolded = plan(plain, known)
+        if unfolded.complete:
+            return unfolded
+        known = Known(
+            {**known.trials, **{trial.id: _made_up(trial) for trial in unfolded.ready}},
+            {**known.proposals, **unfolded.proposals},
+        )
+
+
+def expected(study: Study) -> Counter[tuple[str, str, str, str]]:
+    """How many roles the whole study has, by (stage, arm, row, control)."""
+    return Counter(part(role) for role in whole(study).roles)
+
+
+def part(role: Role) -> tuple[str, str, str, str]:
+    return role.stage, role.arm, role.row, role.control
+
+
+def probe(study: Study, known: Known, *, epochs: int = 1) -> list[Forecast]:
+    """Time an epoch of one trial of each arm, and of a teacher, and count what is still to run.
+
+    Models that a trial reads stand in with their initial weights: their size costs the time, not what they learned.
+    """
+    everything = whole(study)
+    first: dict[str, Trial] = {}
+    for role in everything.roles:
+        first.setdefault(role.arm, everything.trials[role.trial])
+    asked = Counter(role.arm for role in everything.roles)
+    done = Counter(role.arm for role in plan(study, known).roles if role.trial in known.trials)
+    lines = []
+    for arm, trial in first.items():
+        left = max(0, asked[arm] - done[arm])
+        lines.append(Forecast(arm, left, left * _epoch(trial, study, epochs) * study.train.epochs))
+    return lines
+
+
+def _epoch(trial: Trial, study: Study, epochs: int) -> float:
+    dataset, device = source.load(study.data), device_of(study.resources.device)
+
+    def initial(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
+        trained = model if isinstance(model, Trial) else replace(trial, networks={"teacher": model.network})
+        return network(trained, role, dataset.card).state_dict()
+
+    with one_thread():
+        seen = parts(trial, dataset, study.data, device)
+        made = models(trial, dataset.card, seen["train"], initial, device=device, workers=Workers())
+        steps = Run(trial, made, seen).epochs()
+        # The first epoch warms up allocators and caches.
+        next(steps, None)
+        began = time.perf_counter()
+        for _, _ in zip(range(epochs), steps, strict=False):
+            pass
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return (time.perf_counter() - began) / epochs
+
+
+def _made_up(trial: Trial) -> Result:
+    epochs = int(trial.train["epochs"])
+    return Result("complete", epochs, {trial.metric: [0.5] * max(1, epochs)})

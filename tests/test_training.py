@@ -1,0 +1,313 @@
+"""One trial: what decides its numbers, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from kdsweep import methods
+from kdsweep.data import source
+from kdsweep.data.dataset import Dataset
+from kdsweep.study import Data, Train
+from kdsweep.training import models
+from kdsweep.training.outcome import Outcome, run
+from kdsweep.training.stopping import falls_behind, rungs, threshold
+from kdsweep.training.streams import seed_of, stream
+from kdsweep.trial import Given, Trial
+
+DATA = Data(name="planted", options={"samples": 300, "classes": 3}, student=("plain",), auxiliary=("rich",))
+MLP = {"mlp": {"hidden": [8], "embedding": 8, "dropout": 0.0}}
+FUSION = {"concat": {"width": 8}}
+NETWORKS = {
+    "student": {"plain": MLP},
+    "teacher": {"plain": MLP, "rich": MLP, "fusion": FUSION},
+    "rich": {"rich": MLP},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return source.load(DATA)
+
+
+def trial(method: str = "student_only", **changes) -> Trial:
+    choices = methods.load(method).defaults()
+    joint = methods.load(method).teacher(choices) == "joint"
+    reads = method not in ("student_only",)
+    whole = {
+        "trains": "student",
+        "method": method,
+        "code": "test",
+        "fingerprint": "planted",
+        "rows": {"train": "a", "valid": "b", "test": "c"},
+        "student": ("plain",),
+        "auxiliary": ("rich",) if reads else (),
+        "task": "classification",
+        "select": "last",
+        "metric": "accuracy",
+        "train": Train(epochs=3, batch_size=64, lr=0.01).model_dump(),
+        "networks": {name: NETWORKS[name] for name in (("student", "teacher") if joint else ("student",))},
+        "seed": 1,
+        "choices": choices,
+    }
+    return Trial(**{**whole, **changes})
+
+
+def teacher(**changes) -> Trial:
+    return trial("teacher", trains="teacher", networks={"teacher": NETWORKS["teacher"]}, **changes)
+
+
+def auxiliary(**changes) -> Trial:
+    return trial("auxiliary_only", trains="rich", student=(), networks={"rich": NETWORKS["rich"]}, **changes)
+
+
+class Trainer:
+    """Trains trials once each, with the models that they read."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self.done = dataset, {}
+
+    def __call__(self, asked: Trial) -> Outcome:
+        if asked.id not in self.done:
+            self.done[asked.id] = run(asked, self.dataset, DATA, lambda model, role: self(model).weights[role])
+        return self.done[asked.id]
+
+
+@pytest.fixture(scope="module")
+def train(dataset) -> Trainer:
+    return Trainer(dataset)
+
+
+def distilled(method: str, **changes) -> Trial:
+    """A trial of any method, with the models that it reads."""
+    found = methods.load(method)
+    choices = found.defaults()
+    frozen = found.teacher(choices) == "frozen"
+    return trial(
+        method,
+        teacher=teacher() if frozen else None,
+        distils_from="multimodal" if frozen else "",
+        auxiliaries={"rich": auxiliary()} if found.auxiliary(choices) == "frozen" else {},
+        **changes,
+    )
+
+
+def curve(outcome: Outcome, metric: str) -> list[float]:
+    return [point.value for point in outcome.points if point.metric == metric]
+
+
+def same(a: Outcome, b: Outcome) -> bool:
+    points = [[(p.epoch, p.metric, p.value) for p in o.points if p.metric.startswith("valid/")] for o in (a, b)]
+    return points[0] == points[1]
+
+
+def test_equal_trials_have_equal_numbers(dataset):
+    first, second = (Trainer(dataset)(distilled("amid", reads_test=True)) for _ in range(2))
+    assert [(p.epoch, p.metric, p.value) for p in first.points] == [(p.epoch, p.metric, p.value) for p in second.points]
+    for role, weights in first.weights.items():
+        assert all(torch.equal(value, second.weights[role][name]) for name, value in weights.items())
+
+
+def test_another_seed_has_other_numbers(train):
+    assert not same(train(trial()), train(trial(seed=2)))
+
+
+TRAINABLE = [name for name in methods.names() if name not in ("teacher", "auxiliary_only", "student_only")]
+
+
+@pytest.mark.parametrize("method", TRAINABLE)
+def test_weight_0_is_the_student_alone_bit_for_bit(method, train):
+    """Catches terms that consume randomness or optimiser state that is not theirs."""
+    found = methods.load(method)
+    choices = found.defaults()
+    try:
+        asked = distilled(method)
+        weights = {f"{name}.weight": 0.0 for name in found.terms(choices) if name not in found.required}
+        outcome = train(replace(asked, numbers=weights, reads_test=True))
+    except ValueError as error:
+        pytest.skip(str(error))
+    if outcome.state == "failed" and "map" in outcome.error:
+        pytest.skip("reads feature maps, which these networks have none of")
+    assert outcome.state == "complete", outcome.error
+    alone = train(trial(reads_test=True))
+    for name, value in alone.weights["student"].items():
+        assert torch.equal(value, outcome.weights["student"][name]), name
+
+
+@pytest.mark.parametrize("term", ["mi_teacher", "mi_auxiliary", "entropy"])
+def test_dropping_a_term_is_giving_it_no_weight(term, train):
+    dropped = train(distilled("amid", dropped=(term,), reads_test=True))
+    weightless = train(distilled("amid", numbers={f"{term}.weight": 0.0}, reads_test=True))
+    for role in ("student", "teacher"):
+        for name, value in dropped.weights[role].items():
+            assert torch.equal(value, weightless.weights[role][name]), (role, name)
+
+
+def test_a_trial_that_does_not_read_test_never_has_it(dataset, monkeypatch):
+    seen = []
+    real = Dataset.select
+    monkeypatch.setattr(Dataset, "select", lambda self, rows: seen.append(len(rows)) or real(self, rows))
+    outcome = Trainer(dataset)(trial())
+    assert len(seen) == 2
+    assert outcome.predictions is None
+    assert not [point for point in outcome.points if point.metric.startswith("test/")]
+
+
+def test_test_is_scored_once_at_the_selected_epoch(train, dataset):
+    outcome = train(trial(reads_test=True, select="best_valid"))
+    tested = {point.epoch for point in outcome.points if point.metric.startswith("test/")}
+    valid = curve(outcome, "valid/accuracy")
+    assert tested == {outcome.selected}
+    assert outcome.selected == valid.index(max(valid)) + 1
+    predicted = outcome.predictions
+    assert (predicted.label == predicted.prediction).mean() == pytest.approx(curve(outcome, "test/accuracy")[0])
+    assert ((predicted.rank == 0) == (predicted.label == predicted.prediction)).all()
+    assert set(predicted.sample) == set(dataset.ids[dataset.parts(DATA)["test"]])
+
+
+def test_a_trial_behind_its_threshold_stops_there(train):
+    outcome = train(trial(thresholds=((2, 2.0),)))
+    assert outcome.state == "pruned"
+    assert len(curve(outcome, "valid/accuracy")) == 2
+
+
+def test_a_trial_that_reaches_its_threshold_is_the_trial_without_one(train):
+    outcome = train(trial(thresholds=((1, 0.0), (2, 0.0))))
+    assert outcome.state == "complete"
+    assert same(outcome, train(trial()))
+
+
+def test_nobody_is_judged_before_the_slowest_schedule_is_at_its_height(train):
+    late = {"kd.start": 0.5, "kd.ramp": 0.4}
+    outcome = train(distilled("kd", numbers=late, thresholds=((1, 2.0), (2, 2.0))))
+    assert outcome.state == "complete"
+
+
+def test_a_diverged_trial_is_a_result(train):
+    outcome = train(trial(numbers={"train.lr": 1e30, "train.clip": 0.0}))
+    assert outcome.state == "failed"
+    assert "diverged" in outcome.error
+
+
+def test_a_fault_of_the_code_is_a_result_and_a_fault_of_the_machine_is_not(dataset):
+    def broken(model, role):
+        raise ZeroDivisionError("a user's mistake")
+
+    def full(model, role):
+        raise OSError("no space left on device")
+
+    outcome = run(distilled("kd"), dataset, DATA, broken)
+    assert outcome.state == "failed"
+    assert "ZeroDivisionError: a user's mistake" in outcome.error
+    with pytest.raises(OSError, match="no space left"):
+        run(distilled("kd"), dataset, DATA, full)
+
+
+@pytest.mark.parametrize("source_", ["multimodal", "unimodal", "rich"])
+def test_a_student_distils_from_whom_its_arm_names(source_, train):
+    models_ = {
+        "multimodal": {"teacher": teacher()},
+        "unimodal": {"auxiliaries": {"rich": auxiliary()}},
+        "rich": {"teacher": auxiliary()},
+    }[source_]
+    outcome = train(trial("kd", distils_from=source_, **models_))
+    assert outcome.state == "complete", outcome.error
+    assert not same(outcome, train(trial()))
+
+
+def test_one_auxiliary_model_is_the_same_teacher_by_either_name(train):
+    one = train(trial("kd", distils_from="unimodal", auxiliaries={"rich": auxiliary()}))
+    other = train(trial("kd", distils_from="rich", teacher=auxiliary()))
+    assert same(one, other)
+
+
+def test_a_given_teacher_is_named_by_its_bytes(tmp_path, train, dataset):
+    import safetensors.torch
+
+    path = tmp_path / "teacher.safetensors"
+    weights = train(teacher()).weights["teacher"]
+    safetensors.torch.save_file(dict(weights), path)
+    brought = Given("weights", "digest", NETWORKS["teacher"], str(path))
+    assert brought.id == replace(brought, path="elsewhere").id
+    found = run(
+        trial("kd", teacher=brought, distils_from="multimodal"),
+        dataset,
+        DATA,
+        lambda model, role: safetensors.torch.load_file(model.path),
+    )
+    assert same(found, train(distilled("kd")))
+
+
+def test_an_untrained_teacher_is_at_its_initial_weights(train, dataset):
+    untrained = train(teacher(control="untrained_teacher", train={**teacher().train, "epochs": 0}))
+    assert untrained.state == "complete"
+    fresh = models.network(teacher(), "teacher", dataset.card).state_dict()
+    assert all(torch.equal(value, fresh[name]) for name, value in untrained.weights["teacher"].items())
+
+
+def test_a_control_of_a_joint_teacher_leaves_the_teacher_untrained(train):
+    asked = distilled("amid", control="untrained_teacher", dropped=("ce_teacher", "mi_auxiliary"), reads_test=True)
+    outcome = train(asked)
+    assert outcome.state == "complete", outcome.error
+    assert set(outcome.weights) == {"student"}
+
+
+def test_smoothed_labels_take_the_teachers_place(train):
+    outcome = train(trial("kd", control="label_smoothing"))
+    assert outcome.state == "complete", outcome.error
+    assert not same(outcome, train(trial()))
+
+
+def test_streams_do_not_move_one_another():
+    torch.manual_seed(3)
+    before = torch.rand(2)
+    torch.manual_seed(3)
+    with stream(1, "student"):
+        torch.rand(100)
+    assert torch.equal(torch.rand(2), before)
+    assert seed_of(1, "student") != seed_of(1, "teacher") != seed_of(2, "teacher")
+
+
+def test_arms_start_from_the_same_weights_where_shapes_agree(dataset):
+    one = models.network(distilled("kd"), "student", dataset.card).state_dict()
+    other = models.network(distilled("amid"), "student", dataset.card).state_dict()
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(8, (1, 2, 4)), (30, (4, 8, 15)), (2, (1,)), (1, ())])
+def test_rungs_lie_at_an_eighth_a_quarter_and_half_of_training(epochs, expected):
+    assert rungs(epochs) == expected
+
+
+def test_a_threshold_is_what_the_best_share_reached():
+    values = [0.1, 0.4, float("nan"), 0.3, 0.2]
+    assert threshold(values, keep=0.5, maximize=True) == 0.3
+    assert threshold(values, keep=0.5, maximize=False) == 0.2
+    assert threshold([float("nan")], keep=0.5, maximize=True) is None
+
+
+def test_only_what_is_worse_falls_behind():
+    common = {"thresholds": ((2, 0.5),), "not_before": 0.0}
+    assert falls_behind(2, 0.49, maximize=True, **common)
+    assert not falls_behind(2, 0.5, maximize=True, **common)
+    assert falls_behind(2, 0.51, maximize=False, **common)
+    assert not falls_behind(1, 0.0, maximize=True, **common)
+
+
+def test_a_trial_survives_json(dataset):
+    asked = distilled("amid", thresholds=((1, 1 / 3),), dropped=("entropy",), numbers={"mi_teacher.weight": 0.1})
+    import json
+
+    assert Trial.from_json(json.loads(json.dumps(asked.to_json()))).id == asked.id
+    brought = trial("kd", teacher=Given("weights", "d", NETWORKS["teacher"], "x"), distils_from="multimodal")
+    assert Trial.from_json(json.loads(json.dumps(brought.to_json()))).id == brought.id
