@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,12 +13,13 @@ from kdsweep.space import Domain, Value
 from kdsweep.trial import Control, Given
 
 Task = Literal["classification", "retrieval", "multilabel", "regression"]
+Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
     """A part of the file that stands as it is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Folds(Section):
@@ -53,7 +54,7 @@ class Teachers(Section):
 
 
 class Train(Section):
-    """The training recipe. `lr`, `weight_decay`, `warmup`, `clip` and `label_smoothing` may also be searched."""
+    """The training recipe. `lr`, `weight_decay`, `warmup` and `clip` may also be searched."""
 
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(128, ge=2)
@@ -64,11 +65,10 @@ class Train(Section):
     weight_decay: float = Field(1e-4, ge=0)
     clip: float = Field(1.0, ge=0, description="largest gradient norm of each network; 0 clips nothing")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
 
 
 # The numbers of the recipe that act step by step and so may be searched: "train.lr", ...
-SEARCHABLE_TRAIN = ("lr", "warmup", "weight_decay", "clip", "label_smoothing")
+SEARCHABLE_TRAIN = ("lr", "warmup", "weight_decay", "clip")
 
 
 class Pruner(Section):
@@ -105,10 +105,10 @@ class Resources(Section):
     """Where and how wide it runs; none of it changes a result but `pack` and `compile`."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    per_pack: dict[str, float] = Field(default_factory=lambda: {"cpus": 1.0})
-    concurrency: int | Literal["auto"] = "auto"
-    workers: int = Field(1, ge=1)
-    pack: int | Literal["auto"] = "auto"
+    per_pack: dict[Literal["cpus", "gpus"], Annotated[float, Field(ge=0)]] = {"cpus": 1.0}
+    concurrency: Count | Literal["auto"] = "auto"
+    workers: Count = 1
+    pack: Count | Literal["auto"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
 
 
@@ -122,7 +122,7 @@ class Arm:
         teacher: whom it distils from: "multimodal", "unimodal" or an auxiliary modality; "" where nobody.
         choices: every choice of the method, defaults included.
         fixed: numbers set to a value.
-        space: numbers searched, with their ranges.
+        space: numbers searched, with their ranges; also choices that are searched, by their names (without a dot).
         line: where the file lists it.
     """
 
@@ -182,6 +182,7 @@ class Study:
         networks: specifications by role ("student", "teacher", "auxiliary"), then by modality; filled with defaults.
         augment: specifications by modality.
         source: the file's text.
+        warnings: what the file asks for that is allowed and costs more, or changes less, than it seems.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Study:
     facts: Facts | None = None
     path: str = ""
     source: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def student(self) -> tuple[str, ...]:

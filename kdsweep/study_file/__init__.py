@@ -1,0 +1,250 @@
+"""Reading a study file: everything in it is checked before anything starts, and every mistake is reported at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from kdsweep.metrics import METRICS
+from kdsweep.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
+from kdsweep.study_file import ablation, arms, roles, sections, text
+from kdsweep.study_file.findings import Findings, Mistake, StudyError, did_you_mean, listed
+from kdsweep.study_file.schema import schema
+from kdsweep.study_file.sections import File
+from kdsweep.study_file.template import template
+from kdsweep.trial import Given
+
+__all__ = ["Mistake", "StudyError", "load", "parse", "schema", "template"]
+
+DEFAULT_METRIC = {"classification": "accuracy"}
+
+
+def load(path: FilePath | str) -> Study:
+    """The study of this file.
+
+    Raises:
+        StudyError: it cannot be read, or is no valid study: with every mistake that was found.
+    """
+    path = FilePath(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(text.MAX_BYTES + 1)
+    except OSError as error:
+        raise StudyError(str(path), [Mistake(0, f"cannot be read: {error.strerror or error}")]) from error
+    if len(content) > text.MAX_BYTES:
+        raise StudyError(str(path), [Mistake(0, f"a study file has at most {text.MAX_BYTES} bytes, got more")])
+    try:
+        written = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        mistake = Mistake(line, f"a study file is UTF-8, got the byte 0x{content[error.start]:02x}")
+        raise StudyError(str(path), [mistake]) from error
+    return parse(written, name=path.stem, path=str(path))
+
+
+def parse(source: str, *, name: str = "study", path: str = "") -> Study:
+    """The study that the text stands for; `name` where it names none, `path` for messages.
+
+    Raises:
+        StudyError: it is no valid study: with every mistake that was found.
+    """
+    value, findings = text.read(source)
+    study = None
+    if isinstance(value, dict):
+        study = _resolve(value, findings, name=name, path=path, source=source)
+    elif not findings.mistakes:
+        findings.refuse((), f"a study file is a mapping of sections, got {sections.shown(value)}")
+    if findings.mistakes or study is None:
+        raise StudyError(path or name, findings.mistakes)
+    return study
+
+
+def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: str, source: str) -> Study | None:
+    """The study; None only where findings hold a mistake."""
+    written, recipe = _take_ranges(written, findings)
+    file = sections.read(written, findings)
+    _check_availability(file, findings)
+    study_name = file.name or name
+    if rule := arms.name_fault(study_name):
+        findings.refuse(("name",), f"a study's name {rule}, got {study_name!r}")
+    metric = _metric(file, findings)
+
+    data, card = file.data, None
+    if data is not None:
+        card = roles.describe(data, findings)
+    elif written.get("data") is None:
+        findings.refuse(("data",), "data is missing: expected its name and the modalities that the student sees")
+    auxiliary = roles.auxiliary(data, card) if data is not None and card is not None else None
+    told = arms.shared(recipe, file.every_arm, findings)
+    read = arms.read(file.arms, told, auxiliary=auxiliary, findings=findings)
+    if not written.get("arms", {}):
+        findings.refuse(("arms",), "arms needs at least one arm, such as student_only: {}")
+    teacher_space, teacher_fixed = arms.teacher_settings(told, findings)
+    finalists = _finalists(file, findings)
+    _check_first(file, read, findings)
+    claim = _claim(file, read, findings)
+    if data is None or card is None or auxiliary is None:
+        return None
+    rows = _rows(file, read, data, auxiliary, findings)
+    networks = roles.complete(file.networks, data, card, findings)
+    return Study(
+        name=study_name,
+        seed=file.seed,
+        data=data,
+        card=card,
+        task=file.task,
+        metric=metric,
+        select=file.select,
+        networks=networks,
+        teachers=file.teachers,
+        train=file.train,
+        augment=file.augment,
+        arms=read,
+        search=file.search,
+        finalists=finalists,
+        confirm=file.confirm,
+        ablated=file.ablate.arm if file.ablate else "",
+        retune=file.ablate.retune if file.ablate else False,
+        rows=rows,
+        controls=file.controls,
+        claim=claim,
+        equivalent=file.report.equivalent,
+        storage=file.storage,
+        resources=file.resources,
+        teacher_space=teacher_space,
+        teacher_fixed=teacher_fixed,
+        given=_given(file, networks["teacher"], findings),
+        path=path,
+        source=source,
+        warnings=tuple(findings.warnings),
+    )
+
+
+def _take_ranges(written: dict[str, Any], findings: Findings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The file without the ranges under `train`, and those, by name."""
+    train = written.get("train")
+    if not isinstance(train, dict):
+        return written, {}
+    ranges = {key: value for key, value in train.items() if isinstance(value, dict) and key in Train.model_fields}
+    for key in ranges:
+        if key not in SEARCHABLE_TRAIN:
+            message = f"train.{key} is one value for all arms: ranges go with {listed(SEARCHABLE_TRAIN)}"
+            findings.refuse(("train", key), message)
+    rest = {key: value for key, value in train.items() if key not in ranges}
+    return {**written, "train": rest}, {key: value for key, value in ranges.items() if key in SEARCHABLE_TRAIN}
+
+
+def _check_availability(file: File, findings: Findings) -> None:
+    """What the format knows and this version does not do yet is refused, never ignored."""
+    if file.task != "classification":
+        findings.refuse(("task",), f"{file.task} is not available yet: expected classification")
+    if file.augment:
+        findings.refuse(("augment",), f"augmentation is not available yet: expected {{}}, got {file.augment}")
+    if file.teachers.outputs is not None:
+        findings.refuse(("teachers", "outputs"), "a teacher's stored outputs are not available yet: expected weights")
+    if file.resources.pack not in ("auto", 1):
+        message = f"packs of several trials are not available yet: expected auto or 1, got {file.resources.pack}"
+        findings.refuse(("resources", "pack"), message)
+    if file.resources.compile == "on":
+        findings.refuse(("resources", "compile"), "compiled packs are not available yet: expected auto or off, got on")
+
+
+def _metric(file: File, findings: Findings) -> str:
+    if file.metric is None:
+        return DEFAULT_METRIC.get(file.task, "")
+    known = [name for name, metric in METRICS.items() if file.task in metric.tasks]
+    if file.metric not in known:
+        message = f"no metric {file.metric!r} for {file.task}: expected {listed(known)}"
+        findings.refuse(("metric",), message + did_you_mean(file.metric, known))
+    return file.metric
+
+
+def _finalists(file: File, findings: Findings) -> Finalists:
+    trials = file.search.trials
+    if file.finalists is None:
+        default = Finalists()
+        return default.model_copy(update={"points": min(default.points, trials)})
+    if file.finalists.points > trials:
+        message = f"finalists.points must be at most search.trials, got {file.finalists.points} of {trials}"
+        findings.refuse(("finalists", "points"), message)
+    return file.finalists
+
+
+def _check_first(file: File, read: Mapping[str, Arm], findings: Findings) -> None:
+    """A first point counts in every arm that searches its numbers, and must lie inside their ranges."""
+    known = sorted({key for arm in read.values() for key in arm.space})
+    for index, point in enumerate(file.search.first):
+        for key, value in point.items() if isinstance(point, dict) else ():
+            place = ("search", "first", index, key)
+            searching = [arm for arm in read.values() if key in arm.space]
+            if not searching and len(read) == len(file.arms):
+                message = f"no arm searches {key!r}: they search {listed(known)}"
+                findings.refuse(place, message + did_you_mean(key, known))
+            for arm in searching:
+                if not arm.space[key].contains(value):
+                    findings.refuse(place, f"a first point lies in the range of {key} in {arm.name}, got {value!r}")
+
+
+def _find_arm(
+    name: str, place: tuple[str | int, ...], file: File, read: Mapping[str, Arm], findings: Findings
+) -> Arm | None:
+    """The arm of this name; None where there is none, or where it could not be read."""
+    known = [arm.name for arm in read.values() if not arm.reference]
+    if name in known:
+        return read[name]
+    if name in read:
+        findings.refuse(place, f"{name} is a reference row, outside the equal budget: expected {listed(known)}")
+    elif name not in file.arms:
+        findings.refuse(place, f"no arm {name!r}: expected {listed(known)}{did_you_mean(name, known)}")
+    return None
+
+
+def _claim(file: File, read: Mapping[str, Arm], findings: Findings) -> Claim | None:
+    written = file.report.claim
+    if written is None:
+        if file.controls:
+            findings.refuse(("controls",), "controls are for the arm of report.claim, and there is none")
+        return None
+    _find_arm(written.arm, ("report", "claim", "arm"), file, read, findings)
+    for index, name in enumerate(written.against):
+        place = ("report", "claim", "against", index)
+        _find_arm(name, place, file, read, findings)
+        if name == written.arm or name in written.against[:index]:
+            findings.refuse(place, f"a claim is against other arms, each once, got {name!r} again")
+    for index, control in enumerate(file.controls):
+        if control in file.controls[:index]:
+            findings.refuse(("controls", index), f"controls are listed once, got {control!r} again")
+    return Claim(written.arm, written.against)
+
+
+def _rows(
+    file: File, read: Mapping[str, Arm], data: Data, auxiliary: tuple[str, ...], findings: Findings
+) -> tuple[Row, ...]:
+    if file.ablate is None:
+        return ()
+    arm = _find_arm(file.ablate.arm, ("ablate", "arm"), file, read, findings)
+    if arm is None:
+        return ()
+    return ablation.read(file.ablate, arm, data=data, auxiliary=auxiliary, findings=findings)
+
+
+def _given(file: File, network: Mapping[str, Any], findings: Findings) -> Given | None:
+    """The teacher that the user brought, named by its bytes."""
+    path = file.teachers.weights
+    if path is None:
+        return None
+    place = ("teachers", "weights")
+    for key in sorted(file.teachers.model_fields_set & {"trials", "seeds"}):
+        findings.warn(("teachers", key), f"teachers.{key} is for auxiliary models alone: the teacher is given")
+    if not path.endswith(".safetensors"):
+        findings.refuse(place, f"teachers.weights is a safetensors file, got {path!r}")
+        return None
+    try:
+        with FilePath(path).open("rb") as weights:
+            digest = hashlib.file_digest(weights, "blake2b").hexdigest()[:24]
+    except OSError as error:
+        findings.refuse(place, f"cannot read {path!r}: {error.strerror or error}")
+        return None
+    return Given(kind="weights", digest=digest, network=network, path=path)

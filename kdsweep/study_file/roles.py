@@ -1,0 +1,122 @@
+"""Who sees what: the data's modalities by role, and a network for each, written out in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kdsweep import networks
+from kdsweep.data import source
+from kdsweep.data.card import Card, Kind
+from kdsweep.study import Data
+from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
+from kdsweep.study_file.sections import Networks
+
+
+def describe(data: Data, findings: Findings) -> Card | None:
+    """The dataset's card, its modalities checked against the roles; None where it cannot be had."""
+    places = [key for key in ("name", "path", "python") if getattr(data, key) is not None]
+    if len(places) != 1:
+        findings.refuse(("data",), f"data has one of name, path and python, got {listed(places)}")
+        return None
+    path: Path = ("data", places[0])
+    try:
+        card = source.card(data)
+    except Exception as error:  # A user's loader runs here, and may raise anything.
+        if not isinstance(error, ValueError):
+            findings.refuse(path, f"describing the data raised {type(error).__name__}: {error}")
+            return None
+        unknown = data.name is not None and data.name not in source.names()
+        findings.refuse(path, f"{error}{did_you_mean(data.name, source.names()) if unknown else ''}")
+        return None
+    seen: set[str] = set()
+    for role, names in (("student", data.student), ("auxiliary", data.auxiliary or ())):
+        for index, name in enumerate(names):
+            place = ("data", role, index)
+            if name not in card.modalities:
+                message = f"the data has no modality {name!r}: it has {listed(card.modalities)}"
+                findings.refuse(place, message + did_you_mean(name, card.modalities))
+            elif name in seen:
+                findings.refuse(place, f"a modality has one role and is listed once, got {name!r} again as {role}")
+            seen.add(name)
+    if data.folds is not None and data.folds.by == "group" and not card.grouped:
+        findings.refuse(("data", "folds", "by"), "folds by group need data that names groups, got data without")
+    return card if seen <= set(card.modalities) else None
+
+
+def auxiliary(data: Data, card: Card) -> tuple[str, ...]:
+    """The auxiliary modalities: as listed, or all that the student does not see."""
+    if data.auxiliary is not None:
+        return data.auxiliary
+    return tuple(name for name in card.modalities if name not in data.student)
+
+
+def complete(written: Networks, data: Data, card: Card, findings: Findings) -> dict[str, dict[str, Any]]:
+    """A specification for every place of every role; short forms and gaps filled."""
+    student, helpers = data.student, auxiliary(data, card)
+    both = tuple(dict.fromkeys((*student, *helpers)))
+    places = {
+        "student": (*student, *(("fusion",) if len(student) > 1 else ())),
+        "teacher": (*both, "fusion"),
+        "auxiliary": helpers,
+    }
+    full: dict[str, dict[str, Any]] = {}
+    for role, names in places.items():
+        given: Mapping[str, Any] = getattr(written, role)
+        for place in given:
+            if place not in names:
+                message = f"the {role} has no {place!r}: it has {listed(names)}{did_you_mean(place, names)}"
+                findings.refuse(("networks", role, place), message)
+        full[role] = {}
+        for name in names:
+            kind = None if name == "fusion" else card.modalities[name].kind
+            full[role][name] = _part(given.get(name), kind, ("networks", role, name), findings)
+    return full
+
+
+def _part(spec: Any, kind: Kind | None, path: Path, findings: Findings) -> dict[str, Any]:
+    """The specification in full; an empty one, and a mistake, where there is no such network."""
+    try:
+        full = networks.complete(spec, kind=kind)
+    except ValueError as error:
+        table = networks.FUSIONS if kind is None else networks.ENCODERS
+        written = {spec: {}} if isinstance(spec, str) else spec
+        hint, place = "", path
+        for name, arguments in written.items():
+            if name not in table:
+                hint, place = did_you_mean(name, table), (*path, name)
+            for argument in arguments or {}:
+                if name in table and argument not in table[name].defaults:
+                    hint, place = did_you_mean(argument, table[name].defaults), (*path, name, argument)
+        findings.refuse(place, f"{error}{hint}")
+        return {}
+    ((name, arguments),) = full.items()
+    defaults = (networks.FUSIONS if kind is None else networks.ENCODERS)[name].defaults
+    for argument, value in arguments.items():
+        if rule := _argument_rule(value, defaults[argument]):
+            findings.refuse((*path, name, argument), f"{argument} of {name} must be {rule}, got {value!r}")
+        elif isinstance(defaults[argument], float):
+            # 0 and 0.0 are the same argument and must make the same trial.
+            arguments[argument] = float(value)
+    return full
+
+
+def _argument_rule(value: object, default: object) -> str:
+    """What an argument must be, by the kind of its default, and is not; "" where it fits."""
+    match default:
+        case bool():
+            return "" if isinstance(value, bool) else "true or false"
+        case int():
+            return "" if _is_count(value) else "a whole number, at least 1"
+        case float():
+            fits = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+            return "" if fits else "a number, at least 0"
+        case list():
+            return "" if isinstance(value, list) and all(map(_is_count, value)) else "a list of whole numbers"
+        case str():
+            return "" if isinstance(value, str) else "text"
+    return ""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
