@@ -160,8 +160,9 @@ def _named(study: str) -> type[_Work]:
 
 def _resources(study: Study) -> Any:
     if study.resources.workers > 1:
-        # Only starts and awaits the workers, which ask for their own resources: holding any here would starve them.
-        return tune.PlacementGroupFactory([{"CPU": 0.0}])
+        # Only starts and awaits the workers, which ask for their own CPUs and GPUs: holding any here would starve
+        # them. A group has to hold something.
+        return tune.PlacementGroupFactory([{"memory": 2.0**20}])
     per_pack = study.resources.per_pack
     return tune.PlacementGroupFactory([{"CPU": per_pack.get("cpus", 1.0), "GPU": per_pack.get("gpus", 0.0)}])
 

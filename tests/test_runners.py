@@ -1,0 +1,190 @@
+"""Both runners give the same results, several workers train one trial, and a kill at any moment loses nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kdsweep.results import Results
+from kdsweep.study import Study
+from kdsweep.sweep import launch as launching
+from kdsweep.sweep import local
+from kdsweep.sweep.launch import PATIENCE, Launch, with_facts
+from tests.fakes import SMALL, study
+
+TINY = {
+    "train": {"epochs": 2, "batch_size": 256},
+    "search": {"trials": 4, "generation": 1},
+    "teachers": {"trials": 1},
+    "finalists": {"points": 1},
+    "confirm": {"seeds": 2},
+    "ablate": {"arm": "amid", "rows": [{"without": ["entropy"]}]},
+    "controls": ["untrained_teacher"],
+}
+
+
+def rows(results: Results) -> list[tuple]:
+    """Every number in a store but the seconds."""
+    curves = results.curves(results.known())
+    states = {id_: (result.state, result.selected) for id_, result in results.known().items()}
+    columns = (curves.trial, curves.epoch, curves.metric, curves.value)
+    return sorted((*row, *states[row[0]]) for row in zip(*(column.tolist() for column in columns), strict=True))
+
+
+def roles(results: Results, name: str) -> list[tuple]:
+    return sorted(tuple(role.values()) for role in results.read_rows(name, "index"))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Study:
+    return with_facts(study(facts=False, name="tiny", **TINY))
+
+
+@pytest.fixture(scope="module")
+def alone(tiny, tmp_path_factory) -> Results:
+    """The tiny study, run in this process."""
+    results = Results(tmp_path_factory.mktemp("local"))
+    driver = Launch(tiny, results)
+    local.run(driver)
+    driver.close()
+    assert driver.complete
+    return results
+
+
+@pytest.mark.slow
+def test_ray_and_this_process_write_the_same_results(tiny, alone, cluster, tmp_path):
+    results = Results(tmp_path)
+    driver = Launch(tiny, results)
+    cluster.run(driver)
+    driver.close()
+    assert driver.complete
+    assert rows(results) == rows(alone)
+    assert roles(results, "tiny") == roles(alone, "tiny")
+
+
+@pytest.mark.slow
+def test_two_workers_train_one_trial_as_one_does(alone, tiny, cluster, tmp_path):
+    wide = replace(tiny, resources=tiny.resources.model_copy(update={"workers": 2}))
+    driver = _Only(Launch(wide, Results(tmp_path)))
+    cluster.run(driver)
+    (id_,) = driver.results.known()
+    found, expected = driver.results.curves([id_]), alone.curves([id_])
+    assert len(found) == len(expected)
+    both = found.astype({"metric": str}).merge(expected.astype({"metric": str}), on=["epoch", "metric"])
+    losses = both[both.metric.str.startswith("train/loss")]
+    # Sums over the batch are added in another order.
+    assert losses.value_x.tolist() == pytest.approx(losses.value_y.tolist(), rel=1e-4)
+
+
+class _Only:
+    """A launch that hands out its first trial and ends: the rest would take minutes through Ray Train."""
+
+    def __init__(self, driver: Launch) -> None:
+        self.driver, self.given = driver, False
+
+    def next(self):
+        self.given, first = True, not self.given
+        return self.driver.next() if first else None
+
+    @property
+    def done(self) -> bool:
+        return not self.driver.in_flight
+
+    def __getattr__(self, name):
+        return getattr(self.driver, name)
+
+
+def start(file: Path, storage: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "kdsweep", "launch", str(file), "--local", "--storage", str(storage),
+         "--reports", str(storage / "reports")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_driver_killed_at_any_moment_goes_on_to_the_same_table(tiny, alone, tmp_path):
+    file, storage = tmp_path / "tiny.yaml", tmp_path / "runs"
+    file.write_text(yaml.safe_dump({**SMALL, **TINY}, sort_keys=False))
+    trials, whole = storage / "trials", len(alone.known())
+    rng = random.Random(0)
+    for kill in range(5):
+        driver = start(file, storage)
+        # Somewhere in the next few trials, and somewhere inside one.
+        target = len(list(trials.glob("*.parquet"))) + rng.randint(1, 4) if trials.exists() else rng.randint(0, 3)
+        deadline = time.monotonic() + 60
+        while driver.poll() is None and time.monotonic() < deadline:
+            if trials.exists() and len(list(trials.glob("[!.]*.parquet"))) >= min(target, whole - 1):
+                break
+            time.sleep(0.005)
+        time.sleep(rng.random() * 0.1)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait(timeout=10)
+        before = {path.name: path.read_bytes() for path in trials.glob("[!.]*.parquet")}
+        assert before, f"kill {kill} came before anything was finished"
+    driver = start(file, storage)
+    _, errors = driver.communicate(timeout=120)
+    assert driver.returncode == 0, errors.decode()
+    after = {path.name: path.read_bytes() for path in trials.glob("[!.]*.parquet")}
+    assert before.items() <= after.items()
+    assert rows(Results(storage)) == rows(alone)
+    assert roles(Results(storage), "tiny") == roles(alone, "tiny")
+
+
+def test_a_launch_of_a_finished_study_trains_nothing(alone, tiny):
+    driver = Launch(tiny, alone)
+    assert driver.next() is None
+    assert driver.complete
+
+
+def test_a_trial_lost_by_its_machine_is_tried_again_and_then_left(alone, tiny, tmp_path, monkeypatch):
+    events: Counter[str] = Counter()
+    results = Results(tmp_path)
+    tried: Counter[str] = Counter()
+
+    def full(trial, *_, **__):
+        tried[trial.id] += 1
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(local, "work", full)
+    driver = Launch(tiny, results, lambda event: events.update([event.kind]))
+    local.run(driver)
+    assert not driver.complete
+    assert set(tried.values()) == {PATIENCE}
+    assert not results.known()
+
+
+def test_what_a_study_no_longer_asks_for_is_kept_and_marked(alone, tiny, tmp_path):
+    import shutil
+
+    shutil.copytree(alone.root, tmp_path / "runs")
+    results = Results(tmp_path / "runs")
+    arms = {name: arm for name, arm in tiny.arms.items() if name != "kd"}
+    smaller = replace(tiny, arms=arms, claim=replace(tiny.claim, against=("student_only",)))
+    driver = Launch(smaller, results)
+    assert driver.set_aside()["kd"] > 0
+    driver.close()
+    index = results.read_rows("tiny", "index")
+    assert {role["arm"] for role in index if not role["wanted"]} >= {"kd"}
+    assert driver.complete
+    again = Launch(tiny, results)
+    assert again.next() is None
+    again.close()
+    assert all(role["wanted"] for role in results.read_rows("tiny", "index"))
+
+
+def test_the_state_says_what_runs_for_whoever_looks(alone):
+    state = alone.read_json("tiny", "state")
+    assert state["complete"]
+    assert state["in_flight"] == []
+    assert launching.BEAT > 0
