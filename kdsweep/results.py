@@ -1,12 +1,12 @@
 """The store of trials' results, by hash; shared by all studies under one root. What lies here is the only truth.
 
-    trials/<id>.parquet            one finished trial: its curves; the file's appearance is the commit
-    trials/pack-<digest>.parquet   many finished trials in one file, a row group each
-    staging/<id>.parquet           written by a worker, not yet committed
-    models/<id>/<role>.safetensors      predictions/<id>.parquet
-    proposals/<key>/<generation>.json   what a search asks for, stored before it runs
-    studies/<name>/index.parquet   every role of every trial that the study ever asked for
-    studies/<name>/looks.parquet   how many seeds each report showed
+trials/<id>.parquet            one finished trial: its curves; the file's appearance is the commit
+trials/pack-<digest>.parquet   many finished trials in one file, a row group each
+staging/<id>.parquet           written by a worker, not yet committed
+models/<id>/<role>.safetensors      predictions/<id>.parquet
+proposals/<key>/<generation>.json   what a search asks for, stored before it runs
+studies/<name>/index.parquet   every role of every trial that the study ever asked for
+studies/<name>/looks.parquet   how many seeds each report showed
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Results:
         Args:
             older_than: seconds. A worker of another launch writes weights moments before its commit: leave it alone.
         """
-        strays = [path for path in self._list("staging")]
+        strays = list(self._list("staging"))
         strays += [path for path in self._list("predictions") if Path(path).stem not in known]
         strays += [path for path in self._list("models", recursive=True) if Path(path).parent.name not in known]
         infos = self._fs.get_file_info(strays) if strays else []
@@ -195,9 +195,11 @@ class Results:
         import pandas as pd
 
         if not pieces:
-            return SCHEMA.empty_table().to_pandas()
-        whole = pd.concat([piece.astype({"trial": str, "metric": str, "state": str}) for piece in pieces])
-        return whole.astype({"trial": "category", "metric": "category", "state": "category"}).reset_index(drop=True)
+            empty: pd.DataFrame = SCHEMA.empty_table().to_pandas()
+            return empty
+        text = ["trial", "metric", "state"]
+        whole = pd.concat([piece.astype(dict.fromkeys(text, str)) for piece in pieces])
+        return whole.astype(dict.fromkeys(text, "category")).reset_index(drop=True)
 
     # --- weights and predictions
 
@@ -216,9 +218,11 @@ class Results:
     def predictions(self, id_: str) -> pd.DataFrame | None:
         """What a model said about every test sample (sample, group, label, prediction, rank, logits), if it read test."""
         try:
-            return self._read_table(self._path(f"predictions/{id_}.parquet")).to_pandas()
+            table = self._read_table(self._path(f"predictions/{id_}.parquet"))
         except FileNotFoundError:
             return None
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
 
     # --- proposals
 
@@ -241,13 +245,15 @@ class Results:
 
     # --- studies
 
-    def write_frame(self, study: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def write_rows(self, study: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """A study's table, whole: "index" or "looks"."""
         self._write_table(f"studies/{_safe(study)}/{name}.parquet", pa.Table.from_pylist([dict(row) for row in rows]))
 
     def read_rows(self, study: str, name: str) -> list[dict[str, Any]]:
         try:
-            rows: list[dict[str, Any]] = self._read_table(self._path(f"studies/{_safe(study)}/{name}.parquet")).to_pylist()
+            rows: list[dict[str, Any]] = self._read_table(
+                self._path(f"studies/{_safe(study)}/{name}.parquet")
+            ).to_pylist()
         except FileNotFoundError:
             return []
         return rows

@@ -18,10 +18,12 @@ bounded = settings(max_examples=12, deadline=None, suppress_health_check=[Health
 
 @st.composite
 def studies(draw: st.DrawFn):
-    arms = draw(st.lists(st.sampled_from(["student_only", "kd", "fitnet", "infonce", "teacher"]), unique=True, max_size=3))
+    arms = draw(
+        st.lists(st.sampled_from(["student_only", "kd", "fitnet", "infonce", "teacher"]), unique=True, max_size=3)
+    )
     baselines = [arm for arm in arms if arm != "teacher"]
     return study(
-        arms={"amid": {}, **dict.fromkeys(arms, {})},
+        arms={"amid": {}, **{key: {} for key in arms}},
         seed=draw(st.integers(0, 2)),
         search={
             "trials": draw(st.integers(2, 9)),
@@ -104,8 +106,10 @@ def test_an_edited_range_is_a_new_search_of_that_arm_alone():
     arms = {**SMALL["arms"], "kd": {"kd.weight": {"float": [0.5, 2.0]}}}
     _, after = run(study(arms=arms), store)
     assert {role for role in before.roles if role.arm != "kd"} == {role for role in after.roles if role.arm != "kd"}
-    searched = {stage: {r.trial for r in p.roles if (r.arm, r.stage) == ("kd", "search")} for stage, p in
-                (("before", before), ("after", after))}
+    searched = {
+        stage: {r.trial for r in p.roles if (r.arm, r.stage) == ("kd", "search")}
+        for stage, p in (("before", before), ("after", after))
+    }
     # The defaults are the same point in both.
     assert len(searched["before"] & searched["after"]) <= 1
 
@@ -133,6 +137,14 @@ def test_a_point_proposed_twice_is_one_trial_with_two_numbers():
     assert len({role.trial for role in roles}) == 2
     assert sorted(role.number for role in roles) == list(range(7))
     assert max(Counter(store.runs).values()) == 1
+
+
+def test_a_searched_choice_is_structure_of_its_trials():
+    arms = {"amid": {"entropy.form": {"choice": ["pair", "gaussian"]}}}
+    _, unfolded = run(study(arms=arms, report={}, controls=[]))
+    searched = [unfolded.trials[role.trial] for role in unfolded.roles if role.stage == "search"]
+    assert {trial.choices["entropy_form"] for trial in searched} == {"pair", "gaussian"}
+    assert not any("entropy_form" in trial.numbers for trial in searched)
 
 
 def test_an_arm_without_ranges_has_its_budget_and_one_trial():
@@ -189,7 +201,9 @@ def test_a_dropped_term_leaves_the_trials_numbers():
 
 def test_a_control_that_changes_inputs_retrains_the_models_on_them():
     _, unfolded = run(study())
-    controlled = [unfolded.trials[r.trial] for r in unfolded.roles if r.control == "student_only_teacher" and r.stage == "control"]
+    controlled = [
+        unfolded.trials[r.trial] for r in unfolded.roles if r.control == "student_only_teacher" and r.stage == "control"
+    ]
     assert controlled
     for trial in controlled:
         assert trial.control == "student_only_teacher"

@@ -122,7 +122,7 @@ def test_a_users_name_stays_inside_the_store(results, name):
     assert results.read_json(name, "state") == {"x": 1}
     folders = list((results_folder(results) / "studies").iterdir())
     assert len(folders) == 1
-    assert [path for path in results_folder(results).parent.rglob("state.json")] == [folders[0] / "state.json"]
+    assert list(results_folder(results).parent.rglob("state.json")) == [folders[0] / "state.json"]
 
 
 def test_a_root_may_be_a_uri(tmp_path):

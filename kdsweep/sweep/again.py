@@ -51,12 +51,17 @@ def replay(prefix: str, results: Results) -> Answer:
         return Answer(False, f"{name}: different: it was {meta['state']} and is {outcome.state} now. {outcome.error}")
     first = parts.iloc[0]
     where = f"first in epoch {first.epoch}, {first.metric}: {first.value!r} then, {first.again!r} now"
-    elsewhere = [key for key in ("processor", "libraries", "device") if meta[key] != {**provenance(), **_here(meta)}[key]]
+    elsewhere = [
+        key for key in ("processor", "libraries", "device") if meta[key] != {**provenance(), **_here(meta)}[key]
+    ]
     score = f"{'test' if trial.reads_test else 'valid'}/{trial.metric}"
     rows = both[(both.metric == score) & (both.epoch == meta["selected"])]
     moved = float((rows.again - rows.value).abs().iloc[0]) if len(rows) else float("nan")
-    return Answer(False, f"{name}: different, {where}. {score} moved by {moved:.4f}{_spread(trial, known, moved)}."
-                  + (f" Not the same {' and '.join(elsewhere)} as then." if elsewhere else ""))
+    return Answer(
+        False,
+        f"{name}: different, {where}. {score} moved by {moved:.4f}{_spread(trial, known, moved)}."
+        + (f" Not the same {' and '.join(elsewhere)} as then." if elsewhere else ""),
+    )
 
 
 def _one(prefix: str, known: dict[str, Any]) -> str:

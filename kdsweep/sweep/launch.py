@@ -149,11 +149,9 @@ class Launch:
         rows = [dataclasses.asdict(role) | {"wanted": True} for role in self.plan.roles]
         asked = {tuple(sorted((k, v) for k, v in row.items() if k != "wanted")) for row in rows}
         superseded = [
-            row
-            for row in self._earlier
-            if tuple(sorted((k, v) for k, v in row.items() if k != "wanted")) not in asked
+            row for row in self._earlier if tuple(sorted((k, v) for k, v in row.items() if k != "wanted")) not in asked
         ]
-        self.results.write_frame(self.study.name, "index", rows + superseded)
+        self.results.write_rows(self.study.name, "index", rows + superseded)
         self.results.write_json(self.study.name, "state", self.state())
 
     def state(self) -> dict[str, Any]:

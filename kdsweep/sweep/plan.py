@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from kdsweep import methods
+from kdsweep.data.card import PARTS
 from kdsweep.results import Proposal, Result
 from kdsweep.space import Domain, Value, to_json
 from kdsweep.study import Arm, Row, Study
@@ -219,8 +220,9 @@ class _Unfolding:
     ) -> dict[str, Value] | None:
         place = self._searched_in(place)
         dropped = row.dropped if row else ()
-        changed = (set(row.numbers) if row else set()) | {name for name, _ in arm.fixed.items()}
-        readable = self._readable(arm, row, dropped)
+        changed = {*arm.fixed, *(row.numbers if row else ()), *(row.choices if row else ())}
+        choices = {**arm.choices, **(row.choices if row else {})}
+        readable = self._readable(arm.method, choices, dropped) | methods.load(arm.method).choices.keys()
         space = {name: domain for name, domain in arm.space.items() if name in readable and name not in changed}
 
         def make(numbers: Mapping[str, Value], seed: int, thresholds: tuple[tuple[int, float], ...]) -> Trial | None:
@@ -328,7 +330,7 @@ class _Unfolding:
     ) -> dict[str, Value]:
         defaults = _defaults(template.method, tuple(sorted(template.choices.items())), template.dropped)
         recipe = {f"train.{name}": value for name, value in template.train.items()}
-        whole = {**defaults, **recipe, **(point if point != "defaults" else {})}
+        whole = {**template.choices, **defaults, **recipe, **(point if point != "defaults" else {})}
         return {name: whole[name] for name in space}
 
     def _thresholds(self, earlier: list[Result], epochs: int) -> tuple[tuple[int, float], ...]:
@@ -409,10 +411,12 @@ class _Unfolding:
     ) -> Trial | None:
         """A trial of an arm, with the models that it reads; None while their settings are not chosen."""
         method = methods.load(arm.method)
-        choices = {**arm.choices, **(row.choices if row else {})}
+        # Structure may be searched, too: its names have no dot.
+        searched = {name: value for name, value in numbers.items() if name in method.choices}
+        choices = {**arm.choices, **searched, **(row.choices if row else {})}
         kind, reads_auxiliary = method.teacher(choices), method.auxiliary(choices)
         dropped = tuple(dict.fromkeys([*(row.dropped if row else ()), *_broken(arm.method, choices, control)]))
-        readable = self._readable(arm, row, dropped)
+        readable = self._readable(arm.method, choices, dropped)
         numbers = {
             name: value for name, value in {**numbers, **(row.numbers if row else {})}.items() if name in readable
         }
@@ -445,7 +449,9 @@ class _Unfolding:
         auxiliaries = {}
         for name in [] if control == "label_smoothing" else needed:
             # An untrained teacher leaves the other models as they are: the question is what the teacher learned.
-            changed = variation if control != "untrained_teacher" or kind == "frozen" else variation._replace(control="")
+            changed = (
+                variation if control != "untrained_teacher" or kind == "frozen" else variation._replace(control="")
+            )
             model = self._model(name, place, seed, changed)
             if model is None:
                 return None
@@ -554,7 +560,7 @@ class _Unfolding:
             method="",
             code="",
             fingerprint=facts.fingerprint,
-            rows=dict(rows.digests),
+            rows={part: rows.digests[part] for part in PARTS},
             student=study.student,
             auxiliary=(),
             task=study.task,
@@ -567,11 +573,10 @@ class _Unfolding:
             fold=place.fold,
         )
 
-    def _readable(self, arm: Arm, row: Row | None, dropped: tuple[str, ...]) -> set[str]:
-        """The numbers that a trial of this arm reads: those of its recipe, and of the terms that it keeps."""
-        choices = {**arm.choices, **(row.choices if row else {})}
+    def _readable(self, method: str, choices: Mapping[str, Value], dropped: tuple[str, ...]) -> set[str]:
+        """The numbers that a trial of this method reads: those of its recipe, and of the terms that it keeps."""
         recipe = {f"train.{name}" for name in self.study.train.model_dump()}
-        return recipe | methods.load(arm.method).numbers(choices, dropped)
+        return recipe | methods.load(method).numbers(choices, dropped)
 
     def _want(self, trial: Trial, place: _Place, seed: int, *, stage: str, **role: Any) -> Result | None:
         """Ask for a trial in a role. Its result, or None: it is ready when all models that it reads are there."""
@@ -652,7 +657,8 @@ def _objective(method: str, choices: tuple[tuple[str, Value], ...]) -> Any:
 
 @functools.cache
 def _defaults(method: str, choices: tuple[tuple[str, Value], ...], dropped: tuple[str, ...]) -> dict[str, float]:
-    return methods.load(method).build(dict(choices), dropped).numbers()
+    numbers: dict[str, float] = methods.load(method).build(dict(choices), dropped).numbers()
+    return numbers
 
 
 @functools.cache

@@ -48,7 +48,8 @@ def nearest(domain: Domain, value: Value) -> Value:
     """The value of the domain that is nearest to `value`; of a choice without it, the first."""
     match domain:
         case Choice(values):
-            return value if value in values else values[0]
+            # The member itself: 4 and 4.0 are equal and have different hashes.
+            return values[values.index(value)] if value in values else values[0]
         case Int(low, high):
             return min(max(round(float(value)), low), high)
         case Float(low, high):

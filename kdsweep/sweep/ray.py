@@ -43,8 +43,9 @@ def start(address: str | None) -> str:
     """Join the cluster at `address`, or start Ray on this machine; returns the dashboard's address, "" without one."""
     if ray.is_initialized():
         return ""
-    local = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
-    local |= {} if address else {"object_store_memory": OBJECT_STORE}
+    local: dict[str, Any] = {}
+    if not address:
+        local = {"include_dashboard": True, "dashboard_host": "127.0.0.1", "object_store_memory": OBJECT_STORE}
     context = ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
@@ -76,11 +77,12 @@ def concurrency(study: Study) -> int:
     """How many trials run at once: as many as the cluster's CPUs and GPUs hold."""
     if study.resources.concurrency != "auto":
         return study.resources.concurrency
-    each, there = study.resources.per_pack, ray.cluster_resources()
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    names = {"cpus": "CPU", "gpus": "GPU"}
     held = [
-        there.get(name, 0.0) / (each[key] * study.resources.workers)
-        for key, name in (("cpus", "CPU"), ("gpus", "GPU"))
-        if each.get(key)
+        there.get(names[key], 0.0) / (each * study.resources.workers)
+        for key, each in study.resources.per_pack.items()
+        if each
     ]
     return max(1, int(min(held, default=1)))
 
@@ -199,5 +201,3 @@ def _loop(job: dict[str, Any]) -> None:
 
     context = train.get_context()
     _alone(job, Workers(context.get_world_rank(), context.get_world_size()))
-
-

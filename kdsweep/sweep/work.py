@@ -52,7 +52,9 @@ def work(
             results.write_model(trial.id, role, safetensors.torch.save(dict(weights)))
         if outcome.predictions is not None:
             results.write_predictions(trial.id, _table(outcome.predictions))
-        results.stage(trial.id, outcome.points, _meta(outcome, data, start=start, device=str(where), workers=workers.size))
+        results.stage(
+            trial.id, outcome.points, _meta(outcome, data, start=start, device=str(where), workers=workers.size)
+        )
     return outcome.state
 
 
@@ -102,7 +104,8 @@ def provenance() -> dict[str, Any]:
         "commit": _commit(),
         "host": socket.gethostname(),
         "processor": f"{platform.machine()} {_processor()}".strip(),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()},
     }
 
 

@@ -14,6 +14,7 @@ from kdsweep.data.card import Part
 from kdsweep.data.tensors import Tensors
 from kdsweep.networks.network import Network
 from kdsweep.objective.outputs import Batch, Outputs
+from kdsweep.objective.term import Term
 from kdsweep.training import evaluation
 from kdsweep.training.models import Models, recipe
 from kdsweep.training.optimisers import Optimiser, critic_optimiser
@@ -62,7 +63,7 @@ class Run:
             parameters[f"term {name}"] = [p for p in term.parameters() if id(p) not in critics]
         self.optimiser = Optimiser(parameters, self.recipe)
         self.critics = {
-            name: critic_optimiser(_critic(term), self.recipe, float(term.critic_lr))
+            name: critic_optimiser(_critic(term), self.recipe, float(term.get_buffer("critic_lr")))
             for name, term in self.objective.critics().items()
         }
         seed = self.trial.seed
@@ -134,7 +135,9 @@ class Run:
                 continue
             term = self.objective[name]
             for _ in range(term.steps):
-                drawn = {k: v.to(batch.labels.device) for k, v in term.draw(len(batch.labels), self.draws[name]).items()}
+                drawn = {
+                    k: v.to(batch.labels.device) for k, v in term.draw(len(batch.labels), self.draws[name]).items()
+                }
                 value = term.critic_value(seen._replace(draws=drawn))
                 optimiser.step(value, progress)
                 values[f"train/critic/{name}"] = value.detach()
@@ -165,9 +168,9 @@ class Run:
         )
 
 
-def _critic(term: nn.Module) -> nn.Module:
-    critic: nn.Module = term.critic
-    return critic
+def _critic(term: Term) -> nn.Module:
+    assert term.critic is not None
+    return term.critic
 
 
 def _rows(said: Outputs, rows: Tensor) -> Outputs:

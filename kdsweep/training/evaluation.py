@@ -24,7 +24,7 @@ def outputs(network: Network, part: Tensors, workers: Workers) -> Outputs:
     was_training = network.training
     network.eval()
     pieces = []
-    for rows in torch.arange(len(part), device=part.labels.device).split(CHUNK):
+    for rows in torch.split(torch.arange(len(part), device=part.labels.device), CHUNK):
         pieces.append(workers.gather(network(*part.batch(workers.mine(rows))), len(rows)))
     network.train(was_training)
     if len(pieces) == 1:
@@ -65,7 +65,8 @@ def label_ranks(scores: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]
     """[N]: how many classes score above the true one; of equal scores the lower class counts as above, as in argmax."""
     own = scores[np.arange(len(labels)), labels][:, None]
     lower = np.arange(scores.shape[1])[None] < labels[:, None]
-    return ((scores > own) | ((scores == own) & lower)).sum(1)
+    above: NDArray[np.int64] = ((scores > own) | ((scores == own) & lower)).sum(1)
+    return above
 
 
 def calibration_error(confidence: NDArray[Any], right: NDArray[Any], bins: int = 15) -> float:

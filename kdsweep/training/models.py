@@ -47,7 +47,7 @@ class Models:
 
 
 def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
-    """The parts that a trial may see, with what its control or `drop_auxiliary` takes away. Test only if it reads it."""
+    """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test only if it reads it."""
     rows = dataset.parts(data, trial.fold)
     if trial.control == "student_only_teacher":
         dataset = dataset.student_only(trial.student, trial.auxiliary)
@@ -84,7 +84,7 @@ def network(trial: Trial, role: str, card: Card) -> Network:
 
 def objective(trial: Trial) -> Objective:
     """The trial's sum of terms, with its numbers."""
-    built = methods.load(trial.method).build(dict(trial.choices), trial.dropped)
+    built: Objective = methods.load(trial.method).build(dict(trial.choices), trial.dropped)
     return built.set({name: float(value) for name, value in trial.numbers.items() if not name.startswith("train.")})
 
 
@@ -171,5 +171,3 @@ def _features(student: Network, teacher: Network | None, said: Outputs | None) -
     if said is not None:
         return shapes | {f"teacher.{name}": tuple(feature.shape[1:]) for name, feature in said.features.items()}
     return shapes
-
-

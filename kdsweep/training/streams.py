@@ -21,7 +21,7 @@ def generator(seed: int, *purpose: object) -> torch.Generator:
 
 @contextmanager
 def stream(seed: int, *purpose: object) -> Iterator[None]:
-    """torch's global CPU stream, seeded for one purpose and put back afterwards: for modules that draw their weights."""
+    """torch's global CPU stream, seeded for one purpose and put back: for modules that draw their weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, *purpose))
         yield

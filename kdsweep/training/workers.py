@@ -51,7 +51,9 @@ class Workers:
         gradients = [parameter.grad for parameter in with_gradient if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
-        for gradient, piece in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        for gradient, piece in zip(
+            gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True
+        ):
             gradient.copy_(piece.view_as(gradient))
 
     def _gather(self, mine: Tensor, total: int) -> Tensor:

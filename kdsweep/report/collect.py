@@ -1,0 +1,135 @@
+"""A study and its store, as the tables that a report reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from kdsweep import methods
+from kdsweep.report.runs import Runs
+from kdsweep.results import Results
+from kdsweep.study import Arm, Study
+
+LOOK = ["n", "repeats", "when"]
+
+
+def collect(study: Study, results: Results) -> Runs:
+    """Everything that the study asked for, by its index, and what the store holds of it."""
+    index = pd.DataFrame(results.read_rows(study.name, "index"))
+    known = results.metadata()
+    asked = set(index["trial"]) if len(index) else set()
+    there = {id_: known[id_] for id_ in asked if id_ in known}
+    state = results.read_json(study.name, "state") or {}
+    described = _study(study, complete=bool(state.get("complete")), inapplicable=state.get("inapplicable", {}))
+    curves = results.curves(there)
+    return Runs(
+        study=described,
+        index=index,
+        trials=pd.DataFrame([_trial(id_, meta) for id_, meta in there.items()]),
+        curves=curves[["trial", "epoch", "metric", "value"]],
+        predictions=results.predictions,
+        looks=pd.DataFrame(_looks(study, results, complete=bool(state.get("complete"))), columns=LOOK),
+    )
+
+
+def record_look(study: Study, results: Results, runs: Runs) -> None:
+    """Remember that a complete confirm was shown at this number of seeds: a later look at more is judged as such."""
+    if runs.study["complete"]:
+        results.write_rows(study.name, "looks", [dict(zip(LOOK, look, strict=True)) for look in runs.looks.values])
+
+
+def _looks(study: Study, results: Results, *, complete: bool) -> list[dict[str, Any]]:
+    earlier = results.read_rows(study.name, "looks")
+    now = {"n": study.confirm.seeds, "repeats": study.search.repeats}
+    # Only more seeds are a new look: the same n shown again says the same thing again.
+    if complete and all(now["n"] > look["n"] for look in earlier):
+        return [*earlier, {**now, "when": datetime.now(UTC).isoformat(timespec="seconds")}]
+    return earlier
+
+
+def _study(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> dict[str, Any]:
+    assert study.facts is not None, "a report needs the facts of the data"
+    counts = study.facts.folds[0].counts
+    return {
+        "name": study.name,
+        "task": study.task,
+        "metric": study.metric,
+        "maximize": study.maximize,
+        "select": study.select,
+        "student": list(study.student),
+        "auxiliary": list(study.auxiliary),
+        "equivalent": study.equivalent,
+        "claim": {"arm": study.claim.arm, "against": list(study.claim.against)} if study.claim else None,
+        "ablated": study.ablated,
+        "retune": study.retune,
+        "seeds": study.confirm.seeds,
+        "search_trials": study.search.trials,
+        "repeats": study.search.repeats,
+        "folds": len(study.facts.folds),
+        "test_count": counts["test"],
+        "test_groups": study.facts.test_groups,
+        "train_count": counts["train"],
+        "valid_count": counts["valid"],
+        "classes": list(study.card.classes),
+        "file": study.source,
+        "command": f"python -m kdsweep launch {study.path}",
+        "storage": study.storage,
+        "arms": {arm.name: _arm(arm) for arm in study.arms.values()},
+        "rows": {
+            row.name: {
+                "kind": row.kind,
+                "dropped": list(row.dropped),
+                "choices": dict(row.choices),
+                "numbers": dict(row.numbers),
+                "data": dict(row.data),
+            }
+            for row in study.rows
+        },
+        "controls": list(study.controls),
+        "inapplicable": dict(inapplicable),
+        "complete": complete,
+    }
+
+
+def _arm(arm: Arm) -> dict[str, Any]:
+    method = methods.load(arm.method)
+    return {
+        "label": arm.label,
+        "method": arm.method,
+        "summary": method.summary,
+        "teacher": arm.teacher,
+        "joint": method.teacher(arm.choices) == "joint",
+        "reference": arm.reference,
+        "terms": list(method.terms(arm.choices)),
+        "required": list(method.required),
+        "base": list(method.base),
+        "choices": dict(arm.choices),
+        "space": list(arm.space),
+    }
+
+
+def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:
+    trial = meta["trial"]
+    return {
+        "trial": id_,
+        "state": meta["state"],
+        "method": trial["method"],
+        "choices": json.dumps(trial["choices"]),
+        "dropped": json.dumps(trial["dropped"]),
+        "teacher": ",".join(meta["teacher"]),
+        "distils_from": trial["distils_from"],
+        "seed": trial["seed"],
+        "fold": trial["fold"],
+        "selected": meta["selected"],
+        "epochs": meta["epochs"],
+        "seconds": meta["seconds"],
+        "error": meta["error"],
+        "papers": json.dumps(meta["papers"]),
+        "libraries": json.dumps(meta["libraries"]),
+        **{name: meta[name] for name in ("version", "commit", "host", "processor", "device", "start", "end")},
+        **{f"param.{name}": value for name, value in meta["numbers"].items()},
+    }
