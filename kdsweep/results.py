@@ -199,7 +199,8 @@ class Results:
             return empty
         text = ["trial", "metric", "state"]
         whole = pd.concat([piece.astype(dict.fromkeys(text, str)) for piece in pieces])
-        return whole.astype(dict.fromkeys(text, "category")).reset_index(drop=True)
+        typed: pd.DataFrame = whole.astype(dict.fromkeys(text, "category")).reset_index(drop=True)
+        return typed
 
     # --- weights and predictions
 

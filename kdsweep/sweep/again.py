@@ -11,7 +11,7 @@ from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.results import Results
 from kdsweep.study import Data
-from kdsweep.sweep.plan import code_digest
+from kdsweep.sweep.trials import code_digest
 from kdsweep.sweep.work import device_of, one_thread, provenance, train
 from kdsweep.trial import Trial
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from kdsweep.space import Choice, Domain, Float, Int, Value
 
 
 @dataclass(frozen=True)
 class Told:
-    """One finished point: its numbers, and what became of it. `curve`: the metric at each epoch that was run."""
+    """One finished point: its numbers, and what became of it ("complete", "pruned", "failed") with its metric by epoch."""
 
     numbers: Mapping[str, Value]
-    state: Literal["complete", "pruned", "failed"]
+    state: str
     value: float
     curve: Sequence[float] = ()
 

@@ -169,8 +169,9 @@ class Run:
 
 
 def _critic(term: Term) -> nn.Module:
-    assert term.critic is not None
-    return term.critic
+    critic: nn.Module | None = term.critic
+    assert critic is not None
+    return critic
 
 
 def _rows(said: Outputs, rows: Tensor) -> Outputs:
