@@ -10,8 +10,10 @@ and, where they differ from these defaults,
     WHEN = {}               what exists only under some choices: {"kd": {"with_kd": (True,)}}, for a term or a number
     REQUIRED = ("ce",)      terms that are never ablated
     BASE = ()               terms that add-one-in rows keep beside REQUIRED (what trains a joint teacher)
-    TEACHER = "frozen"      "joint" (trains inside the trial), "none", or "self" (this method trains teachers)
-    AUXILIARY = "none"      "frozen" where it reads auxiliary models (a function of the choices, or a word)
+    NUMBERS = ()            further numbers that may be set, but are not searched unless a study gives a range
+    TEACHER = "frozen"      or "joint" (trains inside the trial), "none", or "self" (this method trains teachers)
+    AUXILIARY = "none"      "frozen" where it reads auxiliary models, "joint" where it trains them
+                            (TEACHER and AUXILIARY may be functions of the choices)
     revision = 1            raised when the recipe's numbers change
 """
 
@@ -66,7 +68,7 @@ class Method:
         return self._word("TEACHER", "frozen", choices)
 
     def auxiliary(self, choices: Choices) -> str:
-        """ "frozen" where the method reads auxiliary models, trained beforehand; else "none"."""
+        """ "frozen" where the method reads auxiliary models, trained beforehand; "joint" where it trains them."""
         return self._word("AUXILIARY", "none", choices)
 
     def defaults(self) -> dict[str, Value]:
@@ -86,9 +88,14 @@ class Method:
         }
 
     def numbers(self, choices: Choices, dropped: tuple[str, ...] = ()) -> set[str]:
-        """Every number that may be set: those of SPACE, and each term's weight and schedule."""
+        """Every number that may be set: those of SPACE and NUMBERS, and each term's weight and schedule."""
         terms = [name for name in self.terms(choices) if name not in dropped]
-        return set(self.space(choices, dropped)) | {f"{term}.{number}" for term in terms for number in SCHEDULE}
+        more = {
+            name
+            for name in getattr(self.module, "NUMBERS", ())
+            if name.split(".")[0] in terms and self._exists(name, choices)
+        }
+        return set(self.space(choices, dropped)) | more | {f"{term}.{part}" for term in terms for part in SCHEDULE}
 
     def build(self, choices: Choices, dropped: tuple[str, ...] = ()) -> Objective:
         """The objective, with published values as its numbers."""

@@ -11,6 +11,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+EMBEDDINGS = ("student.embedding", "teacher.embedding")
+
+
+def widen(values: Tensor) -> Tensor:
+    """Half precision as float32; everything else as it is."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
 
 class Outputs(NamedTuple):
     """What one network says about one batch.
@@ -30,6 +37,10 @@ class Outputs(NamedTuple):
     def detach(self) -> Outputs:
         features = {name: feature.detach() for name, feature in self.features.items()}
         return Outputs(self.logits.detach(), self.embedding.detach(), self.present, features)
+
+    def widen(self) -> Outputs:
+        features = {name: widen(feature) for name, feature in self.features.items()}
+        return Outputs(widen(self.logits), widen(self.embedding), self.present, features)
 
 
 class Batch(NamedTuple):
@@ -63,6 +74,30 @@ class Batch(NamedTuple):
             auxiliary={name: outputs.detach() for name, outputs in self.auxiliary.items()},
         )
 
+    def widen(self) -> Batch:
+        """The same batch with nothing below float32: losses under autocast."""
+        return self._replace(
+            student=self.student.widen(),
+            labels=widen(self.labels),
+            teacher=self.teacher.widen() if self.teacher is not None else None,
+            auxiliary={name: outputs.widen() for name, outputs in self.auxiliary.items()},
+        )
+
+    def of(self, source: str) -> Outputs:
+        """The outputs of "student", "teacher", or the auxiliary model of a modality."""
+        if source == "student":
+            return self.student
+        outputs = self.teacher if source == "teacher" else self.auxiliary[source]
+        assert outputs is not None
+        return outputs
+
+    def any_auxiliary(self) -> Tensor:
+        """[B] bool: at least one auxiliary modality is present."""
+        present = torch.zeros_like(self.student.present)
+        for outputs in self.auxiliary.values():
+            present = present | outputs.present
+        return present
+
 
 class Sizes(NamedTuple):
     """What a term must know to make its projections, banks and critics.
@@ -84,8 +119,43 @@ class Sizes(NamedTuple):
     features: Mapping[str, tuple[int, ...]] = {}
     labels: Tensor | None = None
 
+    def width(self, source: str) -> int:
+        """Embedding width of "student", "teacher", or the auxiliary model of a modality."""
+        if source == "student":
+            return self.student
+        return self.teacher if source == "teacher" else self.auxiliary[source]
+
+
+def both_embeddings(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The student's [B, Ds] and the teacher's [B, Dt], which is a target: no gradient reaches it."""
+    return batch.student.embedding, batch.of("teacher").embedding.detach()
+
 
 def masked_mean(values: Tensor, rows: Tensor) -> Tensor:
-    """Mean of values [B] over the rows that count [B] bool. Masks multiply, never select: terms are stacked."""
+    """Mean of values [B] over the rows that count [B] bool, or of [B, B] over the pairs that count [B, B].
+
+    Masks multiply, never select: terms are stacked.
+    """
     kept = torch.where(rows, values, torch.zeros_like(values))
     return kept.sum() / rows.sum().clamp(min=1)
+
+
+def blank(values: Tensor, rows: Tensor) -> Tensor:
+    """values [B, ...] with zeros in the rows that do not count."""
+    return torch.where(rows.view(-1, *[1] * (values.dim() - 1)), values, torch.zeros_like(values))
+
+
+def root(values: Tensor, floor: Tensor | float = 0.0) -> Tensor:
+    """Square root, and 0 with a gradient of 0 where the value is not above the floor."""
+    above = values > floor
+    return torch.where(above, torch.where(above, values, torch.ones_like(values)).sqrt(), torch.zeros_like(values))
+
+
+def pairs(rows: Tensor) -> Tensor:
+    """[B, B] bool: both rows count."""
+    return rows[:, None] & rows[None, :]
+
+
+def other_pairs(rows: Tensor) -> Tensor:
+    """[B, B] bool: both rows count, and they are two."""
+    return pairs(rows) & ~torch.eye(len(rows), dtype=torch.bool, device=rows.device)

@@ -7,7 +7,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import ClassVar, Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +30,9 @@ class Term(nn.Module, ABC):
         trains: "teacher" for a term whose gradient reaches nothing but the teacher (or auxiliary models).
 
     Attributes:
-        critic: a network of the term's own (discriminator, variational q), trained by `critic_loss` and by nothing
-            else: its parameters get no gradient from `loss`. A term that has one owns the number `critic_lr`, the
-            ratio of the critic's learning rate to the main one.
+        critic: None, or a network of the term's own (discriminator, variational q), trained by `critic_loss` and by
+            nothing else: its parameters get no gradient from `loss`. A term that has one owns the number `critic_lr`,
+            the ratio of the critic's learning rate to the main one.
         steps: critic updates before each main update.
 
     Args:
@@ -43,9 +44,9 @@ class Term(nn.Module, ABC):
         numbers: the term's other numbers.
     """
 
-    paper: ClassVar[str] = ""
-    reads: ClassVar[tuple[str, ...]] = ("student.logits",)
-    trains: ClassVar[Literal["student", "teacher"]] = "student"
+    paper: str = ""
+    reads: tuple[str, ...] = ("student.logits",)
+    trains: Literal["student", "teacher"] = "student"
 
     weight: Tensor
     start: Tensor
@@ -69,7 +70,7 @@ class Term(nn.Module, ABC):
             self.register_buffer(name, torch.tensor(float(value)))
         self.shape = shape
         self.steps = 1
-        self.critic: nn.Module | None = None
+        self.critic: Any = None
 
     @abstractmethod
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
@@ -92,26 +93,29 @@ class Term(nn.Module, ABC):
         Writes into the term's buffers, which are saved with a run: `rows` [B] bool are those that count.
         """
 
+    def readings(self, batch: Batch, rows: Tensor) -> dict[str, Tensor]:
+        """What is worth a curve beside the term's value, by name, 0-dim; computed without gradient."""
+        return {}
+
     def rows(self, batch: Batch) -> Tensor:
-        """[B] bool: the rows in which everything that the term reads is present."""
-        rows = batch.student.present
-        sources = {name.split(".")[0] for name in self.reads}
-        if "teacher" in sources:
-            assert batch.teacher is not None
-            rows = rows & batch.teacher.present
-        if "auxiliary" in sources:
-            # A term over several auxiliary modalities overrides this: a row counts where one of them is present.
-            for outputs in batch.auxiliary.values():
-                rows = rows & outputs.present
+        """[B] bool: the rows in which everything that the term reads is present.
+
+        Of several auxiliary modalities one is enough: a term over them leaves out the others row by row.
+        """
+        rows = torch.ones_like(batch.student.present)
+        for source in sorted({name.split(".")[0] for name in self.reads}):
+            rows = rows & (batch.any_auxiliary() if source == "auxiliary" else batch.of(source).present)
         return rows
 
     def forward(self, batch: Batch) -> Tensor:
-        """The unweighted value; exactly 0, with a gradient of 0, where fewer than two rows count."""
-        return _over_enough_rows(self.loss, batch, self.rows(batch))
+        """The unweighted value, never in half precision; exactly 0, gradient 0, where fewer than two rows count."""
+        with torch.autocast(batch.progress.device.type, enabled=False):
+            return over_enough_rows(partial(self.loss, batch.widen()), self.rows(batch))
 
     def critic_value(self, batch: Batch) -> Tensor:
         """`critic_loss` with the same rule for few rows."""
-        return _over_enough_rows(self.critic_loss, batch, self.rows(batch))
+        with torch.autocast(batch.progress.device.type, enabled=False):
+            return over_enough_rows(partial(self.critic_loss, batch.widen()), self.rows(batch))
 
     def height(self, progress: Tensor) -> Tensor:
         """The schedule's factor in [0, 1] at `progress` (0-dim), without the weight."""
@@ -146,7 +150,7 @@ class Objective(nn.Module):
         """`draws`: each term's random numbers, by its name."""
         values, total = {}, torch.zeros((), dtype=batch.student.logits.dtype, device=batch.progress.device)
         for name, term in self.items():
-            value = term(batch._replace(draws=(draws or {}).get(name, {})))
+            value = term(_with_draws(batch, draws, name))
             values[name] = value
             total = total + term.weight * term.height(batch.progress) * value
         return Parts(total, values)
@@ -160,9 +164,21 @@ class Objective(nn.Module):
     @torch.no_grad()
     def remember(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> None:
         """After a main update: every term keeps what it needs of the batch."""
-        seen = batch.detach()
-        for name, term in self.items():
-            term.remember(seen._replace(draws=(draws or {}).get(name, {})), term.rows(seen))
+        seen = batch.detach().widen()
+        with torch.autocast(batch.progress.device.type, enabled=False):
+            for name, term in self.items():
+                term.remember(_with_draws(seen, draws, name), term.rows(seen))
+
+    @torch.no_grad()
+    def readings(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> dict[str, Tensor]:
+        """What the terms have to tell beside their values, by full name ("mi_teacher.nats")."""
+        seen = batch.detach().widen()
+        found: dict[str, Tensor] = {}
+        with torch.autocast(batch.progress.device.type, enabled=False):
+            for name, term in self.items():
+                told = term.readings(_with_draws(seen, draws, name), term.rows(seen))
+                found |= {f"{name}.{reading}": value for reading, value in told.items()}
+        return found
 
     def draw(self, batch_size: int, rngs: Mapping[str, torch.Generator]) -> dict[str, dict[str, Tensor]]:
         """One evaluation's random numbers, each term's from its own generator."""
@@ -208,12 +224,35 @@ class Objective(nn.Module):
         return {name: term.paper for name, term in self.items()}
 
 
-def _over_enough_rows(loss: Callable[[Batch, Tensor], Tensor], batch: Batch, rows: Tensor) -> Tensor:
+def _with_draws(batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None, name: str) -> Batch:
+    """The batch with one term's random numbers, where the batch is."""
+    own = (draws or {}).get(name, {})
+    return batch._replace(draws={key: numbers.to(batch.progress.device) for key, numbers in own.items()})
+
+
+def over_enough_rows(loss: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """`loss(rows)`, and exactly 0 where fewer than two rows count."""
     enough = rows.sum() >= 2
     # Where too few rows are left the loss is computed over all of them, which are zero-filled and so finite, and set
     # to 0 afterwards: a NaN that is multiplied by 0 stays a NaN.
-    value = loss(batch, torch.where(enough, rows, torch.ones_like(rows)))
+    value = loss(torch.where(enough, rows, torch.ones_like(rows)))
     return torch.where(enough, value, torch.zeros_like(value))
+
+
+def mean_over_auxiliaries(loss: Callable[[str, Tensor], Tensor], batch: Batch, rows: Tensor) -> Tensor:
+    """Mean of `loss(modality, its rows)` over the auxiliary modalities that at least two rows have."""
+    total, counted = torch.zeros_like(batch.progress), torch.zeros_like(batch.progress)
+    for modality, outputs in batch.auxiliary.items():
+        there = rows & outputs.present
+        total = total + over_enough_rows(partial(loss, modality), there)
+        counted = counted + (there.sum() >= 2)
+    return total / counted.clamp(min=1)
+
+
+def frozen(module: nn.Module, *inputs: Tensor) -> Any:
+    """`module(*inputs)`, through which a gradient reaches the inputs and not the module's parameters."""
+    held = {name: parameter.detach() for name, parameter in module.named_parameters()}
+    return torch.func.functional_call(module, held, inputs)
 
 
 def _ratio(x: Tensor, width: Tensor) -> Tensor:

@@ -1,0 +1,118 @@
+"""Write docs/methods/ from the methods themselves: `python docs/make_methods.py`.
+
+One page a method, from its docstring, terms, papers, ranges and choices, and an index: nothing is written by hand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kdsweep import methods
+from kdsweep.methods import Method
+from kdsweep.objective.term import Objective, Term
+from kdsweep.space import Choice, Domain, Value
+
+FOLDER = Path(__file__).parent / "methods"
+TEACHERS = {
+    "frozen": "Distils from a frozen teacher: `multimodal`, `unimodal` or one auxiliary modality.",
+    "joint": "Its teacher trains with the student, inside the trial.",
+    "none": "Has no teacher.",
+    "self": "Trains the models that others distil from; a reference row outside the equal budget.",
+}
+AUXILIARY = {"frozen": "Reads auxiliary models, trained beforehand.", "joint": "Trains auxiliary models along."}
+NOTE = "<!-- Written by docs/make_methods.py: change the method's module instead. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Every page by file name."""
+    found = {name: methods.load(name) for name in methods.names()}
+    return {"README.md": index(found)} | {f"{name}.md": page(method) for name, method in found.items()}
+
+
+def index(found: dict[str, Method]) -> str:
+    rows = [
+        f"| [{name}]({name}.md) | {method.summary} | {method.teacher(method.defaults())} |"
+        for name, method in found.items()
+    ]
+    head = ["| method | what it is | teacher |", "| --- | --- | --- |"]
+    return "\n".join([NOTE, "# Methods", "", *head, *rows, ""])
+
+
+def page(method: Method) -> str:
+    body = (method.module.__doc__ or "").strip()
+    parts = [NOTE, f"# {method.name}", "", body, "", TEACHERS[method.teacher(method.defaults())]]
+    if (reads := method.auxiliary(method.defaults())) in AUXILIARY:
+        parts[-1] += f" {AUXILIARY[reads]}"
+    return "\n".join([*parts, "", *terms(method), *choices(method), *numbers(method)])
+
+
+def builds(method: Method) -> list[Objective]:
+    """With the defaults, and with each other value of each choice."""
+    others = [{name: value} for name, values in method.choices.items() for value in values[1:]]
+    return [method.build({**method.defaults(), **other}) for other in [{}, *others]]
+
+
+def terms(method: Method) -> list[str]:
+    """Every term that some choice builds, with what it trains and its paper."""
+    found: dict[str, Term] = {}
+    for made in reversed(builds(method)):
+        found |= dict(made.items())
+    rows = [
+        f"| `{name}` | {summary(found[name])} | {found[name].trains} | {found[name].paper} |"
+        for name in getattr(method.module, "TERMS", ("ce",))
+    ]
+    return ["## Terms", "", "| term | what it does | trains | paper |", "| --- | --- | --- | --- |", *rows, ""]
+
+
+def summary(term: Term) -> str:
+    """A term's first line, fit for a cell of a table."""
+    return (type(term).__doc__ or "").split("\n")[0].replace("|", "\\|")
+
+
+def choices(method: Method) -> list[str]:
+    if not method.choices:
+        return []
+    rows = [
+        f"| `{written(name, method)}` | {', '.join(f'`{word(value)}`' for value in values)} |"
+        for name, values in method.choices.items()
+    ]
+    head = ["| choice | values, the default first |", "| --- | --- |"]
+    return ["## Choices", "", "Structure: compared as arms and rows, not searched.", "", *head, *rows, ""]
+
+
+def written(choice: str, method: Method) -> str:
+    """A choice as a study file writes it: "entropy_form" is `entropy.form`."""
+    for term in getattr(method.module, "TERMS", ("ce",)):
+        if choice.startswith(f"{term}_"):
+            return f"{term}.{choice.removeprefix(f'{term}_')}"
+    return choice
+
+
+def word(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def numbers(method: Method) -> list[str]:
+    values: dict[str, float] = {}
+    for made in reversed(builds(method)):
+        values |= made.numbers()
+    rows = [f"| `{name}` | {said(domain)} | {values[name]:.4g} |" for name, domain in method.module.SPACE.items()]
+    rows += [f"| `{name}` | not searched | {values[name]:.4g} |" for name in getattr(method.module, "NUMBERS", ())]
+    lines = ["## Numbers", ""]
+    if rows:
+        lines += ["| number | range | default |", "| --- | --- | --- |", *rows, ""]
+    return [*lines, "Each term also has `weight`, `start`, `ramp` and `decay`.", ""]
+
+
+def said(domain: Domain) -> str:
+    if isinstance(domain, Choice):
+        return ", ".join(map(str, domain.values))
+    return f"{domain.low:g} to {domain.high:g}" + (", logarithmic" if domain.log else "")
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for old in set(FOLDER.glob("*.md")) - {FOLDER / name for name in pages()}:
+        old.unlink()
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)

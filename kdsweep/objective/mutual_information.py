@@ -1,0 +1,185 @@
+"""The term that maximises what two networks' embeddings say about each other. B rows of the batch, D width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdsweep.objective.bounds import (
+    club_bound,
+    cross_entropy_of_pairs,
+    gaussian_log_likelihood,
+    infonce_bound,
+    js_bound,
+    nwj_bound,
+    smile_bound,
+)
+from kdsweep.objective.contrastive import WIDTH, MemoryBank, Projections
+from kdsweep.objective.outputs import Batch, Sizes
+from kdsweep.objective.term import Term, frozen, mean_over_auxiliaries
+
+
+class ConditionalGaussian(nn.Module):
+    """q(y|x) of CLUB: a mean, and a log variance held to (-1, 1)."""
+
+    def __init__(self, inputs: int, outputs: int, hidden: int) -> None:
+        super().__init__()
+        self.mean = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+        self.log_variance = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs), nn.Tanh())
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.mean(x), self.log_variance(x)
+
+
+BOUNDS = {"nwj": nwj_bound, "js": js_bound, "smile": smile_bound}
+# Every estimator, with its paper.
+ESTIMATORS = {
+    "infonce": (
+        "van den Oord, Li, Vinyals. Representation Learning with Contrastive Predictive Coding. arXiv:1807.03748"
+    ),
+    "crd": "Tian, Krishnan, Isola. Contrastive Representation Distillation. ICLR 2020, arXiv:1910.10699",
+    "nwj": (
+        "Nguyen, Wainwright, Jordan. Estimating Divergence Functionals and the Likelihood Ratio by Convex Risk "
+        "Minimization. arXiv:0809.0853"
+    ),
+    "js": (
+        "Hjelm et al. Learning Deep Representations by Mutual Information Estimation and Maximization. ICLR 2019, "
+        "arXiv:1808.06670"
+    ),
+    "smile": (
+        "Song, Ermon. Understanding the Limitations of Variational Mutual Information Estimators. ICLR 2020, "
+        "arXiv:1910.06222"
+    ),
+    "club": (
+        "Cheng et al. CLUB: A Contrastive Log-ratio Upper Bound of Mutual Information. ICML 2020, arXiv:2006.12013"
+    ),
+}
+
+
+class MutualInformation(Term):
+    """Maximise what two embeddings say about each other.
+
+    The value is minus the estimate in nats, but for `infonce` (the cross entropy, symmetric: log N minus it is the
+    estimate), `crd` (noise contrast against memory banks) and `club`, whose estimate is no value to report.
+
+    Args:
+        left: "student" or "teacher".
+        right: "teacher", "student" or "auxiliary": each auxiliary modality for itself, then the mean.
+        estimator: one of `ESTIMATORS`.
+        temperature: divides the cosines, which are the critic's scores; club has none.
+        detached: sources that get no gradient from this term.
+        negatives: of crd.
+        steps: updates of club's q before each main update.
+        critic_lr: of club's q, as a ratio to the main learning rate.
+        after: the paper whose use of the bound this is, for the bibliography.
+    """
+
+    temperature: Tensor
+
+    def __init__(
+        self,
+        left: str,
+        right: str,
+        *,
+        estimator: str = "infonce",
+        temperature: float = 0.1,
+        detached: tuple[str, ...] = (),
+        negatives: int = 4096,
+        steps: int = 1,
+        critic_lr: float = 1.0,
+        after: str = "",
+        **schedule: Any,
+    ) -> None:
+        if estimator not in ESTIMATORS:
+            raise ValueError(f"estimator is one of {', '.join(ESTIMATORS)}, got {estimator!r}")
+        numbers: dict[str, Any] = {"critic_lr": critic_lr} if estimator == "club" else {"temperature": temperature}
+        super().__init__(**numbers, **schedule)
+        self.left, self.right, self.estimator, self.detached = left, right, estimator, detached
+        self.negatives, self.steps = negatives, steps
+        self.paper = "; ".join(filter(None, (after, ESTIMATORS[estimator])))
+        self.reads = (f"{left}.embedding", f"{right}.embedding")
+        if "student" not in {left, right} - set(detached):
+            self.trains = "teacher"
+
+    def setup(self, sizes: Sizes) -> None:
+        self.partners = tuple(sizes.auxiliary) if self.right == "auxiliary" else (self.right,)
+        if not self.partners:
+            raise ValueError("this term reads auxiliary models, got none")
+        left, widths = sizes.width(self.left), [sizes.width(partner) for partner in self.partners]
+        self.projections: Any = nn.ModuleList(Projections(left, width, WIDTH) for width in widths)
+        if self.estimator == "crd":
+            self.banks: Any = nn.ModuleList(MemoryBank(sizes, width=WIDTH, negatives=self.negatives) for _ in widths)
+        elif self.estimator == "club":
+            self.critic = nn.ModuleList(ConditionalGaussian(WIDTH, WIDTH, WIDTH) for _ in widths)
+
+    def draw(self, batch_size: int, rng: torch.Generator) -> dict[str, Tensor]:
+        if self.estimator != "crd":
+            return {}
+        return {
+            partner: torch.rand(batch_size, bank.negatives, generator=rng, device=rng.device)
+            for partner, bank in zip(self.partners, self.banks, strict=True)
+        }
+
+    def loss(self, batch: Batch, rows: Tensor) -> Tensor:
+        return self._over_partners(self._value, batch, rows)
+
+    def critic_loss(self, batch: Batch, rows: Tensor) -> Tensor:
+        return self._over_partners(self._critic_value, batch, rows)
+
+    def remember(self, batch: Batch, rows: Tensor) -> None:
+        if self.estimator != "crd":
+            return
+        for partner, bank in zip(self.partners, self.banks, strict=True):
+            bank.remember(
+                *self._project(batch, partner),
+                self.temperature,
+                samples=batch.samples,
+                negatives=bank.pick(batch.samples, batch.draws[partner]),
+                rows=rows & batch.of(partner).present,
+            )
+
+    def readings(self, batch: Batch, rows: Tensor) -> dict[str, Tensor]:
+        """nats: the InfoNCE bound on the batch, which no choice of estimator changes."""
+        return {} if self.estimator == "club" else {"nats": self._over_partners(self._nats, batch, rows)}
+
+    def _over_partners(self, value: Callable[[Batch, str, Tensor], Tensor], batch: Batch, rows: Tensor) -> Tensor:
+        if self.right != "auxiliary":
+            return value(batch, self.right, rows)
+        return mean_over_auxiliaries(partial(value, batch), batch, rows)
+
+    def _value(self, batch: Batch, partner: str, rows: Tensor) -> Tensor:
+        left_BD, right_BD = self._project(batch, partner)
+        place = self.partners.index(partner)
+        if self.estimator == "club":
+            mean_BD, log_variance_BD = frozen(self.critic[place], left_BD)
+            return -club_bound(mean_BD, log_variance_BD, right_BD, rows)
+        if self.estimator == "crd":
+            bank: MemoryBank = self.banks[place]
+            negatives = bank.pick(batch.samples, batch.draws[partner])
+            return bank.loss(left_BD, right_BD, self.temperature, samples=batch.samples, negatives=negatives, rows=rows)
+        f_BB = left_BD @ right_BD.T / self.temperature
+        if self.estimator == "infonce":
+            return (cross_entropy_of_pairs(f_BB, rows) + cross_entropy_of_pairs(f_BB.T, rows)) / 2
+        return -BOUNDS[self.estimator](f_BB, rows)
+
+    def _critic_value(self, batch: Batch, partner: str, rows: Tensor) -> Tensor:
+        left_BD, right_BD = self._project(batch, partner)
+        mean_BD, log_variance_BD = self.critic[self.partners.index(partner)](left_BD.detach())
+        return -gaussian_log_likelihood(mean_BD, log_variance_BD, right_BD.detach(), rows)
+
+    def _nats(self, batch: Batch, partner: str, rows: Tensor) -> Tensor:
+        left_BD, right_BD = self._project(batch, partner)
+        return infonce_bound(left_BD @ right_BD.T / self.temperature, rows)
+
+    def _project(self, batch: Batch, partner: str) -> tuple[Tensor, Tensor]:
+        left_BD, right_BD = batch.of(self.left).embedding, batch.of(partner).embedding
+        if self.left in self.detached:
+            left_BD = left_BD.detach()
+        if self.right in self.detached:
+            right_BD = right_BD.detach()
+        projected: tuple[Tensor, Tensor] = self.projections[self.partners.index(partner)](left_BD, right_BD)
+        return projected

@@ -1,0 +1,23 @@
+"""The small networks that terms own."""
+
+from __future__ import annotations
+
+from torch import nn
+
+HIDDEN = 256
+SLOPE = 0.2
+
+
+def generator(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, HIDDEN), nn.LeakyReLU(SLOPE), nn.Linear(HIDDEN, outputs))
+
+
+def discriminator(inputs: int) -> nn.Module:
+    """Two hidden layers to one logit; no batch normalisation, which would let rows of a batch know each other."""
+    return nn.Sequential(
+        nn.Linear(inputs, HIDDEN),
+        nn.LeakyReLU(SLOPE),
+        nn.Linear(HIDDEN, HIDDEN),
+        nn.LeakyReLU(SLOPE),
+        nn.Linear(HIDDEN, 1),
+    )
