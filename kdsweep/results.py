@@ -4,6 +4,7 @@ trials/<id>.parquet            one finished trial: its curves; the file's appear
 trials/pack-<digest>.parquet   many finished trials in one file, a row group each
 staging/<id>.parquet           written by a worker, not yet committed
 models/<id>/<role>.safetensors      predictions/<id>.parquet
+arithmetic/<structure>.json    whether a structure's trials train stacked, settled before the first of them
 proposals/<key>/<generation>.json   what a search asks for, stored before it runs
 studies/<name>/index.parquet   every role of every trial that the study ever asked for
 studies/<name>/looks.parquet   how many seeds each report showed
@@ -116,6 +117,11 @@ class Results:
             schema=SCHEMA.with_metadata({KEY: json.dumps({id_: meta})}),
         )
         self._write_table(f"staging/{id_}.parquet", table)
+
+    def is_staged(self, id_: str) -> bool:
+        """Whether a worker has left this trial whole, waiting for its commit."""
+        found: bool = self._fs.get_file_info(self._path(f"staging/{id_}.parquet")).type == fs.FileType.File
+        return found
 
     def commit(self, id_: str) -> Result:
         """Make a staged trial a result, at once and whole.
@@ -243,6 +249,17 @@ class Results:
     def store_proposals(self, key: str, generation: int, points: Sequence[Proposal]) -> None:
         text = json.dumps([{"numbers": point.numbers, "thresholds": point.thresholds} for point in points], indent=1)
         self._write(f"proposals/{key}/{generation}.json", lambda file: file.write(text.encode()))
+
+    # --- arithmetic
+
+    def arithmetic(self) -> dict[str, dict[str, str]]:
+        """How each settled structure computes ("name") and why ("reason"), by its digest."""
+        files = [path for path in self._list("arithmetic") if path.endswith(".json")]
+        return {Path(path).stem: json.loads(self._read(path)) for path in files}
+
+    def store_arithmetic(self, structure: str, name: str, reason: str) -> None:
+        text = json.dumps({"name": name, "reason": reason})
+        self._write(f"arithmetic/{structure}.json", lambda file: file.write(text.encode()))
 
     # --- studies
 

@@ -77,11 +77,17 @@ class Store:
 
     trials: dict[str, Result] = field(default_factory=dict)
     proposals: dict[tuple[str, int], tuple[Proposal, ...]] = field(default_factory=dict)
+    arithmetic: dict[str, str] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
 
     @property
     def known(self) -> Known:
-        return Known(dict(self.trials), dict(self.proposals))
+        return Known(dict(self.trials), dict(self.proposals), dict(self.arithmetic))
+
+    def settle(self, unfolded: Plan) -> None:
+        """Store what a plan asks for before its trials: proposals, and how each structure computes."""
+        self.arithmetic |= dict.fromkeys(unfolded.unsettled, "stacked")
+        self.proposals |= unfolded.proposals
 
     def train(self, trial: Trial) -> None:
         self.runs.append(trial.id)
@@ -105,7 +111,7 @@ def run(
         unfolded = plan(found, store.known)
         if unfolded.complete:
             return store, unfolded
-        store.proposals |= unfolded.proposals
+        store.settle(unfolded)
         for trial in order(list(unfolded.ready))[:at_once]:
             if kill_after is not None and done == kill_after:
                 return store, unfolded

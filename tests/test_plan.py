@@ -239,7 +239,7 @@ def test_labels_take_the_teachers_place_only_where_scores_are_read():
 def test_a_search_without_a_finished_trial_ends_its_arm_and_no_other():
     found, store = study(), Store()
     while not (unfolded := plan(found, store.known)).complete:
-        store.proposals |= unfolded.proposals
+        store.settle(unfolded)
         for trial in unfolded.ready:
             store.train(trial)
             if trial.method == "kd":

@@ -73,28 +73,29 @@ def test_ray_and_this_process_write_the_same_results(tiny, alone, cluster, tmp_p
 
 
 @pytest.mark.slow
-def test_two_workers_train_one_trial_as_one_does(alone, tiny, cluster, tmp_path):
+def test_two_workers_train_a_pack_as_one_does(alone, tiny, cluster, tmp_path):
     wide = replace(tiny, resources=tiny.resources.model_copy(update={"workers": 2}))
     driver = _Only(Launch(wide, Results(tmp_path)))
     cluster.run(driver)
-    (id_,) = driver.results.known()
-    found, expected = driver.results.curves([id_]), alone.curves([id_])
+    ids = list(driver.results.known())
+    assert ids
+    found, expected = (store.curves(ids).astype({"metric": str, "trial": str}) for store in (driver.results, alone))
     assert len(found) == len(expected)
-    both = found.astype({"metric": str}).merge(expected.astype({"metric": str}), on=["epoch", "metric"])
+    both = found.merge(expected, on=["trial", "epoch", "metric"])
     losses = both[both.metric.str.startswith("train/loss")]
     # Sums over the batch are added in another order.
     assert losses.value_x.tolist() == pytest.approx(losses.value_y.tolist(), rel=1e-4)
 
 
 class _Only:
-    """A launch that hands out its first trial and ends: the rest would take minutes through Ray Train."""
+    """A launch that hands out its first pack and ends: the rest would take minutes through Ray Train."""
 
     def __init__(self, driver: Launch) -> None:
         self.driver, self.given = driver, False
 
     def next(self):
         self.given, first = True, not self.given
-        return self.driver.next() if first else None
+        return self.driver.next() if first else []
 
     @property
     def done(self) -> bool:
@@ -143,7 +144,7 @@ def test_a_driver_killed_at_any_moment_goes_on_to_the_same_table(tiny, alone, tm
 
 def test_a_launch_of_a_finished_study_trains_nothing(alone, tiny):
     driver = Launch(tiny, alone)
-    assert driver.next() is None
+    assert driver.next() == []
     assert driver.complete
 
 
@@ -152,8 +153,8 @@ def test_a_trial_lost_by_its_machine_is_tried_again_and_then_left(alone, tiny, t
     results = Results(tmp_path)
     tried: Counter[str] = Counter()
 
-    def full(trial, *_, **__):
-        tried[trial.id] += 1
+    def full(pack, *_, **__):
+        tried.update(trial.id for trial in pack)
         raise OSError("no space left on device")
 
     monkeypatch.setattr(local, "work", full)
@@ -178,7 +179,7 @@ def test_what_a_study_no_longer_asks_for_is_kept_and_marked(alone, tiny, tmp_pat
     assert {role["arm"] for role in index if not role["wanted"]} >= {"kd"}
     assert driver.complete
     again = Launch(tiny, results)
-    assert again.next() is None
+    assert again.next() == []
     again.close()
     assert all(role["wanted"] for role in results.read_rows("tiny", "index"))
 

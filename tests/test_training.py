@@ -79,8 +79,13 @@ class Trainer:
 
     def __call__(self, asked: Trial) -> Outcome:
         if asked.id not in self.done:
-            self.done[asked.id] = run(asked, self.dataset, DATA, lambda model, role: self(model).weights[role])
+            self.done[asked.id] = one(asked, self.dataset, lambda model, role: self(model).weights[role])
         return self.done[asked.id]
+
+
+def one(asked: Trial, dataset: Dataset, weights) -> Outcome:
+    (outcome,) = run([asked], dataset, DATA, weights)
+    return outcome
 
 
 @pytest.fixture(scope="module")
@@ -206,11 +211,11 @@ def test_a_fault_of_the_code_is_a_result_and_a_fault_of_the_machine_is_not(datas
     def full(model, role):
         raise OSError("no space left on device")
 
-    outcome = run(distilled("kd"), dataset, DATA, broken)
+    outcome = one(distilled("kd"), dataset, broken)
     assert outcome.state == "failed"
     assert "ZeroDivisionError: a user's mistake" in outcome.error
     with pytest.raises(OSError, match="no space left"):
-        run(distilled("kd"), dataset, DATA, full)
+        one(distilled("kd"), dataset, full)
 
 
 @pytest.mark.parametrize("source_", ["multimodal", "unimodal", "rich"])
@@ -239,10 +244,9 @@ def test_a_given_teacher_is_named_by_its_bytes(tmp_path, train, dataset):
     safetensors.torch.save_file(dict(weights), path)
     brought = Given("weights", "digest", NETWORKS["teacher"], str(path))
     assert brought.id == replace(brought, path="elsewhere").id
-    found = run(
+    found = one(
         trial("kd", teacher=brought, distils_from="multimodal"),
         dataset,
-        DATA,
         lambda model, role: safetensors.torch.load_file(model.path),
     )
     assert same(found, train(distilled("kd")))

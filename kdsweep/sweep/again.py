@@ -39,7 +39,7 @@ def replay(prefix: str, results: Results) -> Answer:
     if code_digest(trial.method) != trial.code:
         raise ValueError(f"the code of {trial.method!r} has changed since trial {id_}: its result has another name now")
     with one_thread():
-        outcome = train(trial, data, results, device=device_of(meta["device"]))
+        (outcome,) = train([trial], data, results, device=device_of(meta["device"]))
     again = pd.DataFrame([(p.epoch, p.metric, p.value) for p in outcome.points], columns=["epoch", "metric", "again"])
     stored = results.curves([id_])[["epoch", "metric", "value"]].astype({"metric": str})
     both = stored.merge(again, on=["epoch", "metric"], how="outer")
@@ -50,7 +50,7 @@ def replay(prefix: str, results: Results) -> Answer:
     if outcome.state != meta["state"]:
         return Answer(False, f"{name}: different: it was {meta['state']} and is {outcome.state} now. {outcome.error}")
     first = parts.iloc[0]
-    where = f"first in epoch {first.epoch}, {first.metric}: {first.value!r} then, {first.again!r} now"
+    where = f"first in epoch {first.epoch}, {first.metric}: {float(first.value)!r} then, {float(first.again)!r} now"
     elsewhere = [
         key for key in ("processor", "libraries", "device") if meta[key] != {**provenance(), **_here(meta)}[key]
     ]
@@ -59,7 +59,7 @@ def replay(prefix: str, results: Results) -> Answer:
     moved = float((rows.again - rows.value).abs().iloc[0]) if len(rows) else float("nan")
     return Answer(
         False,
-        f"{name}: different, {where}. {score} moved by {moved:.4f}{_spread(trial, known, moved)}."
+        f"{name}: different, {where}. {score} moved by {moved:.4f}{_spread(id_, score, known, results, moved)}."
         + (f" Not the same {' and '.join(elsewhere)} as then." if elsewhere else ""),
     )
 
@@ -76,19 +76,22 @@ def _here(meta: dict[str, Any]) -> dict[str, Any]:
     return {"device": str(device_of(meta["device"]))}
 
 
-def _spread(trial: Trial, known: dict[str, Any], moved: float) -> str:
-    """How that compares with what seeds alone do: the same trial with other seeds."""
-    family = [
-        meta["valid"][trial.metric][meta["selected"] - 1]
-        for meta in known.values()
-        if meta["state"] == "complete" and meta["selected"] and _family(meta["trial"]) == _family(trial.to_json())
-    ]
-    if len(family) < 3:
+def _spread(id_: str, score: str, known: dict[str, Any], results: Results, moved: float) -> str:
+    """How that compares with what seeds alone do: the same score of the same trial with other seeds."""
+    mine = _family(known[id_]["trial"])
+    selected = {
+        other: meta["selected"]
+        for other, meta in known.items()
+        if meta["state"] == "complete" and meta["selected"] and _family(meta["trial"]) == mine
+    }
+    curves = results.curves(selected, [score])
+    values = curves[curves.epoch == curves.trial.astype(str).map(selected)].value
+    if len(values) < 3 or not (spread := float(values.std())) > 0:
         return ""
-    spread = float(pd.Series(family).std())
-    return f", {moved / spread:.1f} times the spread over {len(family)} seeds" if spread > 0 else ""
+    return f", {moved / spread:.1f} times the spread over {len(values)} seeds"
 
 
 def _family(trial: dict[str, Any]) -> dict[str, Any]:
+    # A teacher per seed is another model for each: the numbers it was trained with are the same.
     ignored = {"seed", "teacher", "auxiliaries", "thresholds"}
     return {key: value for key, value in trial.items() if key not in ignored}

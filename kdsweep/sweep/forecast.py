@@ -13,10 +13,12 @@ from torch import Tensor
 from kdsweep.data import source
 from kdsweep.results import Result
 from kdsweep.study import Study
+from kdsweep.sweep.packing import structure
 from kdsweep.sweep.plan import Known, Plan, Role, plan
 from kdsweep.sweep.work import device_of, one_thread
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import models, network, parts
+from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
 
@@ -50,6 +52,7 @@ def whole(study: Study) -> Plan:
         known = Known(
             {**known.trials, **{trial.id: _made_up(trial) for trial in unfolded.ready}},
             {**known.proposals, **unfolded.proposals},
+            {**known.arithmetic, **dict.fromkeys(unfolded.unsettled, "plain")},
         )
 
 
@@ -62,8 +65,8 @@ def part(role: Role) -> tuple[str, str, str, str]:
     return role.stage, role.arm, role.row, role.control
 
 
-def probe(study: Study, known: Known, *, epochs: int = 1) -> list[Forecast]:
-    """Time an epoch of one trial of each arm, and of a teacher, and count what is still to run.
+def probe(study: Study, known: Known) -> list[Forecast]:
+    """Time an epoch of a pack of each arm, and of teachers, and count what is still to run.
 
     Models that a trial reads stand in with their initial weights: their size costs the time, not what they learned.
     """
@@ -76,12 +79,15 @@ def probe(study: Study, known: Known, *, epochs: int = 1) -> list[Forecast]:
     lines = []
     for arm, trial in first.items():
         left = max(0, asked[arm] - done[arm])
-        lines.append(Forecast(arm, left, left * _epoch(trial, study, epochs) * study.train.epochs))
+        settled = replace(trial, arithmetic=known.arithmetic.get(structure(trial), trial.arithmetic))
+        lines.append(Forecast(arm, left, left * _epoch(settled, study) * study.train.epochs))
     return lines
 
 
-def _epoch(trial: Trial, study: Study, epochs: int) -> float:
+def _epoch(trial: Trial, study: Study) -> float:
+    """Seconds of one epoch of one member."""
     dataset, device = source.load(study.data), device_of(study.resources.device)
+    width = study.search.generation if trial.arithmetic != "plain" else 1
 
     def initial(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
         trained = model if isinstance(model, Trial) else replace(trial, networks={"teacher": model.network})
@@ -89,16 +95,17 @@ def _epoch(trial: Trial, study: Study, epochs: int) -> float:
 
     with one_thread():
         seen = parts(trial, dataset, study.data, device)
-        made = models(trial, dataset.card, seen["train"], initial, device=device, workers=Workers())
-        steps = Run(trial, made, seen).epochs()
+        members = [replace(trial, seed=seed) for seed in range(width)]
+        made = [models(t, dataset.card, seen["train"], initial, device=device, workers=Workers()) for t in members]
+        training = Run(trial, made[0], seen) if trial.arithmetic == "plain" else Pack(members, made, seen)
+        epochs = training.epochs()
         # The first epoch warms up allocators and caches.
-        next(steps, None)
+        next(epochs, None)
         began = time.perf_counter()
-        for _, _ in zip(range(epochs), steps, strict=False):
-            pass
+        next(epochs, None)
         if device.type == "cuda":
             torch.cuda.synchronize()
-        return (time.perf_counter() - began) / epochs
+        return (time.perf_counter() - began) / width
 
 
 def _made_up(trial: Trial) -> Result:

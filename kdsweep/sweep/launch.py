@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kdsweep.data import source
 from kdsweep.results import Result, Results
 from kdsweep.study import Study
+from kdsweep.sweep.packing import WIDTH, pack
 from kdsweep.sweep.plan import Known, Plan, Role, plan
 from kdsweep.trial import Trial
 
@@ -24,7 +25,7 @@ STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a person may want to see: `kind` is "start", "commit", "lost", or "plan"."""
+    """Something that a person may want to see: `kind` is "start", "commit", "lost", "settled" or "plan"."""
 
     kind: str
     trial: Trial | None = None
@@ -51,37 +52,46 @@ class Launch:
     lost: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.known = Known(self.results.known(), self.results.proposals())
+        settled = {structure: found["name"] for structure, found in self.results.arithmetic().items()}
+        self._trials = self.results.known()
+        self.known = Known(self._trials, self.results.proposals(), settled)
         self.results.sweep_strays(self.known.trials)
         self.in_flight: dict[str, Trial] = {}
         self.began, self._closed = time.time(), False
         self.finished_here = 0
-        self._queue: deque[Trial] = deque()
+        self._packs: deque[list[Trial]] = deque()
+        self._places = 1
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
         self._planned, self._planning = 0.0, 0.0
         self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
         self.plan: Plan = self._replan()
 
-    def next(self) -> Trial | None:
-        """A trial to run now, or None: ask again after a commit, unless `done`."""
+    def begin(self, places: int) -> None:
+        """A runner starts, with places for so many packs at once."""
+        self._places = places
+        self._replan()
+
+    def next(self) -> list[Trial]:
+        """A pack to run now; empty where there is none: ask again after a commit, unless `done`."""
         # Planning again unlocks what was waiting; while others are queued it may take a twentieth of the time.
-        if self._stale and (not self._queue or time.monotonic() - self._planned > 20 * self._planning):
+        if self._stale and (not self._packs or time.monotonic() - self._planned > 20 * self._planning):
             self._replan()
-        if not self._queue:
-            return None
-        trial = self._queue.popleft()
-        self.in_flight[trial.id] = trial
-        self.show(Event("start", trial, self.role(trial.id)))
+        if not self._packs:
+            return []
+        pack = self._packs.popleft()
+        for trial in pack:
+            self.in_flight[trial.id] = trial
+            self.show(Event("start", trial, self.role(trial.id)))
         self._write_state()
-        return trial
+        return pack
 
     @property
     def done(self) -> bool:
         """Nothing runs and nothing more can start."""
-        if not self._queue and not self.in_flight and self._stale:
+        if not self._packs and not self.in_flight and self._stale:
             self._replan()
-        return not self._queue and not self.in_flight
+        return not self._packs and not self.in_flight
 
     @property
     def complete(self) -> bool:
@@ -91,22 +101,34 @@ class Launch:
     def commit(self, id_: str) -> None:
         """A worker has staged this trial: make it a result."""
         trial = self.in_flight.pop(id_)
-        result = self.results.commit(id_)
-        self.known = Known({**self.known.trials, id_: result}, self.known.proposals)
+        # One mapping for all plans: thousands of results are not copied for each that comes.
+        result = self._trials[id_] = self.results.commit(id_)
         self.finished_here += 1
         self._stale = True
         self.show(Event("commit", trial, self.role(id_), result))
         self._write_state()
 
-    def lose(self, id_: str, reason: str) -> None:
-        """A worker died under this trial, or the machine failed it: it has no result, and is tried again."""
-        trial = self.in_flight.pop(id_)
-        self.lost[id_] += 1
-        again = self.lost[id_] < PATIENCE
-        if again:
-            self._queue.append(trial)
-        given_up = "" if again else f"; lost {PATIENCE} times, not tried again in this launch"
-        self.show(Event("lost", trial, self.role(id_), message=reason + given_up))
+    def take_back(self, pack: Sequence[Trial], reason: str) -> None:
+        """A worker has ended with a pack, or died under it: what it had staged is committed, the rest tried again.
+
+        In halves: a pack that did not fit the memory fits it then.
+
+        Args:
+            reason: why there may be a rest.
+        """
+        left = []
+        for trial in pack:
+            if self.results.is_staged(trial.id):
+                self.commit(trial.id)
+                continue
+            del self.in_flight[trial.id]
+            self.lost[trial.id] += 1
+            again = self.lost[trial.id] < PATIENCE
+            left += [trial] if again else []
+            given_up = "" if again else f"; lost {PATIENCE} times, not tried again in this launch"
+            self.show(Event("lost", trial, self.role(trial.id), message=reason + given_up))
+        half = (len(left) + 1) // 2
+        self._packs.extend(some for some in (left[:half], left[half:]) if some)
 
     def role(self, id_: str) -> Role | None:
         """The first part that a trial plays."""
@@ -129,18 +151,36 @@ class Launch:
     def _replan(self) -> Plan:
         self._stale, started = False, time.monotonic()
         self.plan = plan(self.study, self.known)
+        while self.plan.unsettled:
+            self.known = replace(self.known, arithmetic={**self.known.arithmetic, **self._settle(self.plan.unsettled)})
+            self.plan = plan(self.study, self.known)
         for (key, generation), points in self.plan.proposals.items():
             self.results.store_proposals(key, generation, points)
-        self.known = Known(self.known.trials, {**self.known.proposals, **self.plan.proposals})
+        self.known = replace(self.known, proposals={**self.known.proposals, **self.plan.proposals})
         self._roles = {}
         waiting = [t for t in self.plan.ready if t.id not in self.in_flight and self.lost[t.id] < PATIENCE]
         # The longest chains of what waits for one another first: no order changes a result.
         waiting.sort(key=lambda trial: STAGES.index(role.stage) if (role := self.role(trial.id)) else 0)
-        self._queue = deque(waiting)
+        asked = self.study.resources.pack
+        self._packs = deque(pack(waiting, width=WIDTH if asked == "auto" else asked, places=self._places))
         self._planned = time.monotonic()
         self._planning = self._planned - started
         self.show(Event("plan"))
         return self.plan
+
+    def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
+        """Settle how these structures compute, once and for all, before the first of their trials exists."""
+        # Building a step needs torch and the data; a plan on its own needs neither.
+        from kdsweep.sweep.arithmetic import settle
+
+        found = {}
+        for structure, trial in unsettled.items():
+            arithmetic = settle(trial, source.load(self.study.data), self.study.data)
+            self.results.store_arithmetic(structure, arithmetic.name, arithmetic.reason)
+            found[structure] = arithmetic.name
+            if arithmetic.reason:
+                self.show(Event("settled", trial, message=arithmetic.reason))
+        return found
 
     def _write_state(self, *, force: bool = False) -> None:
         if not force and time.monotonic() - self._beat < BEAT:
@@ -161,7 +201,7 @@ class Launch:
             "beat": time.time(),
             "finished_here": self.finished_here,
             "in_flight": [dataclasses.asdict(r) for r in map(self.role, self.in_flight) if r is not None],
-            "queued": len(self._queue),
+            "queued": sum(map(len, self._packs)),
             "expected": dict(self.expected),
             "closed": self._closed,
             "complete": self.complete and not self.in_flight,

@@ -1,4 +1,4 @@
-"""Run a study in this process, one trial after another. No Ray."""
+"""Run a study in this process, one pack after another. No Ray."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from kdsweep.training.outcome import INFRASTRUCTURE
 
 def run(launch: Launch) -> None:
     """Until nothing more can start."""
-    while (trial := launch.next()) is not None:
+    study = launch.study
+    launch.begin(places=1)
+    while pack := launch.next():
         try:
-            work(trial, launch.study.data, launch.results, device=launch.study.resources.device)
+            work(pack, study.data, launch.results, device=study.resources.device, staged=launch.commit)
         except INFRASTRUCTURE as error:
-            launch.lose(trial.id, f"{type(error).__name__}: {error}")
-        else:
-            launch.commit(trial.id)
+            left = [trial for trial in pack if trial.id in launch.in_flight]
+            launch.take_back(left, f"{type(error).__name__}: {error}")

@@ -19,10 +19,17 @@ from kdsweep.trial import Trial
 
 @dataclass(frozen=True)
 class Known:
-    """What the plan is told of the store: finished trials by id, and proposals by (search key, generation)."""
+    """What the plan is told of the store.
+
+    Attributes:
+        trials: finished ones, by id.
+        proposals: by (search key, generation).
+        arithmetic: how each settled structure computes, by its digest.
+    """
 
     trials: Mapping[str, Result] = field(default_factory=dict)
     proposals: Mapping[tuple[str, int], tuple[Proposal, ...]] = field(default_factory=dict)
+    arithmetic: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class Plan:
     Attributes:
         ready: trials that may run now, each once, in the order in which they were asked for.
         proposals: to be stored before any of them starts.
+        unsettled: an example trial of each structure whose arithmetic has to be settled before its trials exist.
         roles: of every trial asked for so far, finished or not.
         trials: those trials, by id.
         ended: what goes no further, and why: "arm kd: no trial of its search finished".
@@ -68,6 +76,7 @@ class Plan:
 
     ready: tuple[Trial, ...]
     proposals: Mapping[tuple[str, int], tuple[Proposal, ...]]
+    unsettled: Mapping[str, Trial]
     roles: tuple[Role, ...]
     trials: Mapping[str, Trial]
     ended: tuple[str, ...]
@@ -76,7 +85,7 @@ class Plan:
     @property
     def complete(self) -> bool:
         """Nothing is left to run, now or later."""
-        return not self.ready and not self.proposals
+        return not self.ready and not self.proposals and not self.unsettled
 
 
 def plan(study: Study, known: Known) -> Plan:
@@ -91,6 +100,7 @@ def plan(study: Study, known: Known) -> Plan:
     return Plan(
         ready=tuple(unfolding.ready.values()),
         proposals=unfolding.proposals,
+        unsettled=unfolding.make.unsettled,
         roles=tuple(dict.fromkeys(unfolding.roles)),
         trials=unfolding.trials,
         ended=tuple(dict.fromkeys(unfolding.ended)),
@@ -102,7 +112,7 @@ class _Unfolding:
     """One evaluation of a study. Methods return None where the answer is not known yet."""
 
     def __init__(self, study: Study, known: Known) -> None:
-        self.study, self.known, self.make = study, known, Trials(study)
+        self.study, self.known, self.make = study, known, Trials(study, known.arithmetic)
         self.ready: dict[str, Trial] = {}
         self.trials: dict[str, Trial] = {}
         self.proposals: dict[tuple[str, int], tuple[Proposal, ...]] = {}
@@ -242,7 +252,8 @@ class _Unfolding:
         if self.study.teachers.seeds == "one":
             seed = place.offset + int(confirming)
         trial = self.make.model(trains, place, numbers, seed=seed, variation=variation, reads_test=confirming)
-        self._want(trial, place, seed, stage=stage, arm=arm, control=trial.control, trains=trains)
+        if trial is not None:
+            self._want(trial, place, seed, stage=stage, arm=arm, control=trial.control, trains=trains)
         return trial
 
     def _model_point(self, trains: str, place: Place) -> Numbers | None:
@@ -252,8 +263,12 @@ class _Unfolding:
         if key in self._points:
             return self._points[key]
 
-        def make(numbers: Mapping[str, Any], seed: int, thresholds: Thresholds) -> Trial:
+        def make(numbers: Mapping[str, Any], seed: int, thresholds: Thresholds) -> Trial | None:
             return self.make.model(trains, place, numbers, seed=seed, thresholds=thresholds)
+
+        template = make({}, place.offset, ())
+        if template is None:
+            return None
 
         def want(trial: Trial, generation: int, number: int) -> Result | None:
             role = {"trains": trains, "generation": generation, "number": number}
@@ -263,7 +278,7 @@ class _Unfolding:
             self.study,
             place,
             {"trains": trains},
-            make({}, place.offset, ()),
+            template,
             self.study.teacher_space,
             make,
             self.study.teachers.trials,

@@ -12,7 +12,7 @@ from kdsweep.space import Choice, Domain, Float, Int, Value
 
 @dataclass(frozen=True)
 class Told:
-    """One finished point: its numbers, and what became of it ("complete", "pruned", "failed") with its metric by epoch."""
+    """One finished point: its numbers, what became of it ("complete", "pruned", "failed"), and the metric by epoch."""
 
     numbers: Mapping[str, Value]
     state: str

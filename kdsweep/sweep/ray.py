@@ -1,4 +1,4 @@
-"""Run a study on Ray: one Tune run whose searcher hands out trials and otherwise waits. The only module that knows Ray.
+"""Run a study on Ray: one Tune run whose searcher hands out packs and otherwise waits. The only module that knows Ray.
 
 Tune gives placement, GPUs, reused workers and the dashboard. It decides nothing: what runs next comes from the plan,
 what has finished is what lies in the store, and Tune's own state is never read back.
@@ -57,6 +57,8 @@ def stop() -> None:
 def run(launch: Launch) -> None:
     """Until nothing more can start. Ray has been started."""
     study = launch.study
+    places = concurrency(study)
+    launch.begin(places)
     logging.getLogger("ray").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:
         tune.Tuner(
@@ -64,7 +66,7 @@ def run(launch: Launch) -> None:
             tune_config=tune.TuneConfig(
                 search_alg=_Packs(launch),
                 num_samples=-1,
-                max_concurrent_trials=concurrency(study),
+                max_concurrent_trials=places,
                 reuse_actors=True,
                 trial_name_creator=lambda trial: trial.config["name"],
                 trial_dirname_creator=lambda trial: trial.trial_id,
@@ -74,7 +76,7 @@ def run(launch: Launch) -> None:
 
 
 def concurrency(study: Study) -> int:
-    """How many trials run at once: as many as the cluster's CPUs and GPUs hold."""
+    """How many packs run at once: as many as the cluster's CPUs and GPUs hold."""
     if study.resources.concurrency != "auto":
         return study.resources.concurrency
     there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -93,33 +95,34 @@ class _Packs(Searcher):  # type: ignore[misc]
     def __init__(self, launch: Launch) -> None:
         super().__init__()
         self.launch = launch
-        self.running: dict[str, str] = {}
+        self.running: dict[str, list[Trial]] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        trial = self.launch.next()
-        if trial is None:
+        pack = self.launch.next()
+        if not pack:
             return Searcher.FINISHED if self.launch.done else None
-        self.running[trial_id] = trial.id
+        self.running[trial_id] = pack
         study = self.launch.study
-        role = self.launch.role(trial.id)
         # One string: Tune walks through every mapping and list of a config.
         job = {
-            "trial": trial.to_json(),
+            "trials": [trial.to_json() for trial in pack],
             "data": study.data.model_dump(),
             "root": self.launch.results.root,
             "device": study.resources.device,
             "workers": study.resources.workers,
             "per_pack": study.resources.per_pack,
         }
-        name = f"{role.stage} {role.arm or role.trains} seed {role.seed} {trial.id[:8]}" if role else trial.id
-        return {"name": name, "job": json.dumps(job)}
+        return {"name": self._name(pack), "job": json.dumps(job)}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        id_ = self.running.pop(trial_id)
-        if error or result is None or "state" not in result:
-            self.launch.lose(id_, "its worker died or could not write")
-        else:
-            self.launch.commit(id_)
+        self.launch.take_back(self.running.pop(trial_id), "its worker died, or its machine failed it")
+
+    def _name(self, pack: list[Trial]) -> str:
+        """As the dashboard shows it: what it is for, of whom, and how many."""
+        role = self.launch.role(pack[0].id)
+        assert role is not None, "every trial of a plan has a role"
+        more = f" +{len(pack) - 1}" if len(pack) > 1 else ""
+        return f"{role.stage} {role.arm or role.trains} {pack[0].id[:8]}{more}"
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its searcher into a state that nobody restores; a launch holds a terminal and files.
@@ -133,7 +136,7 @@ class _Packs(Searcher):  # type: ignore[misc]
 
 
 class _Work(tune.Trainable):  # type: ignore[misc]
-    """A worker: trains one trial a step, then takes the next one in the same process."""
+    """A worker: trains one pack a step, then takes the next one in the same process."""
 
     study = ""
 
@@ -145,8 +148,11 @@ class _Work(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        run = _together if self.job["workers"] > 1 else _alone
-        return {"state": run(self.job), tune.result.DONE: True}
+        if self.job["workers"] > 1:
+            _together(self.job)
+        else:
+            _alone(self.job)
+        return {tune.result.DONE: True}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """A trial is short and starts again whole."""
@@ -169,12 +175,12 @@ def _resources(study: Study) -> Any:
     return tune.PlacementGroupFactory([{"CPU": per_pack.get("cpus", 1.0), "GPU": per_pack.get("gpus", 0.0)}])
 
 
-def _alone(job: dict[str, Any], workers: Workers | None = None) -> str:
-    trial, data = Trial.from_json(job["trial"]), Data(**job["data"])
-    return work(trial, data, Results(job["root"]), device=job["device"], workers=workers)
+def _alone(job: dict[str, Any], workers: Workers | None = None) -> None:
+    trials, data = [Trial.from_json(trial) for trial in job["trials"]], Data(**job["data"])
+    work(trials, data, Results(job["root"]), device=job["device"], workers=workers)
 
 
-def _together(job: dict[str, Any]) -> str:
+def _together(job: dict[str, Any]) -> None:
     """The same loop on several workers of Ray Train; the first one writes."""
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
@@ -193,7 +199,6 @@ def _together(job: dict[str, Any]) -> str:
             ),
             run_config=RunConfig(name="kdsweep", storage_path=scratch),
         ).fit()
-    return "staged"
 
 
 def _loop(job: dict[str, Any]) -> None:

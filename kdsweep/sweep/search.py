@@ -16,7 +16,7 @@ from kdsweep.training.stopping import rungs, threshold
 from kdsweep.trial import Trial, digest
 
 Numbers = dict[str, Value]
-# A trial of the searched thing at a point; None while the models that it reads are not known.
+# A trial of the searched thing at a point; None while the models that it reads, or its arithmetic, are not known.
 Make = Callable[[Mapping[str, Value], int, Thresholds], Trial | None]
 
 
@@ -86,12 +86,14 @@ class Search:
             if place not in stored and place not in self.proposals:
                 self.proposals[place] = self._propose(key, generation, done)
             points = (stored.get(place) or self.proposals[place])[: generation.used]
-            results = []
+            results: list[Result | None] = []
             for number, point in enumerate(points, start=generation.first):
                 name = digest(dict(point.numbers))
                 if name not in first_seen:
                     trial = self.make(point.numbers, self.place.offset, point.thresholds)
-                    assert trial is not None, "a template was made, so its points can be"
+                    if trial is None:
+                        results.append(None)
+                        continue
                     first_seen[name] = trial
                 results.append(want(first_seen[name], generation.number, number))
             finished = [result for result in results if result is not None]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from kdsweep import methods
 from kdsweep.data.card import PARTS
 from kdsweep.space import Domain, Value
 from kdsweep.study import Arm, Row, Study
+from kdsweep.sweep.packing import structure
 from kdsweep.training import REVISION
 from kdsweep.trial import Given, Trial, digest
 
@@ -75,9 +76,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Trials:
-    """Makes a study's trials."""
+    """Makes a study's trials.
+
+    Attributes:
+        arithmetic: how a structure computes, by its digest, for those that are settled.
+        unsettled: an example of each structure that was asked for and is not: it has to be before its trials exist.
+    """
 
     study: Study
+    arithmetic: Mapping[str, str] = field(default_factory=dict)
+    unsettled: dict[str, Trial] = field(default_factory=dict)
 
     def student(
         self,
@@ -125,23 +133,25 @@ class Trials:
             networks["teacher"] = _only(study.networks["teacher"], (*study.student, *auxiliary))
         if reads_auxiliary == "joint":
             networks |= {name: {name: study.networks["auxiliary"][name]} for name in auxiliary}
-        return replace(
-            self._template(place, seed),
-            trains="student",
-            method=arm.method,
-            code=code_digest(arm.method),
-            auxiliary=auxiliary,
-            choices=choices,
-            numbers={name: value for name, value in numbers.items() if name in read},
-            dropped=dropped,
-            drop_auxiliary=variation.drop_auxiliary,
-            control=variation.control,
-            networks=networks,
-            thresholds=thresholds,
-            reads_test=reads_test,
-            teacher=teacher,
-            auxiliaries=known,
-            distils_from=arm.teacher if distils else "",
+        return self._settled(
+            replace(
+                self._template(place, seed),
+                trains="student",
+                method=arm.method,
+                code=code_digest(arm.method),
+                auxiliary=auxiliary,
+                choices=choices,
+                numbers={name: value for name, value in numbers.items() if name in read},
+                dropped=dropped,
+                drop_auxiliary=variation.drop_auxiliary,
+                control=variation.control,
+                networks=networks,
+                thresholds=thresholds,
+                reads_test=reads_test,
+                teacher=teacher,
+                auxiliaries=known,
+                distils_from=arm.teacher if distils else "",
+            )
         )
 
     def model(
@@ -154,7 +164,7 @@ class Trials:
         variation: Variation | None = None,
         thresholds: Thresholds = (),
         reads_test: bool = False,
-    ) -> Trial:
+    ) -> Trial | None:
         """A trial of the teacher or of an auxiliary model; without a variation, on the study's own data."""
         study, teacher = self.study, trains == "teacher"
         variation = variation or Variation("", study.data.drop_auxiliary, study.auxiliary)
@@ -169,21 +179,33 @@ class Trials:
         # An auxiliary model reads its own modality alone, unless the student's stands in for it.
         reads_student = teacher or variation.control == "student_only_teacher"
         template = self._template(place, seed)
-        return replace(
-            template,
-            trains=trains,
-            method=method,
-            code=code_digest(method),
-            student=template.student if reads_student else (),
-            auxiliary=auxiliary,
-            numbers={**study.teacher_fixed, **numbers},
-            drop_auxiliary=variation.drop_auxiliary,
-            control=variation.control,
-            networks=networks,
-            thresholds=thresholds,
-            reads_test=reads_test,
-            train={**template.train, **untrained},
+        return self._settled(
+            replace(
+                template,
+                trains=trains,
+                method=method,
+                code=code_digest(method),
+                student=template.student if reads_student else (),
+                auxiliary=auxiliary,
+                numbers={**study.teacher_fixed, **numbers},
+                drop_auxiliary=variation.drop_auxiliary,
+                control=variation.control,
+                networks=networks,
+                thresholds=thresholds,
+                reads_test=reads_test,
+                train={**template.train, **untrained},
+            )
         )
+
+    def _settled(self, trial: Trial) -> Trial | None:
+        """The trial with the arithmetic of its structure; None while that is not settled."""
+        if self.study.resources.pack == 1:
+            return trial
+        name = structure(trial)
+        if name not in self.arithmetic:
+            self.unsettled.setdefault(name, trial)
+            return None
+        return replace(trial, arithmetic=self.arithmetic[name])
 
     def _models(
         self, arm: Arm, kind: str, reads_auxiliary: str, auxiliary: tuple[str, ...], variation: Variation

@@ -8,7 +8,7 @@ import importlib.metadata
 import platform
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ import kdsweep
 from kdsweep.data import source
 from kdsweep.results import Results
 from kdsweep.study import Data
-from kdsweep.training.epochs import Epoch
 from kdsweep.training.outcome import Outcome, Predictions, run
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
@@ -31,49 +30,59 @@ LIBRARIES = ("numpy", "optuna", "pyarrow", "ray", "safetensors", "scikit-learn",
 
 
 def work(
-    trial: Trial,
+    trials: Sequence[Trial],
     data: Data,
     results: Results,
     *,
     device: str = "auto",
     workers: Workers | None = None,
-    watch: Callable[[Epoch], None] = lambda epoch: None,
-) -> str:
-    """Train a trial and stage its result; returns its state. With several workers the first one alone writes.
+    staged: Callable[[str], None] = lambda id_: None,
+) -> None:
+    """Train a pack and stage each result as it is there. With several workers the first one alone writes.
+
+    Args:
+        staged: is told the id of each trial that may be committed.
 
     Raises:
-        OSError, MemoryError: the machine's doing; nothing was staged.
+        OSError, MemoryError: the machine's doing; what was not staged has no result.
     """
-    start, where, workers = now(), device_of(device), workers or Workers()
+    workers = workers or Workers()
+    run_on = {"start": now(), "device": str(device_of(device)), "workers": workers.size, "width": len(trials)}
     with one_thread():
-        outcome = train(trial, data, results, device=where, workers=workers, watch=watch)
-    if workers.rank == 0:
-        for role, weights in outcome.weights.items():
-            results.write_model(trial.id, role, safetensors.torch.save(dict(weights)))
-        if outcome.predictions is not None:
-            results.write_predictions(trial.id, _table(outcome.predictions))
-        results.stage(
-            trial.id, outcome.points, _meta(outcome, data, start=start, device=str(where), workers=workers.size)
-        )
-    return outcome.state
+        for outcome in train(trials, data, results, device=device_of(device), workers=workers):
+            if workers.rank:
+                continue
+            id_ = outcome.trial.id
+            for role, weights in outcome.weights.items():
+                results.write_model(id_, role, safetensors.torch.save(dict(weights)))
+            if outcome.predictions is not None:
+                results.write_predictions(id_, _table(outcome.predictions))
+            results.stage(id_, outcome.points, {**_meta(outcome, data), **run_on, "end": now()})
+            staged(id_)
 
 
 def train(
-    trial: Trial,
+    trials: Sequence[Trial],
     data: Data,
     results: Results,
     *,
     device: torch.device,
     workers: Workers | None = None,
-    watch: Callable[[Epoch], None] = lambda epoch: None,
-) -> Outcome:
-    """A trial's outcome, nothing written."""
+) -> Iterator[Outcome]:
+    """The trials' outcomes, nothing written."""
+
+    @functools.cache
+    def stored(model: str, role: str) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = safetensors.torch.load(results.read_model(model, role))
+        return found
 
     def weights(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
-        stored = Path(model.path).read_bytes() if isinstance(model, Given) else results.read_model(model.id, role)
-        return safetensors.torch.load(stored)
+        if isinstance(model, Given):
+            brought: dict[str, Tensor] = safetensors.torch.load(Path(model.path).read_bytes())
+            return brought
+        return stored(model.id, role)
 
-    return run(trial, source.load(data), data, weights, device=device, workers=workers, watch=watch)
+    yield from run(trials, source.load(data), data, weights, device=device, workers=workers)
 
 
 def device_of(name: str) -> torch.device:
@@ -134,7 +143,7 @@ def _commit() -> str:
     return asked.stdout.strip() if inside.returncode == 0 else ""
 
 
-def _meta(outcome: Outcome, data: Data, *, start: str, device: str, workers: int) -> dict[str, Any]:
+def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
     valid: dict[str, list[float]] = {}
     for point in outcome.points:
         part, _, metric = point.metric.partition("/")
@@ -153,10 +162,6 @@ def _meta(outcome: Outcome, data: Data, *, start: str, device: str, workers: int
         "numbers": dict(outcome.numbers),
         "papers": dict(outcome.papers),
         "error": outcome.error,
-        "start": start,
-        "end": now(),
-        "device": device,
-        "workers": workers,
         **provenance(),
     }
 

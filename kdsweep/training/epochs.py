@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -70,33 +71,50 @@ class Run:
         self.draws = {name: generator(seed, "draw", name) for name, _ in self.objective.items()}
         self.start = {name: float(term.start) for name, term in self.objective.items()}
 
-    def epochs(self) -> Iterator[Epoch]:
-        """Train: one item an epoch, `train.epochs` of them. An epoch is the whole batches of a fresh permutation."""
+    def epochs(self) -> Iterator[list[Epoch]]:
+        """Train: one item an epoch, `train.epochs` of them. An epoch is the whole batches of a fresh permutation.
+
+        A list of one: a lone trial is asked like a pack of them.
+        """
         total = int(self.recipe["epochs"])
         for number in range(1, total + 1):
             began = time.perf_counter()
-            sums = self._epoch(number, total)
-            metrics = {name: value.item() for name, value in sums.items()}
-            finite = bool(torch.tensor(metrics["train/loss"]).isfinite())
-            metrics |= {f"valid/{name}": value for name, value in self.scores("valid").items()}
-            yield Epoch(number, metrics, finite, time.perf_counter() - began)
+            metrics = {name: value.item() for name, value in self._epoch(number, total).items()}
+            finite = math.isfinite(metrics["train/loss"])
+            metrics |= {f"valid/{name}": value for name, value in self.scores("valid")[0].items()}
+            yield [Epoch(number, metrics, finite, time.perf_counter() - began)]
 
-    def scores(self, part: Part) -> dict[str, float]:
+    def keep(self, lanes: Sequence[int]) -> None:
+        """There is one lane: to leave it, stop iterating."""
+
+    def outputs(self, role: str, part: Part) -> list[Outputs]:
+        """What a role's network says about every row of a part, in evaluation mode."""
+        return [evaluation.outputs(self.networks[role], self.parts[part], self.workers)]
+
+    def scores(self, part: Part) -> list[dict[str, float]]:
         """Metrics of a part: the network's own, and "teacher_..." of a teacher that trains inside the trial."""
-        found = evaluation.classification(*self._said(self.models.network, part))
-        if self.models.teacher is not None:
-            joint = evaluation.classification(*self._said(self.models.teacher, part))
-            found |= {f"teacher_{name}": value for name, value in joint.items()}
-        return found
+        roles = [role for role in ("network", "teacher") if role in self.networks]
+        return member_scores({role: self.outputs(role, part) for role in roles}, self.parts[part])
 
-    def full_height(self) -> float:
+    def state(self, lane: int = 0) -> dict[str, dict[str, Tensor]]:
+        """The weights of the trial's networks, by role."""
+        return {
+            name: {key: value.detach().clone() for key, value in network.state_dict().items()}
+            for name, network in self.networks.items()
+        }
+
+    def load(self, lane: int, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Put weights back."""
+        for name, network in self.networks.items():
+            network.load_state_dict(dict(state[name]))
+
+    def numbers(self, lane: int = 0) -> dict[str, float]:
+        """Every number of the objective, by full name."""
+        return self.objective.numbers()
+
+    def full_height(self, lane: int = 0) -> float:
         """The fraction of training after which every term's schedule has reached its full weight."""
         return max(float(term.start + term.ramp) for _, term in self.objective.items())
-
-    def _said(self, network: Network, part: Part) -> tuple[Tensor, Tensor]:
-        said = evaluation.outputs(network, self.parts[part], self.workers)
-        there = said.present.nonzero()[:, 0]
-        return said.logits[there], self.parts[part].labels[there]
 
     def _epoch(self, number: int, total: int) -> dict[str, Tensor]:
         train = self.parts["train"]
@@ -166,6 +184,17 @@ class Run:
             auxiliary=frozen | {name: say(name, model) for name, model in self.models.auxiliaries.items()},
             teacher_head=self.models.teacher_head,
         )
+
+
+def member_scores(said: Mapping[str, Sequence[Outputs]], part: Tensors) -> list[dict[str, float]]:
+    """Each member's metrics of a part, from what "network" and, where there is one, "teacher" say of it."""
+    found: list[dict[str, float]] = [{} for _ in said["network"]]
+    for role, outputs in said.items():
+        prefix = "" if role == "network" else f"{role}_"
+        for metrics, one in zip(found, outputs, strict=True):
+            own = evaluation.classification(one.logits[one.present], part.labels[one.present])
+            metrics |= {f"{prefix}{name}": value for name, value in own.items()}
+    return found
 
 
 def _critic(term: Term) -> nn.Module:

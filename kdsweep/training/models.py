@@ -47,7 +47,7 @@ class Models:
 
 
 def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
-    """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test only if it reads it."""
+    """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""
     rows = dataset.parts(data, trial.fold)
     if trial.control == "student_only_teacher":
         dataset = dataset.student_only(trial.student, trial.auxiliary)
@@ -115,8 +115,9 @@ def models(
         said["teacher"] = together([said[name] for name in trial.auxiliaries])
     if trial.control == "label_smoothing":
         said["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding)
+    head = teacher.head if teacher is not None else kept["teacher"].head if "teacher" in kept else None
     if trial.control == "untrained_teacher" and teacher is not None:
-        said["teacher"], teacher = evaluation.outputs(teacher, train, workers), None
+        said["teacher"], teacher = evaluation.outputs(teacher.requires_grad_(False), train, workers), None
 
     built = objective(trial)
     sizes = Sizes(
@@ -129,7 +130,6 @@ def models(
         labels=train.labels.cpu(),
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
-    head = teacher.head if teacher is not None else kept["teacher"].head if "teacher" in kept else None
     return Models(own, teacher, auxiliaries, built.to(device), said, head)
 
 

@@ -84,3 +84,122 @@ def critic_optimiser(critic: nn.Module, recipe: Mapping[str, Any], ratio: float)
     """Adam with beta_1 = .5, as adversarial training uses it, at `ratio` times the main learning rate."""
     own = {**recipe, "optimizer": "adam", "weight_decay": 0.0, "lr": float(recipe["lr"]) * ratio}
     return Optimiser({"critic": list(critic.parameters())}, own, betas=(0.5, 0.999))
+
+
+class Flat:
+    """The parameters of K members in one [K, P] buffer, so that an update is a handful of operations.
+
+    Args:
+        groups: parameters [K, *shape] by name, in groups (networks) that are clipped on their own.
+    """
+
+    def __init__(self, groups: Mapping[str, Mapping[str, Tensor]]) -> None:
+        self.places: dict[str, dict[str, tuple[int, torch.Size]]] = {}
+        self.spans: dict[str, slice] = {}
+        pieces, at = [], 0
+        for group, state in groups.items():
+            start = at
+            self.places[group] = {}
+            for name, value in state.items():
+                self.places[group][name] = at, value.shape[1:]
+                pieces.append(value.reshape(len(value), -1))
+                at += pieces[-1].shape[1]
+            self.spans[group] = slice(start, at)
+        self.value = torch.cat(pieces, dim=1)
+
+    def leaf(self) -> Tensor:
+        """The buffer as something to differentiate by."""
+        return self.value.detach().requires_grad_()
+
+    def views(self, flat: Tensor) -> dict[str, dict[str, Tensor]]:
+        """The parameters as they were given, cut out of a buffer of this layout."""
+        return {
+            group: {
+                name: flat[:, at : at + shape.numel()].view(len(flat), *shape) for name, (at, shape) in places.items()
+            }
+            for group, places in self.places.items()
+        }
+
+
+class StackedOptimiser:
+    """SGD, Adam or AdamW over K members at once, every number of theirs a column. The same updates as `Optimiser`.
+
+    Args:
+        flat: the parameters.
+        recipes: each member's; `optimizer` and `schedule` are the same for all.
+    """
+
+    def __init__(
+        self,
+        flat: Flat,
+        recipes: Sequence[Mapping[str, Any]],
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        self.flat, self.recipes, self.betas, self.eps = flat, list(recipes), betas, eps
+        self.first, self.second = torch.zeros_like(flat.value), torch.zeros_like(flat.value)
+        self.steps = torch.zeros(len(recipes), 1, dtype=torch.float64, device=flat.value.device)
+
+    def update(self, gradient: Tensor, progress: float, *, lanes: Sequence[int] | None = None) -> None:
+        """One step from the gradient [K, P]; only for some lanes, where given: the others stay as they are."""
+        value = self.flat.value
+        gradient = self._clipped(gradient)
+        rates = [rate(progress, schedule=r["schedule"], warmup=float(r["warmup"])) for r in self.recipes]
+        lr = self._column([float(r["lr"]) * factor for r, factor in zip(self.recipes, rates, strict=True)])
+        decay = self._column([float(r["weight_decay"]) for r in self.recipes])
+        steps = self.steps + 1
+        kind = self.recipes[0]["optimizer"]
+        if kind == "adamw":
+            value = value * (1 - lr * decay)
+        else:
+            gradient = gradient + decay * value
+        if kind == "sgd":
+            momentum = self._column([float(r["momentum"]) for r in self.recipes])
+            # The first step's buffer is the gradient itself: the buffer was 0.
+            first, second = momentum * self.first + gradient, self.second
+            value = value - lr * first
+        else:
+            one, two = self.betas
+            first = self.first + (1 - one) * (gradient - self.first)
+            second = two * self.second + (1 - two) * gradient.square()
+            size = (lr / (1 - one**steps)).to(value.dtype)
+            root = (1 - two**steps).sqrt().to(value.dtype)
+            value = value - size * first / (second.sqrt() / root + self.eps)
+        if lanes is not None:
+            moved = torch.zeros(len(value), 1, dtype=torch.bool, device=value.device)
+            moved[list(lanes)] = True
+            value, first, second, steps = (
+                torch.where(moved, new, old)
+                for new, old in (
+                    (value, self.flat.value),
+                    (first, self.first),
+                    (second, self.second),
+                    (steps, self.steps),
+                )
+            )
+        self.flat.value, self.first, self.second, self.steps = value, first, second, steps
+
+    def keep(self, where: Tensor) -> None:
+        """Go on with these lanes."""
+        self.recipes = [self.recipes[lane] for lane in where.tolist()]
+        self.flat.value, self.first, self.second, self.steps = (
+            state[where] for state in (self.flat.value, self.first, self.second, self.steps)
+        )
+
+    def _clipped(self, gradient: Tensor) -> Tensor:
+        """Each group's gradient held to its member's largest norm; 0 clips nothing."""
+        clips = [float(recipe["clip"]) for recipe in self.recipes]
+        if not any(clips):
+            return gradient
+        clip = self._column(clips)
+        pieces = []
+        for span in self.flat.spans.values():
+            piece = gradient[:, span].contiguous()
+            norm = piece.square().sum(1, keepdim=True).sqrt()
+            factor = (clip / (norm + 1e-6)).clamp(max=1.0)
+            pieces.append(piece * torch.where(clip > 0, factor, torch.ones_like(factor)))
+        return torch.cat(pieces, dim=1)
+
+    def _column(self, numbers: Sequence[float]) -> Tensor:
+        return torch.tensor(numbers, dtype=self.flat.value.dtype, device=self.flat.value.device)[:, None]

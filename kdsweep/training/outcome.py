@@ -1,11 +1,10 @@
-"""One trial, from its description to its outcome."""
+"""Trials, from their descriptions to their outcomes."""
 
 from __future__ import annotations
 
-import copy
 import math
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -17,10 +16,12 @@ from torch import Tensor
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import Tensors
 from kdsweep.metrics import METRICS
+from kdsweep.objective.outputs import Outputs
 from kdsweep.study import Data
 from kdsweep.training import evaluation
 from kdsweep.training.epochs import Epoch, Run
-from kdsweep.training.models import Weights, models, parts
+from kdsweep.training.models import Weights, models, parts, recipe
+from kdsweep.training.pack import Pack
 from kdsweep.training.stopping import falls_behind
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
@@ -83,114 +84,163 @@ INFRASTRUCTURE = (OSError, MemoryError, torch.OutOfMemoryError)
 
 
 def run(
-    trial: Trial,
+    trials: Sequence[Trial],
     dataset: Dataset,
     data: Data,
     weights: Weights,
     *,
     device: torch.device | None = None,
     workers: Workers | None = None,
-    watch: Callable[[Epoch], None] = lambda epoch: None,
-) -> Outcome:
-    """Train a trial and evaluate it. Its own faults are outcomes; faults of the machine are raised.
+) -> Iterator[Outcome]:
+    """Train one trial, or several of one structure as a pack, and yield each outcome as it is there.
+
+    A trial's own faults are outcomes; faults of the machine are raised, but for a pack that does not fit the memory:
+    it is halved.
 
     Args:
+        trials: one, or several that stack (`Trial.arithmetic`).
         weights: the stored weights of a trained model and role.
-        watch: is shown each epoch as it ends.
 
     Raises:
         OSError, MemoryError: the machine's doing, not the trial's.
     """
+    device, workers = device or torch.device("cpu"), workers or Workers()
+    ended: set[str] = set()
     try:
-        return _run(trial, dataset, data, weights, device or torch.device("cpu"), workers or Workers(), watch)
-    except INFRASTRUCTURE:
-        raise
+        for outcome in _run(trials, dataset, data, weights, device, workers):
+            ended.add(outcome.trial.id)
+            yield outcome
+        return
     except Exception as error:
-        trace = traceback.format_exc(limit=-3)
-        return Outcome(trial, "failed", error=f"{type(error).__name__}: {error}\n{trace}")
+        left = [trial for trial in trials if trial.id not in ended]
+        out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if len(left) == 1 and isinstance(error, INFRASTRUCTURE):
+            raise
+        if len(left) == 1:
+            trace = traceback.format_exc(limit=-3)
+            yield Outcome(left[0], "failed", error=f"{type(error).__name__}: {error}\n{trace}")
+            return
+    # Whose fault it was shows when they run apart; nobody's numbers depend on it.
+    half = (len(left) + 1) // 2 if out_of_memory else 1
+    for at in range(0, len(left), half):
+        yield from run(left[at : at + half], dataset, data, weights, device=device, workers=workers)
+
+
+class Record:
+    """One member's way through training: what it has reached, and whether it goes on."""
+
+    def __init__(self, trial: Trial, *, total: int, full_height: float) -> None:
+        self.trial, self.total, self.full_height = trial, total, full_height
+        self.points: list[Point] = []
+        self.state: State = "complete"
+        self.error, self.selected, self._best = "", 0, -math.inf
+
+    def add(self, epoch: Epoch) -> bool:
+        """Take an epoch's numbers in. True where its weights are the best so far and have to be kept."""
+        self.points += [Point(epoch.number, name, value, epoch.seconds) for name, value in epoch.metrics.items()]
+        value, maximize = epoch.metrics[f"valid/{self.trial.metric}"], METRICS[self.trial.metric].maximize
+        if not epoch.finite or not math.isfinite(value):
+            self.state = "failed"
+            self.error = f"diverged in epoch {epoch.number} of {self.total}: train/loss is not finite"
+            return False
+        if falls_behind(
+            epoch.number,
+            value,
+            thresholds=self.trial.thresholds,
+            maximize=maximize,
+            not_before=self.full_height * self.total,
+        ):
+            self.state = "pruned"
+        signed = value if maximize else -value
+        if self.trial.select == "best_valid" and signed <= self._best:
+            return False
+        self._best, self.selected = max(signed, self._best), epoch.number
+        return self.trial.select == "best_valid"
+
+    @property
+    def goes_on(self) -> bool:
+        return self.state == "complete"
 
 
 def _run(
-    trial: Trial,
+    trials: Sequence[Trial],
     dataset: Dataset,
     data: Data,
     weights: Weights,
     device: torch.device,
     workers: Workers,
-    watch: Callable[[Epoch], None],
-) -> Outcome:
-    seen = parts(trial, dataset, data, device)
-    training = Run(
-        trial, models(trial, dataset.card, seen["train"], weights, device=device, workers=workers), seen, workers
+) -> Iterator[Outcome]:
+    seen = parts(trials[0], dataset, data, device)
+    made = [models(t, dataset.card, seen["train"], weights, device=device, workers=workers) for t in trials]
+    training: Run | Pack
+    training = (
+        Run(trials[0], made[0], seen, workers) if trials[0].arithmetic == "plain" else Pack(trials, made, seen, workers)
     )
-    total = int(training.recipe["epochs"])
-    metric, maximize = f"valid/{trial.metric}", METRICS[trial.metric].maximize
-    points: list[Point] = []
-    state: State = "complete"
-    error, selected, best, kept = "", 0, -math.inf, None
-    for epoch in training.epochs():
-        points += [Point(epoch.number, name, value, epoch.seconds) for name, value in epoch.metrics.items()]
-        watch(epoch)
-        value = epoch.metrics[metric]
-        if not epoch.finite or not math.isfinite(value):
-            state, error = "failed", f"diverged in epoch {epoch.number} of {total}: train/loss is not finite"
-            break
-        if trial.select == "last":
-            selected = epoch.number
-        elif (value if maximize else -value) > best:
-            best, selected, kept = value if maximize else -value, epoch.number, _state(training)
-        if falls_behind(
-            epoch.number,
-            value,
-            thresholds=trial.thresholds,
-            maximize=maximize,
-            not_before=training.full_height() * total,
-        ):
-            state = "pruned"
-            break
-    if kept is not None:
-        for name, network in training.networks.items():
-            network.load_state_dict(kept[name])
+    total = int(trials[0].train["epochs"])
+    records = [Record(t, total=total, full_height=training.full_height(lane)) for lane, t in enumerate(trials)]
+    kept: dict[str, Any] = {}
+    for epochs in training.epochs():
+        for lane, (record, epoch) in enumerate(zip(records, epochs, strict=True)):
+            if record.add(epoch):
+                kept[record.trial.id] = training.state(lane)
+        for lane, record in enumerate(records):
+            if not record.goes_on:
+                yield _outcome(record, training, lane)
+        staying = [lane for lane, record in enumerate(records) if record.goes_on]
+        training.keep(staying)
+        records = [records[lane] for lane in staying]
+        if not records:
+            return
     if total == 0:
-        points += [Point(0, f"valid/{name}", value, 0.0) for name, value in training.scores("valid").items()]
+        for record, scores in zip(records, training.scores("valid"), strict=True):
+            record.points += [Point(0, f"valid/{name}", value, 0.0) for name, value in scores.items()]
+    for lane, record in enumerate(records):
+        if record.trial.id in kept:
+            training.load(lane, kept[record.trial.id])
+    if not trials[0].reads_test:
+        yield from (_outcome(record, training, lane, weights=True) for lane, record in enumerate(records))
+        return
+    said = training.outputs("network", "test")
+    for lane, (record, scores) in enumerate(zip(records, training.scores("test"), strict=True)):
+        record.points += [Point(record.selected, f"test/{name}", value, 0.0) for name, value in scores.items()]
+        yield _outcome(record, training, lane, weights=True, predictions=_predictions(said[lane], seen["test"]))
 
-    predictions = None
-    if trial.reads_test and state == "complete":
-        points += [Point(selected, f"test/{name}", value, 0.0) for name, value in training.scores("test").items()]
-        predictions = _predictions(training, seen["test"])
-    numbers = training.objective.numbers() | {
-        f"train.{name}": float(value) for name, value in training.recipe.items() if isinstance(value, int | float)
-    }
+
+def _outcome(
+    record: Record,
+    training: Run | Pack,
+    lane: int,
+    *,
+    weights: bool = False,
+    predictions: Predictions | None = None,
+) -> Outcome:
+    trial = record.trial
+    # A student's weights are read by nobody until it is confirmed.
+    keeps = weights and (trial.reads_test or trial.trains != "student")
+    searched = {f"train.{name}": float(v) for name, v in recipe(trial).items() if isinstance(v, int | float)}
     return Outcome(
         trial,
-        state,
-        selected,
-        points,
-        _weights(training) if state == "complete" and (trial.reads_test or trial.trains != "student") else {},
+        record.state,
+        record.selected,
+        record.points,
+        _weights(trial, training.state(lane)) if keeps else {},
         predictions,
-        numbers,
+        {**training.numbers(lane), **searched},
         training.objective.papers(),
-        error,
+        record.error,
     )
 
 
-def _state(training: Run) -> dict[str, Any]:
-    return {name: copy.deepcopy(network.state_dict()) for name, network in training.networks.items()}
-
-
-def _weights(training: Run) -> dict[str, dict[str, Tensor]]:
+def _weights(trial: Trial, state: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
     """By role: the trial's own network under what it trains, a teacher or auxiliary model trained with it beside."""
-    roles = {"network": training.trial.trains, "teacher": "teacher"}
+    roles = {"network": trial.trains, "teacher": "teacher"}
     return {
-        roles.get(name, name.removeprefix("auxiliary ")): {
-            key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()
-        }
-        for name, network in training.networks.items()
+        roles.get(name, name.removeprefix("auxiliary ")): {key: value.cpu().contiguous() for key, value in own.items()}
+        for name, own in state.items()
     }
 
 
-def _predictions(training: Run, test: Tensors) -> Predictions:
-    said = evaluation.outputs(training.models.network, test, training.workers)
+def _predictions(said: Outputs, test: Tensors) -> Predictions:
     there = said.present.cpu().numpy()
     logits = said.logits.double().cpu().numpy()[there]
     labels = test.labels.cpu().numpy()[there]

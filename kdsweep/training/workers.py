@@ -45,16 +45,17 @@ class Workers:
         """Add up the workers' gradients, each of which saw its own slice, in one flat message."""
         if self.size == 1:
             return
-        with_gradient = [parameter for parameter in parameters if parameter.grad is not None]
-        if not with_gradient:
-            return
-        gradients = [parameter.grad for parameter in with_gradient if parameter.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        dist.all_reduce(flat)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = self.sum(torch.cat([gradient.flatten() for gradient in gradients]))
         for gradient, piece in zip(
             gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True
         ):
             gradient.copy_(piece.view_as(gradient))
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of every worker's values, in place."""
+        dist.all_reduce(values)
+        return values
 
     def _gather(self, mine: Tensor, total: int) -> Tensor:
         sizes = [len(piece) for piece in torch.arange(total).tensor_split(self.size)]
