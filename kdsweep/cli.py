@@ -84,6 +84,8 @@ def report(study: StudyFile, storage: Storage = None, reports: Reports = Path("r
 def validate(study: StudyFile) -> None:
     """Check a study file without reading its data."""
     found = _load(study, None)
+    for warning in found.warnings:
+        typer.echo(f"note: {warning}")
     searched = sorted({name for arm in found.arms.values() for name in arm.space})
     typer.echo(f"{study}: {found.name} is valid: {len(found.arms)} arms on {', '.join(found.student)}")
     typer.echo(f"searched: {', '.join(searched) or 'nothing'}")
@@ -101,7 +103,7 @@ def init(
     from kdsweep.study import Data
 
     try:
-        asked = Data(**{"python" if ":" in data else "name": data}, student=tuple(student))  # type: ignore[arg-type]
+        asked = Data(**{"python" if ":" in data else "name": data}, student=tuple(student))
         text = study_file.template(data, source.card(asked), student=tuple(student))
     except ValueError as error:
         _fail(str(error))

@@ -32,15 +32,18 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
         console.print("--local trains in this process: with resources.workers above 1, leave it out")
         return 2
     study = with_facts(study)
-    for warning in study.warnings:
-        console.print(f"note: {escape(warning)}", style="yellow")
+    show_warnings(study, console)
     results = Results(study.storage)
     asked = forecast.expected(study)
     by_arm: Counter[str] = Counter()
     for (_, arm, _, _), count in asked.items():
         by_arm[arm] += count
     shown = display.Display(console, study.name, study.metric, by_arm)
-    driver = Launch(study, results, shown.show, by_arm)
+    try:
+        driver = Launch(study, results, shown.show, by_arm)
+    except OSError as error:
+        console.print(f"the storage has to be a folder that can be written to, got {escape(study.storage)}: {error}")
+        return 2
     console.print(_plan_table(driver, by_arm))
     if dry_run:
         _print_forecast(driver, console)
@@ -59,9 +62,17 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
     for control, reason in driver.plan.inapplicable.items():
         console.print(f"control {control} does not apply: {escape(reason)}")
     if not driver.complete:
-        console.print(f"incomplete: {len(driver.lost)} trials were lost; launch again to try them again", style="yellow")
+        console.print(
+            f"incomplete: {len(driver.lost)} trials were lost; launch again to try them again", style="yellow"
+        )
     _write_report(study, results, console, reports)
     return 0 if driver.complete else 1
+
+
+def show_warnings(study: Study, console: Console) -> None:
+    """Print what the file asks for that is allowed and costs more, or changes less, than it seems."""
+    for warning in study.warnings:
+        console.print(f"note: {escape(warning)}", style="yellow", soft_wrap=True)
 
 
 def _run(driver: Launch, console: Console, *, local: bool, address: str | None) -> None:
@@ -109,24 +120,22 @@ def status(study: Study, console: Console, *, watch: bool) -> None:
     """Show how far the study is, from what the store holds; it may run anywhere."""
     results = Results(study.storage)
 
-    def now() -> tuple[Table, bool]:
+    def now() -> tuple[Table | str, bool]:
         roles = [role for role in results.read_rows(study.name, "index") if role["wanted"]]
         state = results.read_json(study.name, "state")
         if not roles or state is None:
-            return Table(title=f"{escape(study.name)}: not launched yet under {escape(study.storage)}", box=None), True
+            return f"{escape(study.name)}: not launched yet under {escape(study.storage)}", False
         known = results.known()
         running = [role["trial"] for role in state["in_flight"]] if _alive(state) else []
-        lines = display.progress(
-            roles, known, metric=study.metric, running=running, expected=state["expected"]
-        )
+        lines = display.progress(roles, known, metric=study.metric, running=running, expected=state["expected"])
         left = sum(line.expected - line.done for line in lines.values())
-        return display.table(
-            lines, metric=study.metric, title=escape(study.name), caption=_caption(state, left)
-        ), bool(state["complete"])
+        return display.table(lines, metric=study.metric, title=escape(study.name), caption=_caption(state, left)), bool(
+            state["complete"]
+        )
 
     grid, complete = now()
     if not watch:
-        console.print(grid)
+        console.print(grid, soft_wrap=isinstance(grid, str))
         return
     with Live(grid, console=console, auto_refresh=False) as live:
         while not complete:
@@ -174,12 +183,13 @@ def _listed(what: str) -> list[tuple[str, str]]:
 
             return [(name, part.summary) for name, part in {**ENCODERS, **FUSIONS}.items()]
     from kdsweep import objective
+    from kdsweep.objective.term import Term
 
     terms = {name: getattr(objective, name) for name in objective.__all__}
     return [
         (name, f"{(term.__doc__ or '').split(chr(10))[0]} {term.paper}".strip())
         for name, term in terms.items()
-        if isinstance(term, type) and issubclass(term, objective.Term) and term is not objective.Term
+        if isinstance(term, type) and issubclass(term, Term) and term is not Term
     ]
 
 
@@ -236,5 +246,3 @@ def _print_forecast(driver: Launch, console: Console) -> None:
             if study.facts.test_groups:
                 units += f" of {study.facts.test_groups} groups"
             console.print(f"{seeds} seeds on {units} can detect a difference of about {smallest:.1f} points")
-
-

@@ -94,17 +94,13 @@ class Flat:
     """
 
     def __init__(self, groups: Mapping[str, Mapping[str, Tensor]]) -> None:
-        self.places: dict[str, dict[str, tuple[int, torch.Size]]] = {}
+        self.shapes = {group: {name: v.shape[1:] for name, v in state.items()} for group, state in groups.items()}
         self.spans: dict[str, slice] = {}
-        pieces, at = [], 0
-        for group, state in groups.items():
-            start = at
-            self.places[group] = {}
-            for name, value in state.items():
-                self.places[group][name] = at, value.shape[1:]
-                pieces.append(value.reshape(len(value), -1))
-                at += pieces[-1].shape[1]
-            self.spans[group] = slice(start, at)
+        at = 0
+        for group, shapes in self.shapes.items():
+            self.spans[group] = slice(at, at + sum(shape.numel() for shape in shapes.values()))
+            at = self.spans[group].stop
+        pieces = [value.reshape(len(value), -1) for state in groups.values() for value in state.values()]
         self.value = torch.cat(pieces, dim=1)
 
     def leaf(self) -> Tensor:
@@ -113,11 +109,12 @@ class Flat:
 
     def views(self, flat: Tensor) -> dict[str, dict[str, Tensor]]:
         """The parameters as they were given, cut out of a buffer of this layout."""
+        sizes = [shape.numel() for shapes in self.shapes.values() for shape in shapes.values()]
+        # One split: of as many slices, each would bring a gradient as large as the whole buffer.
+        pieces = iter(torch.split(flat, sizes, dim=1))
         return {
-            group: {
-                name: flat[:, at : at + shape.numel()].view(len(flat), *shape) for name, (at, shape) in places.items()
-            }
-            for group, places in self.places.items()
+            group: {name: next(pieces).reshape(len(flat), *shape) for name, shape in shapes.items()}
+            for group, shapes in self.shapes.items()
         }
 
 

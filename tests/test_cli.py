@@ -1,0 +1,274 @@
+"""The commands, as a person meets them: what they print, what they leave alone, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from kdsweep.cli import app
+from kdsweep.results import Results
+from tests.fakes import SMALL
+
+TINY = {
+    "data": SMALL["data"],
+    "networks": SMALL["networks"],
+    "train": {"epochs": 2, "batch_size": 256, "lr": {"float": [1e-3, 1e-1], "log": True}},
+    "teachers": {"trials": 1},
+    "arms": {"student_only": {}, "kd": {}},
+    "search": {"trials": 3, "generation": 1},
+    "finalists": {"points": 1},
+    "confirm": {"seeds": 3},
+    "report": {"claim": {"arm": "kd", "against": ["student_only"]}},
+}
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
+
+
+def kdsweep(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+
+
+def one_line(text: str) -> str:
+    """As printed, whatever the width of the terminal."""
+    return " ".join(text.split())
+
+
+def write(folder: Path, name: str = "tiny.yaml", **changes: object) -> Path:
+    file = folder / name
+    file.write_text(yaml.safe_dump({**TINY, **changes}, sort_keys=False))
+    return file
+
+
+def launch(file: Path, storage: Path, *more: object) -> Result:
+    return kdsweep("launch", file, "--local", "--storage", storage, "--reports", storage / "reports", *more)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> tuple[Path, Path, Result]:
+    """A study that was run to its end: its file, its storage, and what the launch printed."""
+    folder = tmp_path_factory.mktemp("cli")
+    file, storage = write(folder), folder / "runs"
+    return file, storage, launch(file, storage)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    answer = kdsweep(command.rstrip("_"), "--help")
+    assert answer.exit_code == 0, answer.output
+    assert "Usage:" in answer.output
+
+
+def test_a_dry_run_says_what_would_run_and_starts_nothing(tmp_path):
+    storage = tmp_path / "runs"
+    answer = launch(write(tmp_path), storage, "--dry-run")
+    assert answer.exit_code == 0, answer.output
+    shown = one_line(answer.output)
+    assert "stages: " in shown
+    assert "search 6" in shown
+    assert "confirm 6" in shown
+    assert "at most" in shown
+    assert "3 seeds on" in shown
+    assert "can detect a difference of about" in shown
+    assert not (storage / "trials").exists()
+    assert not (storage / "reports").exists()
+
+
+def test_a_valid_study_is_said_to_be_valid(tmp_path):
+    answer = kdsweep("validate", write(tmp_path))
+    assert answer.exit_code == 0
+    assert "tiny is valid: 2 arms" in answer.output
+    assert "train.lr" in answer.output
+
+
+def test_a_mistake_ends_with_file_and_line(tmp_path):
+    file = write(tmp_path, search={"trails": 3})
+    line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "trails" in text)
+    answer = kdsweep("validate", file)
+    assert answer.exit_code == 2
+    assert f"{file}:{line}: " in answer.output
+    assert "'trials'" in answer.output
+
+
+def test_validate_and_launch_print_what_a_file_is_warned_of(tmp_path):
+    arms = {"student_only": {}, "kd": {"standardize": {"choice": [False, True]}}}
+    file = write(tmp_path, arms=arms)
+    for answer in (kdsweep("validate", file), launch(file, tmp_path / "runs", "--dry-run")):
+        assert answer.exit_code == 0, answer.output
+        assert "note: line " in answer.output
+
+
+def test_init_writes_a_study_that_is_valid_and_overwrites_nothing(tmp_path):
+    file = tmp_path / "new.yaml"
+    assert kdsweep("init", "digits", "--student", "top", "--out", file).exit_code == 0
+    assert kdsweep("validate", file).exit_code == 0
+    before = file.read_text()
+    again = kdsweep("init", "digits", "--student", "bottom", "--out", file)
+    assert again.exit_code == 2
+    assert f"{file} exists" in one_line(again.output)
+    assert file.read_text() == before
+
+
+def test_init_names_the_datasets_there_are():
+    answer = kdsweep("init", "digit", "--student", "top")
+    assert answer.exit_code == 2
+    assert "digits" in answer.output
+    assert "Traceback" not in answer.output
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [("methods", "amid"), ("terms", "SoftLogits"), ("datasets", "planted"), ("networks", "mlp")],
+)
+def test_a_list_has_a_line_for_each(what, name):
+    answer = kdsweep("list", what)
+    assert answer.exit_code == 0
+    assert any(line.split()[0] == name for line in answer.output.splitlines() if line.strip())
+
+
+def test_the_schema_is_json():
+    assert json.loads(kdsweep("schema").output)["properties"]["arms"]
+
+
+@pytest.mark.parametrize("command", ["launch", "validate", "status", "report"])
+def test_a_file_that_is_not_there_is_one_clear_line(command, tmp_path):
+    for path in (tmp_path / "none.yaml", tmp_path):
+        answer = kdsweep(command, path)
+        assert answer.exit_code == 2, answer.output
+        assert str(path) in answer.output
+        assert len(answer.output.strip().splitlines()) == 1
+
+
+def test_a_storage_that_cannot_be_written_is_one_clear_line(tmp_path):
+    file = write(tmp_path)
+    answer = launch(file, file / "runs")
+    assert answer.exit_code == 2
+    assert isinstance(answer.exception, SystemExit)
+    assert "the storage has to be a folder that can be written to" in one_line(answer.output)
+
+
+@pytest.mark.slow
+def test_a_launch_ends_with_its_headline_and_the_place_of_its_report(done):
+    _, storage, answer = done
+    assert answer.exit_code == 0, answer.output
+    page = storage / "reports" / "tiny" / "index.html"
+    assert page.exists()
+    assert f"report: {page}" in answer.output
+    assert "kd" in answer.output.split("report:")[0].strip().splitlines()[-1].lower()
+
+
+@pytest.mark.slow
+def test_launching_again_trains_nothing(done):
+    file, storage, _ = done
+    before = {path.name: path.stat().st_mtime_ns for path in (storage / "trials").iterdir()}
+    answer = launch(file, storage)
+    assert answer.exit_code == 0
+    rows = [line.split() for line in answer.output.splitlines()]
+    (kd,) = (row for row in rows if row[:1] == ["kd"])
+    assert kd[1:] == ["6", "6", "0"]
+    assert {path.name: path.stat().st_mtime_ns for path in (storage / "trials").iterdir()} == before
+
+
+@pytest.mark.slow
+def test_a_report_runs_nothing(done, tmp_path):
+    file, storage, _ = done
+    before = sorted((storage / "trials").iterdir())
+    answer = kdsweep("report", file, "--storage", storage, "--reports", tmp_path)
+    assert answer.exit_code == 0, answer.output
+    assert (tmp_path / "tiny" / "index.html").exists()
+    assert sorted((storage / "trials").iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_status_counts_by_arm(done, tmp_path):
+    file, storage, _ = done
+    before = kdsweep("status", file, "--storage", tmp_path)
+    assert "not launched yet" in one_line(before.output)
+    after = kdsweep("status", file, "--storage", storage)
+    assert after.exit_code == 0
+    assert "6/6" in after.output
+    assert "complete" in after.output
+
+
+@pytest.mark.slow
+def test_a_name_with_markup_is_printed_as_it_is(tmp_path):
+    file = write(tmp_path, name="my [bold] study.yaml")
+    answer = launch(file, tmp_path / "runs", "--dry-run")
+    assert answer.exit_code == 0, answer.output
+    assert "my [bold] study" in one_line(answer.output)
+
+
+@pytest.mark.slow
+def test_an_interrupt_stops_within_seconds_and_says_how_to_go_on(tmp_path):
+    file, storage = write(tmp_path, train={**TINY["train"], "epochs": 12}), tmp_path / "runs"  # type: ignore[dict-item]
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "kdsweep", "launch", str(file), "--local", "--storage", str(storage)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list((storage / "trials").glob("[!.]*.parquet")) and time.monotonic() < deadline:
+        assert driver.poll() is None
+        time.sleep(0.01)
+    driver.send_signal(signal.SIGINT)
+    shown, _ = driver.communicate(timeout=10)
+    assert driver.returncode == 130, shown
+    assert f"To go on: python -m kdsweep launch {file}" in one_line(shown)
+    assert "Traceback" not in shown
+    status = kdsweep("status", file, "--storage", storage)
+    assert "not running: launch again to resume" in one_line(status.output)
+
+
+@pytest.mark.slow
+def test_a_replay_is_bit_identical(done):
+    _, storage, _ = done
+    id_ = _confirmed(storage)
+    answer = kdsweep("replay", id_[:10], "--storage", storage)
+    assert answer.exit_code == 0, answer.output
+    assert f"trial {id_}" in answer.output
+    assert "bit-identical" in answer.output
+
+
+@pytest.mark.parametrize("prefix", ["zzz", ""])
+def test_a_replay_asks_for_one_trial(done, prefix):
+    _, storage, _ = done
+    answer = kdsweep("replay", prefix, "--storage", storage)
+    assert answer.exit_code == 2
+    assert f"begin with {prefix!r}: expected one" in answer.output
+
+
+@pytest.mark.slow
+def test_a_replay_says_where_a_number_parts(done):
+    _, storage, _ = done
+    id_ = _confirmed(storage)
+    path = storage / "trials" / f"{id_}.parquet"
+    whole, table = path.read_bytes(), pq.read_table(path)
+    rows = table.to_pylist()
+    altered = next(row for row in rows if row["metric"] == "test/accuracy")
+    altered["value"] += 0.25
+    try:
+        pq.write_table(type(table).from_pylist(rows, schema=table.schema), path)
+        answer = kdsweep("replay", id_, "--storage", storage)
+    finally:
+        path.write_bytes(whole)
+    assert answer.exit_code == 1, answer.output
+    shown = one_line(answer.output)
+    assert "different, first in epoch" in shown
+    assert "test/accuracy moved by 0.2500" in shown
+    assert "times the spread over 3 seeds" in shown
+
+
+def _confirmed(storage: Path) -> str:
+    """A student that was tested, one of three seeds."""
+    return next(
+        role["trial"]
+        for role in Results(storage).read_rows("tiny", "index")
+        if role["arm"] == "kd" and role["stage"] == "confirm"
+    )

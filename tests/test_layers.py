@@ -1,0 +1,157 @@
+"""Which part may import which, and what stays unloaded until it is needed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kdsweep
+
+ROOT = Path(kdsweep.__file__).parent
+QUICKSTART = ROOT.parent / "search_spaces" / "quickstart.yaml"
+# What each part may import of kdsweep, beside itself. A part that is not listed may import anything.
+MAY_IMPORT = {
+    "space": set(),
+    "metrics": set(),
+    "trial": {"space"},
+    "study": {"data.card", "metrics", "space", "trial"},
+    "results": {"space", "trial"},
+    "data.card": set(),
+    "objective": {"space"},
+    "methods": {"objective", "space"},
+    "networks": {"data.card", "objective", "space"},
+    "data": {"study", "space"},
+    "training": {"data", "methods", "metrics", "networks", "objective", "space", "study", "trial"},
+    "study_file": {"data", "methods", "metrics", "networks", "space", "study", "trial"},
+    "report": {"data.card", "methods", "metrics", "results", "space", "study", "trial"},
+    "display": {"metrics", "results"},
+}
+# Where alone a heavy library may be imported.
+ONLY_IN = {
+    "ray": {"sweep.ray"},
+    "optuna": {"sweep.proposals", "report.sections.importance"},
+    "plotly": {"report"},
+    "jinja2": {"report"},
+}
+WITHOUT_TORCH = {"report", "study", "study_file", "results", "trial", "space", "metrics", "data.card", "display", "cli"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module, by its name inside kdsweep."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names that a file imports when it runs, at its top or in a function: not those of `if TYPE_CHECKING`."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports name the whole module"
+            # `from kdsweep import methods` is an import of kdsweep.methods.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        waiting += ast.iter_child_nodes(node)
+
+
+def inside(name: str, parts: set[str]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def part_of(name: str) -> str | None:
+    """The most particular of the listed parts that a module belongs to."""
+    return max((part for part in MAY_IMPORT if inside(name, {part})), key=len, default=None)
+
+
+def test_the_walk_sees_imports_at_the_top_and_in_functions():
+    assert "ray.tune" in set(imports(modules()["sweep.ray"]))
+    assert "optuna" in set(imports(modules()["sweep.proposals"]))
+    assert "kdsweep.sweep.launch.Launch" not in set(imports(modules()["display"]))
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_lies_below_it(part):
+    mine = {name: path for name, path in modules().items() if part_of(name) == part}
+    assert mine, f"no module is {part}: the table of parts is out of date"
+    for name, path in mine.items():
+        ours = {found.removeprefix("kdsweep.") for found in imports(path) if found.startswith("kdsweep.")}
+        wrong = {found for found in ours if not inside(found, MAY_IMPORT[part] | {part})}
+        assert not wrong, f"{name} may import {sorted(MAY_IMPORT[part])}, and imports {sorted(wrong)}"
+
+
+def test_nothing_in_a_sweep_knows_the_report():
+    for name, path in modules().items():
+        if inside(name, {"sweep"}):
+            assert not [found for found in imports(path) if inside(found, {"kdsweep.report"})], name
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_heavy_library_has_one_home(library):
+    homes = {name for name, path in modules().items() if any(inside(found, {library}) for found in imports(path))}
+    assert homes
+    assert not {name for name in homes if not inside(name, ONLY_IN[library])}
+
+
+def test_what_reads_studies_and_tables_does_not_know_torch():
+    for name, path in modules().items():
+        if inside(name, WITHOUT_TORCH):
+            assert not [found for found in imports(path) if inside(found, {"torch", "safetensors.torch"})], name
+
+
+def loaded_by(code: str) -> set[str]:
+    """Which of the heavy libraries are loaded in a fresh process after this code."""
+    heavy = ("torch", "ray", "optuna", "plotly", "pandas", "sklearn", "scipy")
+    after = f"import sys, json; print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{after}"], capture_output=True, text=True, timeout=60, cwd=ROOT.parent
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def command(*words: str) -> str:
+    return f"from kdsweep.cli import app\napp({list(words)!r}, standalone_mode=False)"
+
+
+def test_help_and_validate_load_no_heavy_library():
+    assert loaded_by(command("--help")) == set()
+    assert loaded_by(command("validate", str(QUICKSTART))) == set()
+
+
+def test_reading_every_method_loads_no_torch():
+    code = (
+        "from kdsweep import methods\nfor name in methods.names(): assert methods.load(name).module.SPACE is not None"
+    )
+    assert loaded_by(code) == set()
+
+
+def test_a_plan_loads_no_torch():
+    assert "torch" not in loaded_by("import kdsweep.sweep.plan")
+
+
+def test_public_names_are_sorted_and_there():
+    assert kdsweep.__all__ == sorted(kdsweep.__all__)
+    assert all(getattr(kdsweep, name).__name__ == name for name in kdsweep.__all__)
+
+
+def test_importing_kdsweep_loads_nothing_heavy():
+    assert loaded_by("import kdsweep") == set()
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Trainer'"):
+        kdsweep.Trainer  # noqa: B018

@@ -1,0 +1,364 @@
+"""The report: verdicts, words and tables from synthetic runs, and a page that runs nothing it was given."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from kdsweep.report import build, csv, html, latex
+from kdsweep.report.compare import compare, confirmed
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections import ablation, arms, controls, headline, papers
+from kdsweep.report.tables import Command, Difference, Link, Table, text
+from kdsweep.report.verdicts import Verdict, against_baselines, judge
+from tests import report_fakes
+from tests.report_fakes import elements, nasty
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    return report_fakes.make()
+
+
+@pytest.fixture(scope="module")
+def page(runs, tmp_path_factory) -> str:
+    return build(runs, tmp_path_factory.mktemp("report")).path.read_text()
+
+
+def pair(runs, a="amid", b="kd"):
+    return compare(runs, confirmed(runs, a), confirmed(runs, b))
+
+
+# The comparison
+
+
+def test_the_difference_is_that_of_the_printed_means(runs):
+    means = [runs.test().reindex(confirmed(runs, arm).finished.values()).mean() for arm in ("amid", "kd")]
+    assert pair(runs).interval.mean == pytest.approx(means[0] - means[1])
+
+
+def test_a_clear_winner_is_better_and_its_loser_worse(runs):
+    assert [judge(runs, [pair(runs, *names)])[0].word for names in (("amid", "kd"), ("kd", "amid"))] == [
+        "better",
+        "worse",
+    ]
+
+
+def test_where_less_is_better_the_lower_score_wins():
+    runs = report_fakes.make(metric="log_loss", equivalent=None)
+    assert pair(runs).interval.mean < 0
+    assert judge(runs, [pair(runs)])[0].word == "better"
+
+
+def test_groups_take_the_samples_place():
+    assert pair(report_fakes.make(groups=20)).over == "seeds × groups"
+
+
+def test_with_repeats_a_row_of_the_table_is_a_repeat():
+    runs = report_fakes.make(repeats=4, seeds=3, search=2)
+    assert (pair(runs).over, pair(runs).n, pair(runs).crossed.seeds) == ("repeats × samples", 4, 4)
+
+
+def test_with_folds_the_fold_is_the_unit():
+    runs = report_fakes.make(folds=4, seeds=2, search=2)
+    assert (pair(runs).over, pair(runs).n, pair(runs).interval.df) == ("folds", 4, 3)
+
+
+def test_runs_are_paired_by_seed_and_a_failed_one_leaves_its_pair():
+    runs = report_fakes.make(fail="kd")
+    assert pair(runs).n == 9
+    assert confirmed(runs, "kd").count == "9; 1 of 10 failed"
+
+
+def test_an_arm_with_a_failed_confirm_run_is_never_better_but_can_lose():
+    runs = report_fakes.make(fail="amid")
+    assert judge(runs, [pair(runs)])[0].word == "undecided"
+    assert "failed" in judge(runs, [pair(runs)])[0].detail
+    runs = report_fakes.make(fail="kd")
+    assert judge(runs, [pair(runs)])[0].word == "better"
+
+
+def test_two_seeds_get_an_interval_and_no_verdict():
+    runs = report_fakes.make(seeds=2)
+    assert pair(runs).interval is not None
+    assert judge(runs, [pair(runs)])[0].word == "no verdict"
+
+
+def test_unequal_budgets_get_no_verdict():
+    runs = report_fakes.make()
+    index = runs.index[~((runs.index["arm"] == "kd") & (runs.index["stage"] == "search") & (runs.index["number"] > 9))]
+    runs = Runs(runs.study, index, runs.trials, runs.curves, runs.predictions, runs.looks)
+    assert judge(runs, [pair(runs)])[0].detail == "the tuning budgets differ: 16 trials against 10"
+
+
+def test_calibration_error_gets_no_verdict():
+    runs = report_fakes.make(metric="ece", equivalent=None)
+    assert (pair(runs).over, judge(runs, [pair(runs)])[0].word) == ("seeds only", "no verdict")
+
+
+def test_an_unfinished_study_gets_no_verdict():
+    runs = report_fakes.make(complete=False, confirmed=4)
+    assert judge(runs, [pair(runs)])[0].word == "no verdict"
+    assert confirmed(runs, "amid").count == "4; 6 of 10 unfinished"
+
+
+def test_equal_arms_are_equivalent_only_within_a_margin_the_study_set():
+    runs = report_fakes.make(equivalent=60.0, seeds=10)
+    same = compare(runs, confirmed(runs, "kd"), confirmed(runs, "kd"))
+    assert str(judge(runs, [same])[0]) == "equivalent within ±60 points"
+    runs = report_fakes.make(equivalent=None)
+    same = compare(runs, confirmed(runs, "kd"), confirmed(runs, "kd"))
+    assert judge(runs, [same])[0].word == "undecided"
+
+
+def test_an_open_question_says_what_would_decide_it():
+    runs = report_fakes.make(samples=60, equivalent=1.0, skills={"kd": 1.25})
+    verdict = judge(runs, [pair(runs, "kd", "student_only")])[0]
+    assert verdict.word == "undecided"
+    assert re.search(r"\d+ more seeds would decide this|no number of seeds", verdict.detail)
+    assert "±1 is less than this test set can show" in verdict.detail
+
+
+def test_a_later_look_is_stricter():
+    assert report_fakes.make(looks=[10]).look == 1
+    assert report_fakes.make(looks=[5, 10]).look == 2
+    assert report_fakes.make(looks=[3, 5]).look == 3
+
+
+def test_the_claim_is_a_family_of_its_own(runs):
+    claimed = [key for key, one in against_baselines(runs).items() if one.claimed]
+    assert sorted(claimed) == [("amid", "kd"), ("amid", "student_only")]
+    assert ("kd", "student_only") in against_baselines(runs)
+
+
+# The words
+
+
+def test_the_headline_says_the_claim_with_its_numbers(runs):
+    said = headline.say(runs)
+    assert said.title == "AMID is better than Student only and KD in accuracy"
+    assert re.search(r"AMID is better than KD \(\+\d+\.\d \[\d+\.\d, \d+\.\d\] points\)", said.sentences[0])
+    assert "at the settings found" in said.facts
+
+
+def test_without_a_claim_everything_is_exploratory():
+    runs = report_fakes.make(claim=False)
+    assert "exploratory" in headline.say(runs).title
+    assert not any(one.claimed for one in against_baselines(runs).values())
+
+
+def test_the_auxiliary_modality_helps_only_where_the_control_is_beaten_too(runs):
+    assert headline.helps(runs).startswith("The auxiliary modality (bottom) helps")
+    without = runs.index[runs.index["control"] != "student_only_teacher"]
+    runs = Runs(runs.study, without, runs.trials, runs.curves, runs.predictions, runs.looks)
+    assert "was not asked" in headline.helps(runs)
+
+
+def test_a_student_taught_as_well_by_its_own_modality_shows_no_help():
+    runs = report_fakes.make()
+    index = runs.index.copy()
+    # The control's runs are the method's own: nothing is left between them.
+    control = index["control"] == "student_only_teacher"
+    index.loc[control & (index["stage"] == "control"), "trial"] = list(confirmed(runs, "amid").finished.values())
+    runs = Runs(runs.study, index, runs.trials, runs.curves, runs.predictions, runs.looks)
+    assert "is not shown" in headline.helps(runs)
+
+
+def test_an_unfinished_study_is_not_called_either_way():
+    said = headline.say(report_fakes.make(complete=False, confirmed=5))
+    assert said.title.startswith("Not yet known")
+    assert not any("helps" in sentence for sentence in said.sentences)
+
+
+# The tables
+
+
+def test_the_main_table_has_every_arm_and_the_references_last(runs):
+    (table,) = arms.table(runs)
+    assert [row["arm"] for row in table.rows] == ["Student only", "KD", "AMID", "Teacher", "Auxiliary only"]
+    amid = table.rows[2]
+    assert (amid["finished"], amid["pruned"], amid["failed"]) == (17, 4, 1)
+    assert re.fullmatch(r"multimodal teacher-.* \d+\.\d", amid["teacher"])
+    assert amid["verdict, KD"].word == "better"
+
+
+def test_the_ablation_marks_terms_and_says_what_was_not_retuned(runs):
+    table, terms = ablation.table(runs)
+    row = next(row for row in table.rows if row["row"] == "without entropy")
+    assert (row["kd"], row["entropy"]) == (True, False)
+    assert "favours" in row["retuned"]
+    assert [(row["term"], row["leave one out"] is not None, row["add one in"] is not None) for row in terms.rows] == [
+        ("kd", False, True),
+        ("mi_teacher", True, False),
+        ("entropy", True, False),
+    ]
+
+
+def test_a_control_without_runs_does_not_apply(runs):
+    (table,) = controls.table(runs)
+    assert {row["control"]: str(row["verdict"]) for row in table.rows}["label_smoothing"] == "does not apply"
+    assert all(row["question"] for row in table.rows)
+
+
+def test_papers_are_those_of_the_terms_in_use(runs):
+    terms, _ = papers.table(runs)
+    (row,) = terms.rows
+    assert (row["used by"], row["paper"].href) == ("kd", "https://arxiv.org/abs/1503.02531")
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (None, "–"),
+        (True, "✓"),
+        (1234567, "1\N{THIN SPACE}234\N{THIN SPACE}567"),
+        (-0.001, "0.00"),
+        (-1.5, "−1.50"),
+        (Difference(0.5, -1.0, 2.0), "+0.50 [−1.00, 2.00]"),
+        (Difference(-0.001, -1.0, 1.0), "0.00 [−1.00, 1.00]"),
+        (float("nan"), "–"),
+    ],
+)
+def test_a_cell_is_written_as_a_reader_expects(cell, expected):
+    assert text(cell) == expected
+
+
+def test_csv_keeps_full_precision_and_no_formula():
+    table = Table("t", "c", [{"=name": "=1+1", "d": Difference(1 / 3, -0.25, 1.0), "v": Verdict("worse", 0.1, "-x")}])
+    lines = csv.render(table).splitlines()
+    assert lines[0] == "'=name,d,d: low,d: high,v,v: detail"
+    assert lines[1] == f"'=1+1,{1 / 3!r},-0.25,1.0,worse,'-x"
+
+
+def test_latex_escapes_what_it_would_run():
+    table = Table("t", "50%", [{"name": r"\input{x}_$&#~^", "d": Difference(1.0, -0.5, 2.0)}])
+    written = latex.render(table)
+    assert r"\textbackslash{}input\{x\}\_\$\&\#\textasciitilde{}\textasciicircum{}" in written
+    assert r"50\%" in written
+    assert r"+1.00 [$-$0.50, 2.00]" in written
+    assert r"\begin{tabular}{lr}" in written
+
+
+# The page
+
+
+def test_a_report_is_one_page_its_tables_and_its_runs(runs, tmp_path):
+    said = build(runs, tmp_path)
+    assert said.path == tmp_path / "index.html"
+    assert said.path.stat().st_size < 6e6
+    assert {"arms.csv", "arms.tex", "ablation.csv"} <= {path.name for path in (tmp_path / "tables").iterdir()}
+    stored = pd.read_parquet(tmp_path / "runs.parquet")
+    assert len(stored) == len(runs.index)
+    assert {"stage", "arm", "state", "param.kd.weight"} <= set(stored)
+
+
+def test_equal_runs_give_equal_pages(runs, page, tmp_path):
+    assert build(report_fakes.make(), tmp_path).path.read_text() == page
+
+
+def test_the_page_needs_nothing_from_elsewhere(page):
+    loaded = [
+        attrs.get("src") or attrs.get("href", "")
+        for tag, attrs in elements(page)
+        if tag in ("script", "link", "img", "iframe") and ("src" in attrs or "href" in attrs)
+    ]
+    assert loaded == []
+
+
+def test_every_section_is_linked_headed_and_not_broken(page):
+    found = elements(page)
+    sections = [attrs["id"] for tag, attrs in found if tag == "section"]
+    links = [attrs.get("href") for tag, attrs in found if tag == "a"]
+    assert len(sections) >= 15
+    assert all(f"#{name}" in links for name in sections)
+    assert "could not be drawn" not in page
+    assert all(attrs.get("aria-label") for tag, attrs in found if tag == "div" and attrs.get("class") == "ink")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"confirmed": 0, "complete": False},
+        {"confirmed": 1, "complete": False},
+        {"claim": False},
+        {"folds": 3, "seeds": 2},
+        {"repeats": 3, "seeds": 2},
+        {"groups": 12},
+        {"metric": "macro_f1"},
+        {"metric": "log_loss", "equivalent": None},
+        {"fail": "amid"},
+    ],
+)
+def test_no_state_of_a_study_breaks_a_section(options, tmp_path, recwarn):
+    page = build(report_fakes.make(search=3, samples=40, **options), tmp_path).path.read_text()
+    assert "could not be drawn" not in page, [str(warning.message) for warning in recwarn]
+
+
+def test_a_study_that_has_only_begun_has_a_report(tmp_path, recwarn):
+    runs = report_fakes.make(search=2, seeds=3, samples=20, complete=False)
+    begun = Runs(runs.study, pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), lambda trial: None, pd.DataFrame())
+    page = build(begun, tmp_path).path.read_text()
+    assert "could not be drawn" not in page, [str(warning.message) for warning in recwarn]
+    assert "unfinished" in page
+
+
+def test_a_broken_section_says_so_and_costs_nothing_else(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(arms, "table", lambda runs: 1 / 0)
+    with pytest.warns(UserWarning, match="arms"):
+        page = build(runs, tmp_path).path.read_text()
+    assert "This section could not be drawn (ZeroDivisionError" in page
+    assert 'id="certainty"' in page
+
+
+def test_every_section_has_a_caption_that_says_what_its_interval_is(runs):
+    for module in html.discover():
+        assert module.__doc__
+        assert isinstance(module.TITLE, str)
+        figure = module.figure(runs)
+        if figure is not None:
+            assert re.search(r"interval|range|mean|median|trial", module.figure.__doc__), module.__name__
+
+
+def test_a_name_in_a_study_runs_nothing(tmp_path):
+    page = build(nasty(), tmp_path).path.read_text()
+    found = elements(page)
+    assert not [tag for tag, _ in found if tag in ("img", "iframe", "object")]
+    assert not [attrs for _, attrs in found if any(name.startswith("on") for name in attrs)]
+    policy = next(attrs["content"] for tag, attrs in found if attrs.get("http-equiv"))
+    assert "unsafe-inline" not in policy.split("style-src")[0]
+    figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert figures
+    assert all(json.loads(figure)["data"] and "<" not in figure for figure in figures)
+
+
+def test_a_report_knows_no_torch_ray_or_optuna():
+    modules = ["kdsweep.report.html", *(module.__name__ for module in html.discover())]
+    code = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; "
+        "print([name for name in ('torch', 'ray', 'optuna') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_planning_loads_no_plotly():
+    code = "import sys, kdsweep.report.stats; print('plotly' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert found.stdout.strip() == "False"
+
+
+def test_a_link_leads_only_where_a_citation_says():
+    assert papers.link("javascript:alert(1)") == Link("javascript:alert(1)", "")
+    assert papers.link("Someone. doi:10.1000/x.y.").href == "https://doi.org/10.1000/x.y"
+
+
+def test_replay_names_each_run(runs):
+    (table,) = importlib.import_module("kdsweep.report.sections.replay").table(runs)
+    assert len(table.rows) == 10 * (3 + 3 + 3)
+    assert table.rows[0]["command"] == Command("python -m kdsweep replay student_only-confirm-0-0-1")
