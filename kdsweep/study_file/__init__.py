@@ -144,9 +144,6 @@ def _check_availability(file: File, findings: Findings) -> None:
         findings.refuse(("augment",), f"augmentation is not available yet: expected {{}}, got {file.augment}")
     if file.teachers.outputs is not None:
         findings.refuse(("teachers", "outputs"), "a teacher's stored outputs are not available yet: expected weights")
-    if file.resources.pack not in ("auto", 1):
-        message = f"packs of several trials are not available yet: expected auto or 1, got {file.resources.pack}"
-        findings.refuse(("resources", "pack"), message)
     if file.resources.compile == "on":
         findings.refuse(("resources", "compile"), "compiled packs are not available yet: expected auto or off, got on")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kdsweep import methods
 from kdsweep.data.card import Card, Part
@@ -95,12 +95,20 @@ def recipe(trial: Trial) -> dict[str, Any]:
 
 
 def models(
-    trial: Trial, card: Card, train: Tensors, weights: Weights, *, device: torch.device, workers: Workers
+    trial: Trial,
+    card: Card,
+    train: Tensors,
+    weights: Weights,
+    *,
+    device: torch.device,
+    workers: Workers,
+    said: dict[str, tuple[Outputs, nn.Module]] | None = None,
 ) -> Models:
     """Everything that the trial trains and reads, on a device.
 
     Args:
         weights: the stored weights of a trained model and role.
+        said: what frozen models have said of `train`, and their heads, by id: members of a pack share them.
     """
     method = methods.load(trial.method)
     joint = method.teacher(trial.choices) == "joint"
@@ -109,28 +117,32 @@ def models(
     trained_here = method.auxiliary(trial.choices) == "joint"
     auxiliaries = {name: network(trial, name, card).to(device) for name in trial.auxiliary} if trained_here else {}
 
-    kept = {role: frozen(model, trial, card, weights).to(device) for role, model in trial.models.items()}
-    said = {role: evaluation.outputs(model, train, workers) for role, model in kept.items()}
+    shared = said if said is not None else {}
+    for model in trial.models.values():
+        if model.id not in shared:
+            read = frozen(model, trial, card, weights).to(device)
+            shared[model.id] = evaluation.outputs(read, train, workers), read.head
+    outputs = {role: shared[model.id][0] for role, model in trial.models.items()}
     if trial.distils_from == "unimodal":
-        said["teacher"] = together([said[name] for name in trial.auxiliaries])
+        outputs["teacher"] = together([outputs[name] for name in trial.auxiliaries])
     if trial.control == "label_smoothing":
-        said["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding)
-    head = teacher.head if teacher is not None else kept["teacher"].head if "teacher" in kept else None
+        outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding)
+    head = teacher.head if teacher is not None else shared[trial.teacher.id][1] if trial.teacher is not None else None
     if trial.control == "untrained_teacher" and teacher is not None:
-        said["teacher"], teacher = evaluation.outputs(teacher.requires_grad_(False), train, workers), None
+        outputs["teacher"], teacher = evaluation.outputs(teacher.requires_grad_(False), train, workers), None
 
     built = objective(trial)
     sizes = Sizes(
         student=own.embedding,
         classes=len(card.classes),
         samples=len(train),
-        teacher=_width(teacher, said.get("teacher")),
-        auxiliary={name: _width(auxiliaries.get(name), said.get(name)) for name in trial.auxiliary},
-        features=_features(own, teacher, said.get("teacher")),
+        teacher=_width(teacher, outputs.get("teacher")),
+        auxiliary={name: _width(auxiliaries.get(name), outputs.get(name)) for name in trial.auxiliary},
+        features=_features(own, teacher, outputs.get("teacher")),
         labels=train.labels.cpu(),
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
-    return Models(own, teacher, auxiliaries, built.to(device), said, head)
+    return Models(own, teacher, auxiliaries, built.to(device), outputs, head)
 
 
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:

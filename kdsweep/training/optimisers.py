@@ -139,43 +139,42 @@ class StackedOptimiser:
         self.steps = torch.zeros(len(recipes), 1, dtype=torch.float64, device=flat.value.device)
 
     def update(self, gradient: Tensor, progress: float, *, lanes: Sequence[int] | None = None) -> None:
-        """One step from the gradient [K, P]; only for some lanes, where given: the others stay as they are."""
-        value = self.flat.value
-        gradient = self._clipped(gradient)
+        """One step from the gradient [K, P], which is used up; only for some lanes, where given."""
+        state = (self.flat.value, self.first, self.second, self.steps)
+        before = [values.clone() for values in state] if lanes is not None else []
         rates = [rate(progress, schedule=r["schedule"], warmup=float(r["warmup"])) for r in self.recipes]
         lr = self._column([float(r["lr"]) * factor for r, factor in zip(self.recipes, rates, strict=True)])
         decay = self._column([float(r["weight_decay"]) for r in self.recipes])
-        steps = self.steps + 1
-        kind = self.recipes[0]["optimizer"]
-        if kind == "adamw":
-            value = value * (1 - lr * decay)
-        else:
-            gradient = gradient + decay * value
-        if kind == "sgd":
-            momentum = self._column([float(r["momentum"]) for r in self.recipes])
-            # The first step's buffer is the gradient itself: the buffer was 0.
-            first, second = momentum * self.first + gradient, self.second
-            value = value - lr * first
-        else:
-            one, two = self.betas
-            first = self.first + (1 - one) * (gradient - self.first)
-            second = two * self.second + (1 - two) * gradient.square()
-            size = (lr / (1 - one**steps)).to(value.dtype)
-            root = (1 - two**steps).sqrt().to(value.dtype)
-            value = value - size * first / (second.sqrt() / root + self.eps)
+        self._clip(gradient)
+        self._step(gradient, lr, decay)
         if lanes is not None:
-            moved = torch.zeros(len(value), 1, dtype=torch.bool, device=value.device)
-            moved[list(lanes)] = True
-            value, first, second, steps = (
-                torch.where(moved, new, old)
-                for new, old in (
-                    (value, self.flat.value),
-                    (first, self.first),
-                    (second, self.second),
-                    (steps, self.steps),
-                )
-            )
-        self.flat.value, self.first, self.second, self.steps = value, first, second, steps
+            others = [lane for lane in range(len(self.recipes)) if lane not in set(lanes)]
+            for values, old in zip(state, before, strict=True):
+                values[others] = old[others]
+
+    def _step(self, gradient: Tensor, lr: Tensor, decay: Tensor) -> None:
+        """In place throughout: buffers of all members are large, and memory is what the updates wait for."""
+        value, kind = self.flat.value, self.recipes[0]["optimizer"]
+        self.steps += 1
+        if kind == "adamw":
+            value.mul_(1 - lr * decay)
+        else:
+            gradient.addcmul_(decay, value)
+        if kind == "sgd":
+            # The first step's buffer is the gradient itself: the buffer was 0.
+            self.first.mul_(self._column([float(r["momentum"]) for r in self.recipes])).add_(gradient)
+            value.addcmul_(lr, self.first, value=-1)
+            return
+        one, two = self.betas
+        self.first.mul_(one).add_(gradient, alpha=1 - one)
+        self.second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
+        size = (lr / (1 - one**self.steps)).to(value.dtype)
+        root = (1 - two**self.steps).sqrt().to(value.dtype)
+        # The gradient's memory has done its work: it holds the step now.
+        torch.sqrt(self.second, out=gradient)
+        gradient.div_(root).add_(self.eps)
+        torch.div(self.first, gradient, out=gradient)
+        value.addcmul_(size, gradient, value=-1)
 
     def keep(self, where: Tensor) -> None:
         """Go on with these lanes."""
@@ -184,19 +183,17 @@ class StackedOptimiser:
             state[where] for state in (self.flat.value, self.first, self.second, self.steps)
         )
 
-    def _clipped(self, gradient: Tensor) -> Tensor:
-        """Each group's gradient held to its member's largest norm; 0 clips nothing."""
+    def _clip(self, gradient: Tensor) -> None:
+        """Hold each group's gradient to its member's largest norm; 0 clips nothing."""
         clips = [float(recipe["clip"]) for recipe in self.recipes]
         if not any(clips):
-            return gradient
+            return
         clip = self._column(clips)
-        pieces = []
         for span in self.flat.spans.values():
-            piece = gradient[:, span].contiguous()
-            norm = piece.square().sum(1, keepdim=True).sqrt()
+            piece = gradient[:, span]
+            norm = torch.linalg.vector_norm(piece, dim=1, keepdim=True)
             factor = (clip / (norm + 1e-6)).clamp(max=1.0)
-            pieces.append(piece * torch.where(clip > 0, factor, torch.ones_like(factor)))
-        return torch.cat(pieces, dim=1)
+            piece.mul_(torch.where(clip > 0, factor, torch.ones_like(factor)))
 
     def _column(self, numbers: Sequence[float]) -> Tensor:
         return torch.tensor(numbers, dtype=self.flat.value.dtype, device=self.flat.value.device)[:, None]

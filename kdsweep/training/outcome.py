@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import Tensors
@@ -171,7 +171,8 @@ def _run(
     workers: Workers,
 ) -> Iterator[Outcome]:
     seen = parts(trials[0], dataset, data, device)
-    made = [models(t, dataset.card, seen["train"], weights, device=device, workers=workers) for t in trials]
+    read: dict[str, tuple[Outputs, nn.Module]] = {}
+    made = [models(t, dataset.card, seen["train"], weights, device=device, workers=workers, said=read) for t in trials]
     training: Run | Pack
     training = (
         Run(trials[0], made[0], seen, workers) if trials[0].arithmetic == "plain" else Pack(trials, made, seen, workers)

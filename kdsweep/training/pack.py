@@ -89,8 +89,7 @@ class Pack:
         self.buffers: dict[str, State] = {}
         for name, modules in networks.items():
             groups[name], self.buffers[name] = _stacked(modules)
-        # Each member's objective is a module of its own: two trials that share one would share its buffers.
-        parameters, self.buffers["objective"] = _stacked([_Calls(copy.deepcopy(m.objective)) for m in made])
+        parameters, self.buffers["objective"] = _stacked([_Calls(models.objective) for models in made])
         critics: dict[str, State] = {name: {} for name, term in self.terms.items() if term.critic is not None}
         for key, value in parameters.items():
             name = key.split(".")[2]
