@@ -15,7 +15,7 @@ from kdsweep.report import build, csv, html, latex
 from kdsweep.report.compare import compare, confirmed
 from kdsweep.report.runs import Runs
 from kdsweep.report.sections import ablation, arms, controls, headline, papers
-from kdsweep.report.tables import Command, Difference, Link, Table, text
+from kdsweep.report.tables import Command, Difference, Link, P, Table, text
 from kdsweep.report.verdicts import Verdict, against_baselines, judge
 from tests import report_fakes
 from tests.report_fakes import elements, nasty
@@ -223,6 +223,8 @@ def test_papers_are_those_of_the_terms_in_use(runs):
         (Difference(0.5, -1.0, 2.0), "+0.50 [−1.00, 2.00]"),
         (Difference(-0.001, -1.0, 1.0), "0.00 [−1.00, 1.00]"),
         (float("nan"), "–"),
+        (P(0.0004), "< 0.001"),
+        (P(0.0123), "0.012"),
     ],
 )
 def test_a_cell_is_written_as_a_reader_expects(cell, expected):
@@ -234,6 +236,13 @@ def test_csv_keeps_full_precision_and_no_formula():
     lines = csv.render(table).splitlines()
     assert lines[0] == "'=name,d,d: low,d: high,v,v: detail"
     assert lines[1] == f"'=1+1,{1 / 3!r},-0.25,1.0,worse,'-x"
+
+
+def test_latex_leaves_sentences_out():
+    table = Table("t", "c", [{"name": "x", "p": P(0.5), "why": "a long story"}], prose=("why",))
+    assert r"{}x & 0.500 \\" in latex.render(table)
+    assert "story" not in latex.render(table)
+    assert csv.render(table).splitlines()[1] == "x,0.5,a long story"
 
 
 def test_latex_escapes_what_it_would_run():

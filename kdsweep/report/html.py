@@ -1,0 +1,204 @@
+"""One self-contained page out of the sections' folder, and every table beside it as CSV and LaTeX."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib
+import inspect
+import json
+import math
+import os
+import pkgutil
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from kdsweep.report import csv, latex, sections
+from kdsweep.report.glossary import GLOSSARY
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections import headline
+from kdsweep.report.tables import Cell, Command, Difference, Link, P, Table
+from kdsweep.report.verdicts import Verdict
+
+HERE = Path(__file__).parent
+EMPTY = "Nothing to show here yet."
+
+
+class Headline(NamedTuple):
+    """What a report says first, and where it lies."""
+
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section as the page shows it.
+
+    Attributes:
+        about: its caption.
+        words: paragraphs.
+        figure: JSON of a plotly figure; "" where there is none.
+        trouble: why it shows nothing.
+    """
+
+    slug: str
+    title: str
+    about: str = ""
+    words: tuple[str, ...] = ()
+    listing: str = ""
+    tables: tuple[Table, ...] = ()
+    figure: str = ""
+    caption: str = ""
+    height: int = 0
+    trouble: str = ""
+
+
+def build(runs: Runs, out: Path) -> Headline:
+    """Write out/index.html, out/tables/ and out/runs.parquet; equal runs give equal files."""
+    out = Path(out)
+    parts = [draw(module, runs) for module in discover()]
+    folder = out / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in [*folder.glob("*.csv"), *folder.glob("*.tex")]:
+        stale.unlink()
+    for table in (table for part in parts for table in part.tables):
+        _write(folder / f"{table.name}.csv", csv.render(table))
+        _write(folder / f"{table.name}.tex", latex.render(table))
+    runs.joined.to_parquet(out / "runs.parquet", index=False)
+    said = headline.say(runs)
+    _write(out / "index.html", page(runs, said, parts))
+    return Headline(said.title, out / "index.html")
+
+
+def discover() -> list[ModuleType | Part]:
+    """The modules of the sections' folder in their order; one that cannot be imported says so in its place."""
+    found: list[tuple[float, str, ModuleType | Part]] = []
+    for name in sorted(module.name for module in pkgutil.iter_modules(sections.__path__)):
+        try:
+            module = importlib.import_module(f"{sections.__name__}.{name}")
+            found.append((module.ORDER, name, module))
+        except Exception as error:
+            found.append((math.inf, name, _broken(name, name, error)))
+    return [module for _, _, module in sorted(found, key=lambda one: one[:2])]
+
+
+def draw(module: ModuleType | Part, runs: Runs) -> Part:
+    """A section's part of the page; a broken one costs its own place, never the report."""
+    if isinstance(module, Part):
+        return module
+    slug = module.__name__.rsplit(".", 1)[-1].replace("_", "-")
+    try:
+        tables = tuple(table for table in module.table(runs) if table.rows)
+        figure = module.figure(runs)
+        words = tuple(module.words(runs)) if hasattr(module, "words") else ()
+        listing = str(module.listing(runs)) if hasattr(module, "listing") else ""
+    except Exception as error:
+        return _broken(slug, module.TITLE, error)
+    return Part(
+        slug=slug,
+        title=module.TITLE,
+        about=_paragraph(module.__doc__),
+        words=words,
+        listing=listing,
+        tables=tables,
+        figure=_json(_short(json.loads(figure.to_json()))) if figure is not None else "",
+        caption=_paragraph(module.figure.__doc__) if figure is not None else "",
+        height=int(figure.layout.height) if figure is not None else 0,
+        trouble="" if tables or words or listing or figure is not None else EMPTY,
+    )
+
+
+def page(runs: Runs, said: headline.Said, parts: list[Part]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    scripts = [get_plotlyjs(), (HERE / "assets" / "page.js").read_text()]
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return environment.get_template("page.html").render(
+        runs=runs,
+        study=runs.study,
+        said=said,
+        parts=parts,
+        # Only these two scripts may run, whatever a name in a study says.
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'",
+        scripts=[Markup(script) for script in scripts],
+        style=Markup((HERE / "assets" / "page.css").read_text()),
+        kind=_kind,
+        sort=_sort,
+        tip=GLOSSARY.get,
+    )
+
+
+def _kind(cell: Cell) -> str:
+    """What the page does with a cell: a command can be copied, a link followed, a verdict has a colour."""
+    match cell:
+        case Command():
+            return "command"
+        case Link():
+            return "link"
+        case Verdict():
+            return "verdict"
+        case bool():
+            return "yes" if cell else "no"
+    return ""
+
+
+def _sort(cell: Cell) -> str:
+    """What a column is sorted by."""
+    match cell:
+        case None:
+            return ""
+        case Difference(value=value) | P(value):
+            return repr(value)
+        case bool():
+            return str(int(cell))
+        case int() | float():
+            return repr(cell)
+        case Command(text=words) | Link(text=words):
+            return words
+    return str(cell)
+
+
+def _broken(slug: str, title: str, error: Exception) -> Part:
+    warnings.warn(f"the report's section {slug!r} failed: {error!r}", stacklevel=2)
+    return Part(slug, title, trouble=f"This section could not be drawn ({type(error).__name__}: {error}).")
+
+
+def _paragraph(docstring: str | None) -> str:
+    return " ".join(inspect.cleandoc(docstring or "").split())
+
+
+def _json(value: Any) -> Markup:
+    """JSON that can stand inside a script element: nothing in it ends the element or starts a comment."""
+    text = json.dumps(value, separators=(",", ":"))
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def _short(value: Any) -> Any:
+    """Numbers to six digits: a page holds many, and nobody sees more in a figure."""
+    match value:
+        case float():
+            return float(f"{value:.6g}")
+        case list():
+            return [_short(one) for one in value]
+        case dict():
+            return {name: _short(one) for name, one in value.items()}
+    return value
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: somebody may be reading the last one."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,134 @@
+"""Every arm under an equal tuning budget, and the reference rows outside it. Differences are row minus baseline with a
+95% interval for new seeds and new test samples, unadjusted."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdsweep.metrics import METRICS
+from kdsweep.report import figures, stats
+from kdsweep.report.compare import confirmed
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Cell, Row, Table, difference, p_value
+from kdsweep.report.verdicts import against_baselines, unit
+
+TITLE = "Main table"
+ORDER = 20
+
+# With one teacher for all seeds, an interval is about new students of it.
+GIVEN = {"brought": "which was brought along: its training data is not verified", "one": "one for all seeds"}
+
+
+def table(runs: Runs) -> list[Table]:
+    judged = against_baselines(runs)
+    metric, claim = runs.metric, runs.study["claim"] or {"arm": "", "against": []}
+    name = f"{metric.label} ({metric.unit})"
+    rows: list[Row] = []
+    for arm in runs.arms:
+        side = confirmed(runs, arm)
+        values = runs.test().reindex(list(side.finished.values())).dropna() * metric.scale
+        role = "claim" if arm == claim["arm"] else "baseline" if arm in runs.baselines else "exploratory"
+        row: dict[str, Cell] = {"arm": runs.label(arm), "role": role, name: _mean(values), "SD": _sd(values)}
+        for baseline in runs.baselines:
+            one = judged.get((arm, baseline))
+            label = runs.label(baseline)
+            row[f"− {label}"] = difference(one.comparison.interval, metric.scale) if one else None
+            row[f"p, {label}"] = p_value(one.verdict.p) if one else None
+            row[f"verdict, {label}"] = one.verdict if one else None
+        spent = runs.spent(arm)
+        row |= {
+            "n": side.count,
+            "IQM": stats.interquartile_mean(values) if len(values) else None,
+            **_others(runs, list(side.finished.values())),
+            "teacher": runs.teacher(side.roles),
+            **spent,
+        }
+        rows.append(row)
+    for arm in runs.references:
+        for label, roles in runs.references_of(arm).items():
+            done = roles[roles["state"] == "complete"]
+            values = runs.test().reindex(done["trial"]).dropna() * metric.scale
+            row = dict.fromkeys(rows[0]) if rows else {}
+            row |= {"arm": label, "role": "reference", name: _mean(values), "SD": _sd(values), "n": str(len(values))}
+            row |= {"IQM": stats.interquartile_mean(values) if len(values) else None}
+            rows.append({**row, **_others(runs, list(done["trial"]))})
+    differences = {f"− {runs.label(arm)}": runs.digits for arm in runs.baselines}
+    others = {_name(other): 3 if METRICS[other].scale == 1 else runs.digits for other in runs.test_metrics[1:]}
+    digits = {name: runs.digits, "SD": runs.digits, "IQM": runs.digits, "device-seconds": 0, **differences, **others}
+    return [
+        Table(
+            "arms", f"Test {metric.label} at each arm's best settings, by {runs.selection}.", rows, digits, _notes(runs)
+        )
+    ]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Every confirm run as a point, in the order of the seeds from top to bottom; the bar is the mean over seeds."""
+    metric = runs.metric
+    entries = [(arm, runs.label(arm), confirmed(runs, arm).roles) for arm in runs.arms]
+    entries += [(arm, label, roles) for arm in runs.references for label, roles in runs.references_of(arm).items()]
+    drawn = figures.new(90 + 44 * len(entries), showlegend=False)
+    for place, (arm, label, roles) in enumerate(entries):
+        done = roles[roles["state"] == "complete"].sort_values(["repeat", "fold", "seed"])
+        values = runs.test().reindex(done["trial"]) * metric.scale
+        mark = figures.mark(runs, arm)
+        spread = [place - 0.25 + 0.5 * (i + 0.5) / len(values) for i in range(len(values))]
+        drawn.add_scatter(
+            x=list(values),
+            y=spread,
+            mode="markers",
+            marker={"color": mark.color, "symbol": mark.symbol, "size": 8, "opacity": 0.75},
+            text=[f"seed {seed}" for seed in done["seed"]],
+            hovertemplate=f"{figures.plain(label, 60)}, %{{text}}: %{{x:.{runs.digits}f}}<extra></extra>",
+        )
+        if len(values):
+            mean = float(values.mean())
+            line = {"color": mark.color, "width": 2.5}
+            drawn.add_shape(type="line", x0=mean, x1=mean, y0=place - 0.36, y1=place + 0.36, line=line)
+    drawn.update_xaxes(title=f"test {metric.label} ({metric.unit})")
+    drawn.update_yaxes(
+        tickvals=list(range(len(entries))),
+        ticktext=[figures.plain(label) for _, label, _ in entries],
+        range=[len(entries) - 0.4, -0.6],
+        showgrid=False,
+    )
+    return drawn if any(len(trace.x) for trace in drawn.data) else None
+
+
+def _notes(runs: Runs) -> tuple[str, ...]:
+    claimed = "Comparisons of the claim are one Holm family" if runs.study["claim"] else "No claim was stated"
+    notes = [
+        f"{claimed}; every other comparison is exploratory, and they are a family of their own. p and verdicts are "
+        "adjusted within the family, intervals are not."
+    ]
+    if not runs.metric.mean:
+        notes.append(
+            f"{runs.metric.label} is no mean over samples: its differences are jackknife estimates, whose bias is "
+            "removed, and may differ in the last digits from the difference of the means."
+        )
+    for kind, words in GIVEN.items():
+        if taught := [runs.label(arm) for arm in runs.arms if runs.fixed_teacher(arm) == kind]:
+            notes.append(f"{', '.join(taught)}: given this teacher, {words}.")
+    notes.append(f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget.")
+    return tuple(notes)
+
+
+def _others(runs: Runs, trials: list[str]) -> dict[str, Cell]:
+    """Means of the other metrics that were read on test."""
+    return {
+        _name(other): _mean(runs.test(other).reindex(trials).dropna() * METRICS[other].scale)
+        for other in runs.test_metrics[1:]
+    }
+
+
+def _name(metric: str) -> str:
+    return f"{METRICS[metric].label} ({METRICS[metric].unit})"
+
+
+def _mean(values: pd.Series) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _sd(values: pd.Series) -> float | None:
+    return float(values.std()) if len(values) > 1 else None

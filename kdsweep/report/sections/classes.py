@@ -1,0 +1,124 @@
+"""Where the method gains and loses: the share of each class that is recognised on test, averaged over seeds. A
+description of these runs, without intervals or verdicts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdsweep.report import figures
+from kdsweep.report.compare import confirmed
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Row, Table
+
+TITLE = "Class by class"
+ORDER = 47
+MOST = 40  # classes in the figure: those that differ most
+
+
+class Seen(NamedTuple):
+    """Who is looked at: its name, its mark, and for every test sample of every run whether it was recognised."""
+
+    name: str
+    mark: figures.Mark
+    right: pd.DataFrame
+
+    @property
+    def recall(self) -> pd.Series:
+        """In %, by label."""
+        return self.right.groupby("label")["right"].mean() * 100
+
+    @property
+    def mostly(self) -> pd.Series:
+        """By sample: whether more than half of the runs recognise it."""
+        return self.right.groupby("sample")["right"].mean() > 0.5
+
+
+def table(runs: Runs) -> list[Table]:
+    seen = _seen(runs)
+    if len(seen) < 2:
+        return []
+    method, baseline = seen[:2]
+    samples = method.right.drop_duplicates("sample").groupby("label").size()
+    recall = [one.recall for one in seen]
+    rows: list[Row] = [
+        {
+            "class": runs.class_name(label),
+            "test samples": int(samples[label]),
+            **{one.name: float(values[label]) for one, values in zip(seen, recall, strict=True)},
+            "difference": float(recall[0][label] - recall[1][label]),
+        }
+        for label in map(int, samples.index)
+    ]
+    digits = dict.fromkeys([*(one.name for one in seen), "difference"], 1)
+    caption = f"Recall of each class on test (%), mean over seeds; difference: {method.name} minus {baseline.name}."
+    return [Table("classes", caption, rows, digits), _changed(method, baseline)]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Recall of each class, mean over seeds; no interval is drawn. Classes are in the order of the difference between
+    the method and its baseline, at most the forty that differ most."""
+    seen = _seen(runs)
+    if len(seen) < 2:
+        return None
+    difference = seen[0].recall - seen[1].recall
+    labels = difference[difference.abs().nlargest(MOST).index].sort_values(ascending=False).index
+    places = list(range(len(labels)))
+    drawn = figures.new(110 + 26 * len(labels))
+    for one in reversed(seen):
+        name = figures.plain(one.name, 40)
+        drawn.add_scatter(
+            x=list(one.recall.reindex(labels)),
+            y=places,
+            mode="markers",
+            marker={"color": one.mark.color, "symbol": one.mark.symbol, "size": 9, "opacity": 0.85},
+            name=name,
+            hovertemplate=f"{name}: %{{x:.1f}}<extra></extra>",
+        )
+    drawn.update_xaxes(title="recall on test (%)")
+    names = [figures.plain(runs.class_name(int(label)), 20) for label in labels]
+    drawn.update_yaxes(tickvals=places, ticktext=names, range=[len(labels) - 0.4, -0.6])
+    return drawn
+
+
+def _seen(runs: Runs) -> list[Seen]:
+    """The arm of the claim or else the last one, its first baseline and, where it is frozen, its teacher."""
+    claim = runs.study["claim"]
+    arm = claim["arm"] if claim else runs.arms[-1] if runs.arms else ""
+    others = [baseline for baseline in runs.baselines if baseline != arm]
+    if not arm or not others or runs.study["task"] != "classification":
+        return []
+    seen = [
+        Seen(runs.label(name), figures.mark(runs, name), _right(runs, list(confirmed(runs, name).finished.values())))
+        for name in (arm, others[0])
+    ]
+    if any(one.right.empty for one in seen):
+        return []
+    teachers = _right(runs, [str(trial) for trial in runs.select("confirm", arm)["teacher"].dropna().unique()])
+    if len(teachers):
+        seen.append(Seen(f"teacher of {runs.label(arm)}", figures.Mark(figures.GREY, "diamond-open"), teachers))
+    return seen
+
+
+def _right(runs: Runs, trials: list[str]) -> pd.DataFrame:
+    """Sample, label and whether it was recognised, for every trial whose predictions were kept."""
+    kept = [predictions for trial in trials if trial and (predictions := runs.predictions(trial)) is not None]
+    if not kept:
+        return pd.DataFrame(columns=["sample", "label", "right"])
+    whole = pd.concat(kept)
+    return whole.assign(right=whole["prediction"] == whole["label"])[["sample", "label", "right"]]
+
+
+def _changed(method: Seen, baseline: Seen) -> Table:
+    """Samples that most runs of one recognise and most runs of the other do not."""
+    both = pd.concat([method.mostly, baseline.mostly], axis=1, keys=["a", "b"]).dropna().astype(bool)
+    counts = {
+        "both": both["a"] & both["b"],
+        f"{method.name} alone (gained)": both["a"] & ~both["b"],
+        f"{baseline.name} alone (lost)": ~both["a"] & both["b"],
+        "neither": ~both["a"] & ~both["b"],
+    }
+    rows: list[Row] = [{"recognised by": who, "test samples": int(which.sum())} for who, which in counts.items()]
+    return Table("gained", "Test samples by who recognises them, in more than half of the seeds.", rows)

@@ -1,0 +1,90 @@
+"""What the gain is not: each control breaks one thing on purpose. Differences are the method minus the control, with a
+95% interval for new seeds and new test samples, unadjusted."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from kdsweep.report import figures
+from kdsweep.report.compare import Comparison, Side, compare, confirmed, controlled
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Cell, Row, Table, difference, p_value
+from kdsweep.report.verdicts import Verdict, judge, unit
+
+TITLE = "Controls"
+ORDER = 35
+
+QUESTIONS = {
+    "student_only_teacher": "Does the other modality matter, or any soft teacher? This one sees only the student's.",
+    "shuffled_within_class": "Does the pairing matter beyond the class? Auxiliary inputs are permuted within it.",
+    "untrained_teacher": "Does what the teacher learned matter? It stays at its initial weights.",
+    "label_smoothing": "Is it plain regularisation? Smoothed labels stand in for the teacher's scores.",
+}
+
+
+def table(runs: Runs) -> list[Table]:
+    if not runs.study["controls"] or not _arm(runs):
+        return []
+    found = {control: (side, one, verdict) for control, side, one, verdict in judged(runs)}
+    metric = runs.metric
+    name = f"{metric.label} ({metric.unit})"
+    full = confirmed(runs, _arm(runs))
+    rows: list[Row] = []
+    for control in runs.study["controls"]:
+        row: dict[str, Cell] = {"control": control, "question": QUESTIONS.get(control, "")}
+        if control in found:
+            side, one, verdict = found[control]
+            values = runs.test().reindex(list(side.finished.values())).dropna()
+            row |= {
+                name: float(values.mean()) * metric.scale if len(values) else None,
+                "difference": difference(one.interval, metric.scale),
+                "p": p_value(verdict.p),
+                "verdict": verdict,
+                "n": side.count,
+                "what would decide it": verdict.detail,
+            }
+        else:
+            row |= dict.fromkeys([name, "difference", "p"])
+            why = runs.study.get("inapplicable", {}).get(control, "")
+            absent = "does not apply" if runs.study["complete"] or why else "not yet"
+            row |= {"verdict": absent, "n": None, "what would decide it": why}
+        rows.append(row)
+    return [
+        Table(
+            "controls",
+            f"{full.label} minus each control, test {metric.label} ({unit(metric.unit)}).",
+            rows,
+            {name: runs.digits, "difference": runs.digits},
+            (
+                f"Better: {full.label} beats the control, so what was broken mattered. Exploratory; one Holm family.",
+                "student_only_teacher is searched like an arm; the others use the arm's best settings.",
+            ),
+            ("what would decide it", "question"),
+        )
+    ]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """The method minus each control, with a 95% interval for new seeds and new test samples, unadjusted; exploratory.
+    Where the interval holds zero, the broken thing is not shown to matter."""
+    color = figures.mark(runs, _arm(runs)).color
+    shown = [(control, difference(one.interval, runs.metric.scale)) for control, _, one, _ in judged(runs)]
+    lines = [figures.Line(control, d.value, d.low, d.high, color, solid=False) for control, d in shown if d]
+    if not lines:
+        return None
+    title = f"method − control, {runs.metric.label} ({unit(runs.metric.unit)})"
+    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study["equivalent"])
+
+
+def _arm(runs: Runs) -> str:
+    claim = runs.study["claim"]
+    return str(claim["arm"] if claim else runs.study["ablated"] or "")
+
+
+def judged(runs: Runs) -> list[tuple[str, Side, Comparison, Verdict]]:
+    """The method against each control that has runs; one family."""
+    there = set(runs.roles["control"])
+    asked = [control for control in runs.study["controls"] if control in there]
+    sides = [controlled(runs, control) for control in asked]
+    compared = [compare(runs, confirmed(runs, _arm(runs)), side) for side in sides]
+    return list(zip(asked, sides, compared, judge(runs, compared), strict=True))

@@ -1,0 +1,151 @@
+"""What the study set out to show, and whether it does."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import plotly.graph_objects as go
+
+from kdsweep.report import figures
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections import controls
+from kdsweep.report.tables import Table, difference, text
+from kdsweep.report.verdicts import Judged, against_baselines, unit
+
+TITLE = "The answer"
+ORDER = 10
+
+
+class Said(NamedTuple):
+    """The first words of a report.
+
+    Attributes:
+        state: "holds", "fails" or "open".
+    """
+
+    title: str
+    state: Literal["holds", "fails", "open"]
+    sentences: tuple[str, ...]
+    facts: tuple[str, ...]
+
+
+def say(runs: Runs) -> Said:
+    """The claim in words, with its verdict; without a claim, that there is none."""
+    claim = runs.study["claim"]
+    metric = runs.metric.label
+    if not claim:
+        return Said("No claim was stated: all of this is exploratory", "open", (), facts(runs))
+    judged = against_baselines(runs)
+    pairs = [judged[claim["arm"], arm] for arm in runs.baselines if arm != claim["arm"]]
+    arm = runs.label(claim["arm"])
+    everyone, words = _listed([one.comparison.b for one in pairs]), {one.verdict.word for one in pairs}
+    state: Literal["holds", "fails", "open"]
+    if not runs.study["complete"] or not pairs:
+        title, state = (
+            f"Not yet known whether {arm} is better than {_listed([one.comparison.b for one in pairs])}",
+            "open",
+        )
+    elif words == {"better"}:
+        title, state = f"{arm} is better than {everyone} in {metric}", "holds"
+    elif "worse" in words:
+        lost = [one.comparison.b for one in pairs if one.verdict.word == "worse"]
+        title, state = f"The claim does not hold: {arm} is worse than {_listed(lost)} in {metric}", "fails"
+    elif "equivalent" in words:
+        same = [one for one in pairs if one.verdict.word == "equivalent"]
+        title = (
+            f"The claim does not hold: {arm} and {_listed([one.comparison.b for one in same])} are "
+            f"{same[0].verdict} in {metric}"
+        )
+        state = "fails"
+    else:
+        unclear = [one.comparison.b for one in pairs if one.verdict.word != "better"]
+        title, state = f"Undecided: {arm} is not shown to be better than {_listed(unclear)} in {metric}", "open"
+    sentences = [" ".join(_sentence(runs, arm, one) for one in pairs)]
+    if runs.study["complete"]:
+        sentences.append(helps(runs))
+    return Said(title, state, tuple(sentences), facts(runs))
+
+
+def helps(runs: Runs) -> str:
+    """Whether the auxiliary modality helps: only where the claim beats both students that never met it."""
+    claim = runs.study["claim"]
+    name = _listed([str(one) for one in runs.study["auxiliary"]]) or "auxiliary"
+    alone = [arm for arm in runs.baselines if runs.study["arms"][arm]["method"] == "student_only"]
+    if not alone:
+        return f"Whether the auxiliary modality ({name}) helps was not asked: the claim names no student trained alone."
+    pairs = against_baselines(runs)
+    if any(pairs[claim["arm"], arm].verdict.word != "better" for arm in alone):
+        return f"That the auxiliary modality ({name}) helps is not shown: a student trained alone is not beaten."
+    verdicts = {control: verdict for control, _, _, verdict in controls.judged(runs)}
+    if "student_only_teacher" not in verdicts:
+        return (
+            f"Whether the auxiliary modality ({name}) helps, or any soft teacher would, was not asked: "
+            "it takes the control student_only_teacher."
+        )
+    if verdicts["student_only_teacher"].word == "better":
+        return (
+            f"The auxiliary modality ({name}) helps: {runs.label(claim['arm'])} also beats itself with a teacher that "
+            "sees only the student's modalities."
+        )
+    return (
+        f"That the auxiliary modality ({name}) helps is not shown: a teacher that sees only the student's modalities "
+        "may do as well."
+    )
+
+
+def facts(runs: Runs) -> tuple[str, ...]:
+    """What the answer rests on, in a line."""
+    study = runs.study
+    test = f"{study['test_count']:,} test samples"
+    if runs.grouped:
+        test += f" in {study['test_groups']} groups"
+    return (
+        f"{study['seeds']} seeds",
+        *([f"{study['folds']} folds"] if study["folds"] > 1 else []),
+        test,
+        f"{study['search_trials']} search trials an arm",
+        f"{study['repeats']} repeats of the search" if study["repeats"] > 1 else "at the settings found",
+        *([f"look {runs.look}"] if runs.look > 1 else []),
+    )
+
+
+def table(runs: Runs) -> list[Table]:
+    return []
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Difference from each baseline with its 95% interval for new seeds and new test samples, unadjusted. Filled:
+    the claim; open: exploratory. The grey band, where there is one, is the region of equivalence."""
+    lines = []
+    for (arm, _), one in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed):
+        shown = difference(one.comparison.interval, runs.metric.scale)
+        if shown is None:
+            continue
+        color = figures.mark(runs, arm).color
+        label = f"{one.comparison.a} − {one.comparison.b}"
+        lines.append(figures.Line(label, shown.value, shown.low, shown.high, color, solid=one.claimed))
+    if not lines:
+        return None
+    better = "right is better" if runs.metric.maximize else "left is better"
+    title = f"difference in {runs.metric.label} ({unit(runs.metric.unit)})<br>{better}"
+    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study["equivalent"])
+
+
+def _sentence(runs: Runs, arm: str, one: Judged) -> str:
+    """One comparison: the verdict, the difference and, where it is open, what would decide it."""
+    shown = difference(one.comparison.interval, runs.metric.scale)
+    number = f" ({text(shown, runs.digits)} {unit(runs.metric.unit)})" if shown else ""
+    b = one.comparison.b
+    detail = f": {one.verdict.detail}" if one.verdict.detail else ""
+    match one.verdict.word:
+        case "better" | "worse":
+            return f"{arm} is {one.verdict.word} than {b}{number}."
+        case "equivalent":
+            return f"{arm} and {b} are {one.verdict}{number}."
+        case "undecided":
+            return f"Against {b} it is undecided{number}{detail}."
+    return f"Against {b} there is no verdict{number}{detail}."
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

@@ -1,0 +1,56 @@
+"""What each term of the loss did during training, before its weight: median over the confirm runs' seeds."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from kdsweep.report import figures
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Row, Table
+
+TITLE = "Loss by term"
+ORDER = 42
+
+
+def table(runs: Runs) -> list[Table]:
+    rows: list[Row] = []
+    for arm in runs.arms:
+        for term, curve in _parts(runs, arm).items():
+            first, last = float(curve[0][1]), float(curve[-1][1])
+            rows.append({"arm": runs.label(arm), "term": term, "first epoch": first, "last epoch": last})
+    digits = {"first epoch": 4, "last epoch": 4}
+    return [Table("losses", "Training loss of each term, median over seeds.", rows, digits)]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Training loss of each term of the claim's arm, or else of the last arm, before its weight; median over seeds."""
+    claim = runs.study["claim"]
+    arm = claim["arm"] if claim else runs.arms[-1] if runs.arms else ""
+    drawn = figures.new(340)
+    for place, (term, curve) in enumerate(_parts(runs, arm).items()):
+        drawn.add_scatter(
+            x=[epoch for epoch, _ in curve],
+            y=[value for _, value in curve],
+            mode="lines",
+            line={"color": figures.PALETTE[place % len(figures.PALETTE)], "width": 2},
+            name=figures.plain(term, 40),
+            hovertemplate=f"{figures.plain(term)}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
+        )
+    drawn.update_xaxes(title="epoch")
+    drawn.update_yaxes(title=f"loss of {figures.plain(runs.label(arm), 40)}'s terms")
+    return drawn if drawn.data else None
+
+
+def _parts(runs: Runs, arm: str) -> dict[str, list[tuple[int, float]]]:
+    """Median by epoch, of each term."""
+    trials = set(runs.select("confirm", arm)["trial"])
+    curves = runs.curves[
+        runs.curves["trial"].isin(trials) & runs.curves["metric"].astype(str).str.startswith("train/loss/")
+    ]
+    return {
+        str(name).removeprefix("train/loss/"): [
+            (int(epoch), float(value))
+            for epoch, value in curve.groupby("epoch", as_index=False)["value"].median().to_numpy()
+        ]
+        for name, curve in curves.groupby("metric")
+    }

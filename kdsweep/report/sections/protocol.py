@@ -1,0 +1,99 @@
+"""How these numbers came about, so that they can be believed or doubted for the right reasons."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from kdsweep.report import stats
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Table
+from kdsweep.report.verdicts import ALPHA, unit
+
+TITLE = "Protocol"
+ORDER = 65
+
+
+def table(runs: Runs) -> list[Table]:
+    return []
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    return None
+
+
+def words(runs: Runs) -> list[str]:
+    study = runs.study
+    superseded = int((~runs.index["wanted"].astype(bool)).sum())
+    paragraphs = [
+        f"The student sees {_listed(study['student'])} at test time; {_listed(study['auxiliary'])} "
+        f"{'is' if len(study['auxiliary']) == 1 else 'are'} there in training only.",
+        f"Every arm had {study['search_trials']} search trials, pruned and failed ones included. Settings were chosen "
+        f"on the validation split alone, and the best few points of each search were run again with fresh seeds to "
+        f"choose among them. {_settings(runs)}",
+        f"A run's score is that of {runs.selection}, in every table and figure. Test was read once a run, in the runs "
+        f"of seeds 1 to {study['seeds']} that follow the search; equal seeds pair the arms: same batch order, and same "
+        "initial weights where shapes agree.",
+        _splits(runs),
+        _interval(runs),
+        _looks(runs),
+    ]
+    if study["equivalent"] is not None:
+        paragraphs.append(
+            f"Equivalent means that both one-sided tests put the difference within ±{study['equivalent']:g} "
+            f"{unit(runs.metric.unit)}, which the study file set beforehand."
+        )
+    else:
+        paragraphs.append("The study file sets no region of equivalence, so no verdict of equivalence is given.")
+    if superseded:
+        paragraphs.append(
+            f"Superseded and not shown: {superseded} {'run' if superseded == 1 else 'runs'} that only an earlier "
+            "version of the study file asked for."
+        )
+    return paragraphs
+
+
+def _settings(runs: Runs) -> str:
+    if runs.study["repeats"] > 1:
+        return (
+            f"The whole protocol ran {runs.study['repeats']} times with seeds of its own; verdicts are about the "
+            "method with its search."
+        )
+    return (
+        "With one search an arm, verdicts hold at the settings found: another search might have found others "
+        "(repeats: 2 or more would include that)."
+    )
+
+
+def _splits(runs: Runs) -> str:
+    study = runs.study
+    sizes = f"{study['train_count']:,} samples to train on and {study['test_count']:,} to test on"
+    groups = f", in {study['test_groups']} groups that no two splits share" if runs.grouped else ""
+    folds = f" {study['folds']} folds, search and teachers inside each." if study["folds"] > 1 else ""
+    return f"The split was drawn once for the data, never by a training seed: {sizes}{groups}.{folds}"
+
+
+def _interval(runs: Runs) -> str:
+    if runs.study["folds"] > 1:
+        return (
+            "Intervals are Student's t over the folds' means, their variance widened for the overlap of training sets "
+            "(Nadeau and Bengio 2003)."
+        )
+    row = "repeats" if runs.study["repeats"] > 1 else "seeds"
+    column = "test groups" if runs.grouped else "test samples"
+    return (
+        f"Intervals come from the two-way table of {row} and {column}: both vary, so both are in the interval, with "
+        "Satterthwaite's degrees of freedom. They are printed unadjusted; p values are adjusted within each table's "
+        "family (Holm). Undecided is not the same as no effect."
+    )
+
+
+def _looks(runs: Runs) -> str:
+    times = "once" if runs.look == 1 else f"{runs.look} times, each time with more or other seeds"
+    return (
+        f"A finished result was looked at {times}; this report tests at {stats.level(runs.look, ALPHA):g}. Adding "
+        "seeds after a look is tested more strictly."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(str(name) for name in names) or "nothing else"

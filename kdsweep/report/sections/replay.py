@@ -1,0 +1,43 @@
+"""Every run behind the tables, with the command that trains it again from what the store knows."""
+
+from __future__ import annotations
+
+import shlex
+
+import plotly.graph_objects as go
+
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Command, Row, Table
+
+TITLE = "Replay"
+ORDER = 80
+
+
+def table(runs: Runs) -> list[Table]:
+    roles = runs.roles[runs.roles["stage"].isin(["confirm", "ablate", "control"])]
+    roles = roles[roles["state"] != "waiting"]
+    test = runs.test()
+    rows: list[Row] = [
+        {
+            "arm": runs.label(str(role["arm"])),
+            "row": str(role["row"] or role["control"] or ""),
+            "seed": int(role["seed"]),
+            **({"repeat": int(role["repeat"])} if runs.study["repeats"] > 1 else {}),
+            **({"fold": int(role["fold"])} if runs.study["folds"] > 1 else {}),
+            "state": str(role["state"]),
+            runs.metric.label: runs.printed(float(test[role["trial"]])) if role["trial"] in test else None,
+            "command": Command(f"python -m kdsweep replay {role['trial']}{_storage(runs)}"),
+        }
+        for role in roles.to_dict("records")
+    ]
+    return [Table("replay", "Runs that read test.", rows, {runs.metric.label: runs.digits})]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    return None
+
+
+def _storage(runs: Runs) -> str:
+    """The option that finds the store, where it is not the default."""
+    storage = str(runs.study.get("storage", "runs/"))
+    return "" if storage == "runs/" else f" --storage {shlex.quote(storage)}"

@@ -1,0 +1,119 @@
+"""The settings that the search found, and every point that it tried. Points were chosen on validation alone."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from kdsweep.report import figures
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Row, Table, compact
+
+TITLE = "Hyperparameters"
+ORDER = 55
+COLUMNS = 2
+
+
+def table(runs: Runs) -> list[Table]:
+    rows: list[Row] = []
+    for arm in runs.arms:
+        confirm = runs.select("confirm", arm)
+        for name, tried in _searched(runs.select("search", arm)).items():
+            # With repeats or folds there is one best point each.
+            best = list(dict.fromkeys(_number(confirm, name).dropna()))
+            rows.append(
+                {
+                    "arm": runs.label(arm),
+                    "number": name.removeprefix("param."),
+                    "best": ", ".join(compact(value) for value in best) or None,
+                    "tried": f"{compact(tried.min())} to {compact(tried.max())}",
+                    "note": "near the end of what was tried" if any(_near_end(one, tried) for one in best) else "",
+                }
+            )
+    caption = "Best point of each arm's search, and the range of the points tried."
+    return [Table("settings", caption, rows, notes=("Numbers that were not searched are in runs.parquet.",))]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Every search trial: its validation score against each number, failed trials left out. Open: pruned, with the last
+    score it reached. A number whose cloud is flat hardly matters here."""
+    trials = {arm: _scored(runs, arm) for arm in runs.arms}
+    searched = {arm: _searched(scored) for arm, scored in trials.items()}
+    names = list(dict.fromkeys(name for tried in searched.values() for name in tried))
+    if not names:
+        return None
+    height = math.ceil(len(names) / COLUMNS)
+    grid = make_subplots(
+        rows=height,
+        cols=COLUMNS,
+        subplot_titles=[figures.plain(name.removeprefix("param."), 40) for name in names],
+        horizontal_spacing=0.12,
+        vertical_spacing=min(0.32 / height, 0.3),
+    )
+    shown = set()
+    for place, name in enumerate(names):
+        cell = {"row": place // COLUMNS + 1, "col": place % COLUMNS + 1}
+        for arm in [arm for arm in runs.arms if name in searched[arm]]:
+            grid.add_trace(_points(runs, arm, trials[arm], name, legend=arm not in shown), **cell)
+            shown.add(arm)
+        values = pd.concat([tried[name] for tried in searched.values() if name in tried])
+        if _logarithmic(values):
+            # Below two decades a tick at each power of ten is too few.
+            grid.update_xaxes(type="log", dtick=1 if values.max() > 100 * values.min() else "D2", **cell)
+    grid.update_layout(template=figures.TEMPLATE, height=90 + 210 * height, margin={"t": 64})
+    grid.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"})
+    grid.update_annotations(font_size=13)
+    return grid
+
+
+def _points(runs: Runs, arm: str, trials: pd.DataFrame, name: str, *, legend: bool) -> go.Scatter:
+    mark, label = figures.mark(runs, arm), figures.plain(runs.label(arm), 40)
+    return go.Scatter(
+        x=list(_number(trials, name)),
+        y=list(trials["score"]),
+        mode="markers",
+        marker={
+            "color": mark.color,
+            "symbol": [mark.symbol + ("-open" if state == "pruned" else "") for state in trials["state"]],
+            "size": 7,
+            "opacity": 0.8,
+        },
+        name=label,
+        legendgroup=arm,
+        showlegend=legend,
+        customdata=list(trials["number"]),
+        hovertemplate=f"{label}, trial %{{customdata}}: %{{x:.3g}} gives %{{y:.{runs.digits}f}}<extra></extra>",
+    )
+
+
+def _scored(runs: Runs, arm: str) -> pd.DataFrame:
+    """An arm's search trials that have a score, in the printed unit."""
+    trials = runs.select("search", arm)
+    trials = trials[trials["state"].isin(["complete", "pruned"])]
+    return trials.assign(score=trials["trial"].map(runs.valid).astype(float) * runs.metric.scale)
+
+
+def _searched(trials: pd.DataFrame) -> dict[str, pd.Series]:
+    """The numbers that differ between these trials, by their column's name, with the values tried."""
+    values = {str(name): _number(trials, str(name)).dropna() for name in trials if str(name).startswith("param.")}
+    return {name: tried for name, tried in values.items() if tried.nunique() > 1}
+
+
+def _number(trials: pd.DataFrame, name: str) -> pd.Series:
+    # A choice that was searched like a number has words for values: it has no place on an axis.
+    return pd.to_numeric(trials[name], errors="coerce").astype(float)
+
+
+def _logarithmic(values: pd.Series) -> bool:
+    return bool(values.min() > 0 and values.max() > 5 * values.min())
+
+
+def _near_end(value: float, tried: pd.Series) -> bool:
+    """Whether a value lies in the outer twentieth of what was tried, on the scale that spreads it."""
+    low, high = float(tried.min()), float(tried.max())
+    if _logarithmic(tried) and value > 0:
+        low, high, value = math.log(low), math.log(high), math.log(value)
+    return not 0.05 <= (value - low) / (high - low) <= 0.95

@@ -1,0 +1,39 @@
+"""The study as it was asked for. The same file, launched again, gives this report again."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Command, Row, Table, compact
+
+TITLE = "Study file"
+ORDER = 90
+
+
+def table(runs: Runs) -> list[Table]:
+    rows: list[Row] = [
+        {
+            "arm": runs.label(name),
+            "name": name,
+            "method": str(arm["method"]),
+            "teacher": str(arm["teacher"] or "–"),
+            "terms": ", ".join(arm["terms"]),
+            "choices": ", ".join(
+                f"{choice}: {compact(value) if isinstance(value, float) else value}"
+                for choice, value in arm["choices"].items()
+            ),
+            "what it is": str(arm["summary"]),
+        }
+        for name, arm in runs.study["arms"].items()
+    ]
+    command: list[Row] = [{"to do": "run it again", "command": Command(str(runs.study["command"]))}]
+    return [Table("study", "The arms.", rows), Table("command", "How this report was made.", command)]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    return None
+
+
+def listing(runs: Runs) -> str:
+    return str(runs.study["file"])
