@@ -241,7 +241,7 @@ def _print_forecast(driver: Launch, console: Console) -> None:
     metric, counts = METRICS[study.metric], study.facts.folds[0].counts
     if metric.mean and metric.unit == "%":
         for seeds in sorted({study.confirm.seeds, 10, 20}):
-            smallest = 100 * detectable(seeds, study.facts.test_groups or counts["test"])
+            smallest = 100 * detectable(seeds, counts["test"], groups=study.facts.test_groups)
             units = f"{counts['test']} test samples"
             if study.facts.test_groups:
                 units += f" of {study.facts.test_groups} groups"
