@@ -31,7 +31,11 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
     if local and study.resources.workers > 1:
         console.print("--local trains in this process: with resources.workers above 1, leave it out")
         return 2
-    study = with_facts(study)
+    try:
+        study = with_facts(study)
+    except ValueError as error:
+        console.print(escape(str(error)), soft_wrap=True)
+        return 2
     show_warnings(study, console)
     results = Results(study.storage)
     asked = forecast.expected(study)

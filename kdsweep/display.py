@@ -143,6 +143,9 @@ class Display:
     def show(self, event: Event) -> None:
         if event.kind == "lost" and event.trial is not None:
             self.console.print(f"lost trial {event.trial.id[:8]}: {escape(event.message)}", style="yellow")
+        if event.kind == "settled" and event.trial is not None:
+            what = f"{event.trial.method}, {event.trial.trains}"
+            self.console.print(f"trains one at a time: {escape(what)}: {escape(event.message)}", soft_wrap=True)
         if event.kind == "commit" and event.result is not None and event.result.state == "failed" and event.role:
             where = " ".join(filter(None, (event.role.stage, event.role.arm, event.role.row, event.role.control)))
             assert event.trial is not None

@@ -223,7 +223,7 @@ class Results:
         self._write_table(f"predictions/{id_}.parquet", table)
 
     def predictions(self, id_: str) -> pd.DataFrame | None:
-        """What a model said about every test sample (sample, group, label, prediction, rank, logits), if it read test."""
+        """What a model said of every test sample: group, label, prediction, rank, logits; None if it read none."""
         try:
             table = self._read_table(self._path(f"predictions/{id_}.parquet"))
         except FileNotFoundError:

@@ -184,6 +184,20 @@ def test_what_a_study_no_longer_asks_for_is_kept_and_marked(alone, tiny, tmp_pat
     assert all(role["wanted"] for role in results.read_rows("tiny", "index"))
 
 
+def test_a_given_teacher_that_does_not_fit_is_refused_before_anything_starts(tmp_path):
+    import safetensors.torch
+    import torch
+
+    from kdsweep.trial import Given
+
+    path = tmp_path / "teacher.safetensors"
+    safetensors.torch.save_file({"head.weight": torch.zeros(3, 8)}, path)
+    found = study(facts=False)
+    brought = replace(found, given=Given("weights", "digest", found.networks["teacher"], str(path)))
+    with pytest.raises(ValueError, match=r"does not fit networks.teacher: .* is to have shape .*, has nothing"):
+        with_facts(brought)
+
+
 def test_the_state_says_what_runs_for_whoever_looks(alone):
     state = alone.read_json("tiny", "state")
     assert state["complete"]

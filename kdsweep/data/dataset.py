@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,10 +88,8 @@ class Dataset:
         """Put the student's modality in the place of every auxiliary one: same networks, no other information."""
         seen = student[0]
         card = replace(self.card, modalities=stand_in(self.card, student, auxiliary).modalities)
-        moved, there = ({name: table[seen] for name in auxiliary} for table in (self.modalities, self.present))
-        return replace(
-            self, card=card, modalities={**self.modalities, **moved}, present={**self.present, **there}
-        )
+        moved, there = (dict.fromkeys(auxiliary, table[seen]) for table in (self.modalities, self.present))
+        return replace(self, card=card, modalities={**self.modalities, **moved}, present={**self.present, **there})
 
     def select(self, rows: Array) -> Dataset:
         """These rows alone."""
@@ -108,7 +106,7 @@ class Dataset:
 
 def stand_in(card: Card, student: tuple[str, ...], auxiliary: tuple[str, ...]) -> Card:
     """The card under which each auxiliary modality is a copy of the student's first one."""
-    return replace(card, modalities={**card.modalities, **{name: card.modalities[student[0]] for name in auxiliary}})
+    return replace(card, modalities={**card.modalities, **dict.fromkeys(auxiliary, card.modalities[student[0]])})
 
 
 def _hold_out(dataset: Dataset, rows: Array, share: int, seed: int) -> tuple[Array, Array]:
@@ -124,7 +122,7 @@ def _fold(dataset: Dataset, folds: Folds, seed: int, fold: int) -> dict[Part, Ar
     raise AssertionError(f"{fold=} of {folds.count}")
 
 
-def _splits(dataset: Dataset, rows: Array, count: int, seed: int) -> Any:
+def _splits(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tuple[Array, Array]]:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     labels = dataset.labels[rows]

@@ -30,6 +30,9 @@ class Concat(nn.Module):
         pieces = []
         for name in self.names:
             there = present[name][:, None]
-            pieces += [torch.where(there, embeddings[name], torch.zeros_like(embeddings[name])), there.to(torch.float32)]
+            pieces += [
+                torch.where(there, embeddings[name], torch.zeros_like(embeddings[name])),
+                there.to(torch.float32),
+            ]
         fused: Tensor = self.layers(torch.cat([piece.to(pieces[0].dtype) for piece in pieces], dim=1))
         return fused

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """Flatten, then Linear-LayerNorm-ReLU-dropout for each hidden width, then a linear embedding. [B, *shape] -> [B, D].
+    """Flatten, Linear-LayerNorm-ReLU-dropout for each hidden width, then a linear embedding: [B, *shape] to [B, D].
 
     Args:
         shape: of one sample.

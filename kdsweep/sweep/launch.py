@@ -14,7 +14,7 @@ from kdsweep.results import Result, Results
 from kdsweep.study import Study
 from kdsweep.sweep.packing import WIDTH, pack
 from kdsweep.sweep.plan import Known, Plan, Role, plan
-from kdsweep.trial import Trial
+from kdsweep.trial import Given, Trial
 
 # A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
 PATIENCE = 3
@@ -211,5 +211,28 @@ class Launch:
 
 
 def with_facts(study: Study) -> Study:
-    """The study with what identifies its data's content, which has to be read for it."""
+    """The study with what identifies its data's content, which has to be read for it.
+
+    Raises:
+        ValueError: the weights of a given teacher do not fit the network that the study describes.
+    """
+    if study.given is not None:
+        _check_fit(study, study.given)
     return replace(study, facts=source.load(study.data).facts(study.data))
+
+
+def _check_fit(study: Study, given: Given) -> None:
+    from safetensors import safe_open
+
+    from kdsweep.networks.network import build
+
+    network = build(
+        given.network, study.card, needs=study.student, any_of=study.auxiliary, classes=len(study.card.classes)
+    )
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    with safe_open(given.path, framework="pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    for name in dict.fromkeys([*expected, *found]):
+        if expected.get(name) != found.get(name):
+            wanted, got = (f"shape {table[name]}" if name in table else "nothing" for table in (expected, found))
+            raise ValueError(f"{given.path} does not fit networks.teacher: {name} is to have {wanted}, has {got}")

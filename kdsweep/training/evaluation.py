@@ -71,6 +71,8 @@ def label_ranks(scores: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]
 
 def calibration_error(confidence: NDArray[Any], right: NDArray[Any], bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal bins, weighted by rows. Guo et al. 2017, arXiv:1706.04599."""
+    if not np.isfinite(confidence).all():
+        return float("nan")
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [abs(confidence[place == bin_].sum() - right[place == bin_].sum()) for bin_ in range(bins)]
     return float(sum(gaps) / len(confidence))

@@ -52,7 +52,8 @@ def load(samples: int = 2000, classes: int = 8, noise: float = 0.3, seed: int = 
 
     def view(latent: NDArray[np.float64]) -> NDArray[np.float32]:
         mixing = rng.standard_normal((latent.shape[1], WIDTH)) / np.sqrt(latent.shape[1])
-        return (latent @ mixing + noise * rng.standard_normal((samples, WIDTH))).astype(np.float32)
+        seen: NDArray[np.float32] = (latent @ mixing + noise * rng.standard_normal((samples, WIDTH))).astype(np.float32)
+        return seen
 
     present = np.ones(samples, dtype=bool)
     return Dataset(
