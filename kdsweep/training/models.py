@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ class Models:
         auxiliaries: auxiliary models that train inside the trial, by modality.
         objective: with the trial's numbers set and its modules made.
         frozen: the Outputs of frozen models for every row of the training part: "teacher", and by modality.
+        frozen_test: the same for test, where the trial reads it.
         teacher_head: of the teacher, frozen or not, where it has one.
     """
 
@@ -43,6 +44,7 @@ class Models:
     auxiliaries: Mapping[str, Network]
     objective: Objective
     frozen: Mapping[str, Outputs]
+    frozen_test: Mapping[str, Outputs]
     teacher_head: Callable[[Tensor], Tensor] | None
 
 
@@ -102,13 +104,15 @@ def models(
     *,
     device: torch.device,
     workers: Workers,
-    said: dict[str, tuple[Outputs, nn.Module]] | None = None,
+    test: Tensors | None = None,
+    heard: dict[str, Heard] | None = None,
 ) -> Models:
     """Everything that the trial trains and reads, on a device.
 
     Args:
         weights: the stored weights of a trained model and role.
-        said: what frozen models have said of `train`, and their heads, by id: members of a pack share them.
+        test: the test part, for a trial that reads it.
+        heard: what frozen models have said already, by id: members of a pack share them.
     """
     method = methods.load(trial.method)
     joint = method.teacher(trial.choices) == "joint"
@@ -117,19 +121,21 @@ def models(
     trained_here = method.auxiliary(trial.choices) == "joint"
     auxiliaries = {name: network(trial, name, card).to(device) for name in trial.auxiliary} if trained_here else {}
 
-    shared = said if said is not None else {}
+    shared = heard if heard is not None else {}
     for model in trial.models.values():
         if model.id not in shared:
-            read = frozen(model, trial, card, weights).to(device)
-            shared[model.id] = evaluation.outputs(read, train, workers), read.head
-    outputs = {role: shared[model.id][0] for role, model in trial.models.items()}
+            shared[model.id] = hear(frozen(model, trial, card, weights).to(device), train, test, workers)
+    said = {role: shared[model.id] for role, model in trial.models.items()}
+    head = teacher.head if teacher is not None else said["teacher"].head if "teacher" in said else None
+    if trial.control == "untrained_teacher" and teacher is not None:
+        said["teacher"], teacher = hear(teacher.requires_grad_(False), train, test, workers), None
+    outputs = {role: of.train for role, of in said.items()}
+    of_test = {role: of.test for role, of in said.items() if of.test is not None}
     if trial.distils_from == "unimodal":
-        outputs["teacher"] = together([outputs[name] for name in trial.auxiliaries])
+        for some in (outputs, of_test) if test is not None else (outputs,):
+            some["teacher"] = together([some[name] for name in trial.auxiliaries])
     if trial.control == "label_smoothing":
         outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding)
-    head = teacher.head if teacher is not None else shared[trial.teacher.id][1] if trial.teacher is not None else None
-    if trial.control == "untrained_teacher" and teacher is not None:
-        outputs["teacher"], teacher = evaluation.outputs(teacher.requires_grad_(False), train, workers), None
 
     built = objective(trial)
     sizes = Sizes(
@@ -142,7 +148,21 @@ def models(
         labels=train.labels.cpu(),
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
-    return Models(own, teacher, auxiliaries, built.to(device), outputs, head)
+    return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head)
+
+
+class Heard(NamedTuple):
+    """What a frozen model says of the training part and, where it is read, of test; and its head."""
+
+    train: Outputs
+    test: Outputs | None
+    head: nn.Module
+
+
+def hear(model: Network, train: Tensors, test: Tensors | None, workers: Workers) -> Heard:
+    """All that others will ever read of a frozen model, asked once."""
+    of_test = evaluation.outputs(model, test, workers) if test is not None else None
+    return Heard(evaluation.outputs(model, train, workers), of_test, model.head)
 
 
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:

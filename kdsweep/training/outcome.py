@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import Tensors
@@ -20,8 +20,9 @@ from kdsweep.objective.outputs import Outputs
 from kdsweep.study import Data
 from kdsweep.training import evaluation
 from kdsweep.training.epochs import Epoch, Run
-from kdsweep.training.models import Weights, models, parts, recipe
+from kdsweep.training.models import Heard, Models, Weights, models, parts, recipe
 from kdsweep.training.pack import Pack
+from kdsweep.training.probes import Said, probes
 from kdsweep.training.stopping import falls_behind
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
@@ -171,8 +172,20 @@ def _run(
     workers: Workers,
 ) -> Iterator[Outcome]:
     seen = parts(trials[0], dataset, data, device)
-    read: dict[str, tuple[Outputs, nn.Module]] = {}
-    made = [models(t, dataset.card, seen["train"], weights, device=device, workers=workers, said=read) for t in trials]
+    heard: dict[str, Heard] = {}
+    made = [
+        models(
+            trial,
+            dataset.card,
+            seen["train"],
+            weights,
+            device=device,
+            workers=workers,
+            test=seen.get("test"),
+            heard=heard,
+        )
+        for trial in trials
+    ]
     training: Run | Pack
     training = (
         Run(trials[0], made[0], seen, workers) if trials[0].arithmetic == "plain" else Pack(trials, made, seen, workers)
@@ -202,9 +215,34 @@ def _run(
         yield from (_outcome(record, training, lane, weights=True) for lane, record in enumerate(records))
         return
     said = training.outputs("network", "test")
+    by_id = {trial.id: own for trial, own in zip(trials, made, strict=True)}
+    found = _probes([by_id[record.trial.id] for record in records], training)
     for lane, (record, scores) in enumerate(zip(records, training.scores("test"), strict=True)):
-        record.points += [Point(record.selected, f"test/{name}", value, 0.0) for name, value in scores.items()]
+        metrics = {**scores, **{f"explained/{name}": value for name, value in found[lane].items()}}
+        record.points += [Point(record.selected, f"test/{name}", value, 0.0) for name, value in metrics.items()]
         yield _outcome(record, training, lane, weights=True, predictions=_predictions(said[lane], seen["test"]))
+
+
+def _probes(made: Sequence[Models], training: Run | Pack) -> list[dict[str, float]]:
+    """Each member's probes between the embeddings of its networks and of the models that it read."""
+
+    def both(role: str) -> list[Said]:
+        return [
+            Said(*pair) for pair in zip(training.outputs(role, "train"), training.outputs(role, "test"), strict=True)
+        ]
+
+    students = both("network")
+    teachers = both("teacher") if made[0].teacher is not None else []
+    trained = {name: both(f"auxiliary {name}") for name in made[0].auxiliaries}
+    found = []
+    for lane, own in enumerate(made):
+        frozen = {role: Said(own.frozen[role], test) for role, test in own.frozen_test.items()}
+        teacher = teachers[lane] if teachers else frozen.pop("teacher", None)
+        frozen.pop("teacher", None)
+        found.append(
+            probes(students[lane], teacher, {**frozen, **{name: said[lane] for name, said in trained.items()}})
+        )
+    return found
 
 
 def _outcome(

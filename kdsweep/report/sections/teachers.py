@@ -12,49 +12,66 @@ from kdsweep.report.tables import Row, Table
 TITLE = "Teacher and student"
 ORDER = 45
 
+# Column -> the probe that it shows, in per cent of explained variance.
+PROBES = {
+    "teacher told by student": "teacher_from_student",
+    "auxiliary held by teacher": "auxiliary_from_teacher",
+    "auxiliary told by student": "auxiliary_from_student",
+}
+MISSING = float("nan")
+
 
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
-    for arm in runs.arms:
-        roles = _taught(runs, arm)
-        if roles.empty:
-            continue
+    for name, roles in _taught(runs).items():
         student, teacher = float(roles["student_score"].mean()), float(roles["teacher_score"].mean())
+        probed = {column: _probe(runs, roles, probe) for column, probe in PROBES.items()}
         rows.append(
             {
-                "arm": runs.label(arm),
+                "row": name,
                 "teacher": runs.teacher(roles),
                 "distils from": str(roles["distils_from"].iloc[0] or "joint"),
                 "teacher's score": teacher,
                 "student's score": student,
                 "student − teacher": student - teacher,
+                **probed,
                 "n": len(roles),
             }
         )
-    digits = dict.fromkeys(["teacher's score", "student's score", "student − teacher"], runs.digits)
+    scores = dict.fromkeys(["teacher's score", "student's score", "student − teacher"], runs.digits)
     caption = f"Test {runs.metric.label} ({runs.metric.unit}) of teachers and their students; means over seeds."
-    return [Table("teachers", caption, rows, digits)]
+    note = (
+        "The last columns are linear probes, fitted on the training part and judged on test, the same for every row: "
+        "the share (%) of one embedding's variance that another explains. A teacher that lets go of the auxiliary "
+        "modality holds less of its models; a small H(T|S) shows as a teacher that the student can tell."
+    )
+    return [Table("teachers", caption, rows, {**scores, **dict.fromkeys(PROBES, 0)}, (note,))]
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Each point is one seed: its teacher's test score and its student's. On the line the student equals its teacher.
-    No interval is drawn."""
-    drawn = figures.new(420)
+    """Each point is one seed: its teacher's test score and its student's; ablation rows and controls are open. On the
+    line the student equals its teacher. No interval is drawn."""
+    drawn = figures.new(460)
     ends: list[float] = []
-    for arm in runs.arms:
-        roles = _taught(runs, arm)
-        if roles.empty:
-            continue
-        mark = figures.mark(runs, arm)
+    labels = {runs.label(arm): arm for arm in runs.arms}
+    for name, roles in _taught(runs).items():
+        arm = labels.get(name)
+        mark = figures.mark(runs, arm or str(roles["arm"].iloc[0]))
         ends += [*roles["student_score"], *roles["teacher_score"]]
         drawn.add_scatter(
             x=list(roles["teacher_score"]),
             y=list(roles["student_score"]),
             mode="markers",
-            marker={"color": mark.color, "symbol": mark.symbol, "size": 9, "opacity": 0.75},
-            name=figures.plain(runs.label(arm), 40),
-            text=[f"seed {seed}" for seed in roles["seed"]],
+            marker={
+                "color": mark.color,
+                "symbol": mark.symbol if arm else f"{mark.symbol}-open",
+                "size": 9,
+                "opacity": 0.75,
+            },
+            name=figures.plain(name, 40),
+            text=[f"{figures.plain(name, 60)}, seed {seed}" for seed in roles["seed"]],
             hovertemplate="%{text}: teacher %{x:.1f}, student %{y:.1f}<extra></extra>",
+            showlegend=arm is not None,
         )
     if not ends:
         return None
@@ -65,12 +82,23 @@ def figure(runs: Runs) -> go.Figure | None:
     return drawn
 
 
-def _taught(runs: Runs, arm: str) -> pd.DataFrame:
-    """An arm's finished confirm runs that had a teacher, with both scores in the printed unit."""
-    roles = runs.select("confirm", arm)
-    roles = roles[roles["state"] == "complete"]
-    scored = roles.assign(
-        student_score=roles["trial"].map(runs.test()).astype(float) * runs.metric.scale,
-        teacher_score=runs.teacher_scores(roles) * runs.metric.scale,
-    )
-    return scored.dropna(subset=["student_score", "teacher_score"])
+def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
+    """By row: its finished runs that had a teacher, with both scores in the printed unit."""
+    rows = {runs.label(arm): runs.select("confirm", arm) for arm in runs.arms}
+    rows |= {name: runs.select("ablate", row=name, retuned=False) for name in runs.study["rows"]}
+    rows |= {f"control {name}": runs.select("control", control=name) for name in runs.study["controls"]}
+    found = {}
+    for name, roles in rows.items():
+        done = roles[roles["state"] == "complete"]
+        scored = done.assign(
+            student_score=done["trial"].map(runs.test()).astype(float) * runs.metric.scale,
+            teacher_score=runs.teacher_scores(done) * runs.metric.scale,
+        ).dropna(subset=["student_score", "teacher_score"])
+        if len(scored):
+            found[name] = scored
+    return found
+
+
+def _probe(runs: Runs, roles: pd.DataFrame, probe: str) -> float:
+    values = roles["trial"].map(runs.last(f"test/explained/{probe}")).astype(float).dropna()
+    return 100 * float(values.mean()) if len(values) else MISSING

@@ -1,0 +1,57 @@
+"""What one embedding tells of another, by a linear map that is judged on rows it has not seen."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from kdsweep.objective import Outputs
+from kdsweep.training.probes import Said, explained, probes
+
+
+def said(embedding: torch.Tensor, present: torch.Tensor | None = None) -> Said:
+    there = torch.ones(len(embedding), dtype=torch.bool) if present is None else present
+    train, test = (
+        Outputs(torch.zeros(1000, 2), embedding[rows], there[rows]) for rows in (slice(0, 1000), slice(1000, 2000))
+    )
+    return Said(train, test)
+
+
+def noise(width: int, seed: int) -> torch.Tensor:
+    return torch.randn(2000, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_linear_function_is_explained_whole():
+    seen = noise(3, 0)
+    assert explained(said(seen), said(seen @ noise(4, 1)[:3] + 2.0)) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_unrelated_noise_explains_nothing():
+    assert explained(said(noise(3, 0)), said(noise(4, 1))) < 0.05
+
+
+def test_half_of_the_variance_is_a_half():
+    shared, hidden = noise(1, 0), noise(1, 1)
+    assert explained(said(shared), said(shared + hidden)) == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_dead_unit_or_a_twin_harms_nothing():
+    seen = noise(2, 0)
+    doubled = torch.cat([seen, seen, torch.zeros(2000, 1)], dim=1)
+    assert explained(said(doubled), said(seen)) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_rows_that_one_of_them_lacks_do_not_count():
+    seen = noise(2, 0)
+    spoiled, there = seen.clone(), torch.ones(2000, dtype=torch.bool)
+    spoiled[::3], there[::3] = 1e6, False
+    assert explained(said(spoiled, there), said(seen)) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_without_a_teacher_there_is_nothing_to_tell_of():
+    assert probes(said(noise(2, 0)), None, {}) == {}
+    assert set(probes(said(noise(2, 0)), said(noise(2, 1)), {"a": said(noise(2, 2))})) == {
+        "teacher_from_student",
+        "auxiliary_from_student",
+        "auxiliary_from_teacher",
+    }
