@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -14,11 +16,12 @@ ORDER = 45
 
 # Column -> the probe that it shows, in per cent of explained variance.
 PROBES = {
-    "teacher told by student": "teacher_from_student",
-    "auxiliary held by teacher": "auxiliary_from_teacher",
-    "auxiliary told by student": "auxiliary_from_student",
+    "T told by S": "teacher_from_student",
+    "A held by T": "auxiliary_from_teacher",
+    "A told by S": "auxiliary_from_student",
 }
 MISSING = float("nan")
+OPEN = [f"{name}-open" for name in ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "hexagon")]
 
 
 def table(runs: Runs) -> list[Table]:
@@ -30,18 +33,17 @@ def table(runs: Runs) -> list[Table]:
             {
                 "row": name,
                 "teacher": runs.teacher(roles),
-                "distils from": str(roles["distils_from"].iloc[0] or "joint"),
-                "teacher's score": teacher,
-                "student's score": student,
-                "student − teacher": student - teacher,
+                "T": teacher,
+                "S": student,
+                "S − T": student - teacher,
                 **probed,
                 "n": len(roles),
             }
         )
-    scores = dict.fromkeys(["teacher's score", "student's score", "student − teacher"], runs.digits)
-    caption = f"Test {runs.metric.label} ({runs.metric.unit}) of teachers and their students; means over seeds."
+    scores = dict.fromkeys(["T", "S", "S − T"], runs.digits)
+    caption = f"Test {runs.metric.label} ({runs.metric.unit}) of teachers (T) and students (S); means over seeds."
     note = (
-        "The last columns are linear probes, fitted on the training part and judged on test, the same for every row: "
+        "The last columns, with A for the auxiliary models, are linear probes, fitted on training and judged on test: "
         "the share (%) of one embedding's variance that another explains. A teacher that lets go of the auxiliary "
         "modality holds less of its models; a small H(T|S) shows as a teacher that the student can tell."
     )
@@ -49,11 +51,12 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Each point is one seed: its teacher's test score and its student's; ablation rows and controls are open. On the
-    line the student equals its teacher. No interval is drawn."""
+    """Each point is one seed: its teacher's test score and its student's; ablation rows and controls are open, in the
+    order of the table. On the line the student equals its teacher. No interval is drawn."""
     drawn = figures.new(460)
     ends: list[float] = []
     labels = {runs.label(arm): arm for arm in runs.arms}
+    others = itertools.cycle(OPEN)
     for name, roles in _taught(runs).items():
         arm = labels.get(name)
         mark = figures.mark(runs, arm or str(roles["arm"].iloc[0]))
@@ -64,14 +67,13 @@ def figure(runs: Runs) -> go.Figure | None:
             mode="markers",
             marker={
                 "color": mark.color,
-                "symbol": mark.symbol if arm else f"{mark.symbol}-open",
+                "symbol": mark.symbol if arm else next(others),
                 "size": 9,
                 "opacity": 0.75,
             },
             name=figures.plain(name, 40),
             text=[f"{figures.plain(name, 60)}, seed {seed}" for seed in roles["seed"]],
             hovertemplate="%{text}: teacher %{x:.1f}, student %{y:.1f}<extra></extra>",
-            showlegend=arm is not None,
         )
     if not ends:
         return None
