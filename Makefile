@@ -1,6 +1,7 @@
 # make quickstart   install, run the quickstart's study, and write reports/quickstart/index.html
 # make test         install, and run the whole test suite
 # make check        ruff, ruff format --check and mypy --strict
+# make bench        how much faster than the tools it is made of, as ratios
 # make docs         write the methods' pages again
 
 VENV ?= .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # Installed again only when what is to be installed has changed.
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test check docs clean
+.PHONY: quickstart test check docs bench clean
 
 quickstart: $(STAMP)
 	$(BIN)/python -m kdsweep launch search_spaces/quickstart.yaml
@@ -21,6 +22,9 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/bench.py
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_methods.py
