@@ -58,13 +58,14 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
             _run(driver, console, local=local, address=address)
     except KeyboardInterrupt:
         driver.close()
-        console.print(f"stopped; nothing finished is lost. To go on: python -m kdsweep launch {escape(study.path)}")
+        again = f"python -m kdsweep launch {escape(study.path)}"
+        console.print(f"stopped; nothing finished is lost. To go on: {again}", soft_wrap=True)
         return INTERRUPTED
     driver.close()
     for reason in driver.plan.ended:
         console.print(f"goes no further: {escape(reason)}", style="yellow")
     for control, reason in driver.plan.inapplicable.items():
-        console.print(f"control {control} does not apply: {escape(reason)}")
+        console.print(f"control {control} does not apply: {escape(reason)}", soft_wrap=True)
     if not driver.complete:
         console.print(
             f"incomplete: {len(driver.lost)} trials were lost; launch again to try them again", style="yellow"
@@ -91,7 +92,7 @@ def _run(driver: Launch, console: Console, *, local: bool, address: str | None) 
 
     dashboard = cluster.start(address)
     if dashboard:
-        console.print(f"Ray dashboard: {dashboard}")
+        console.print(f"Ray dashboard: {dashboard} (it asks for the token that `ray get-auth-token` prints)")
     try:
         cluster.run(driver)
     finally:
