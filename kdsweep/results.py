@@ -129,11 +129,16 @@ class Results:
         Raises:
             FileNotFoundError: nothing was staged under this id.
         """
-        with self._fs.open_input_file(self._path(f"staging/{id_}.parquet")) as file:
-            meta = json.loads(pq.read_schema(file).metadata[KEY])[id_]
+        staged, committed = self._path(f"staging/{id_}.parquet"), self._path(f"trials/{id_}.parquet")
         self._fs.create_dir(self._path("trials"))
-        self._fs.move(self._path(f"staging/{id_}.parquet"), self._path(f"trials/{id_}.parquet"))
-        return _result(meta)
+        try:
+            self._fs.move(staged, committed)
+        except FileNotFoundError:
+            # Another launch on this store trained the same trial, and its driver came first: the rows are the same.
+            if self._fs.get_file_info(committed).type != fs.FileType.File:
+                raise
+        with self._fs.open_input_file(committed) as file:
+            return _result(json.loads(pq.read_schema(file).metadata[KEY])[id_])
 
     def sweep_strays(self, known: Mapping[str, object], *, older_than: float = 3600.0) -> int:
         """Remove what a killed run left behind: staged rows, and models and predictions of trials without a result.

@@ -92,13 +92,14 @@ class Finalists(Section):
     """The best points of a search, run again with fresh seeds on validation: these choose. `points: 1` skips it."""
 
     points: int = Field(4, ge=1)
-    seeds: int = Field(3, ge=1)
+    seeds: int = Field(3, ge=1, le=1000)
 
 
 class Confirm(Section):
     """Seeds 1 to n of each arm's best point; test is read here."""
 
-    seeds: int = Field(10, ge=1)
+    # Fresh seeds begin at 1001: they must stay fresh.
+    seeds: int = Field(10, ge=1, le=1000)
 
 
 class Resources(Section):

@@ -36,6 +36,14 @@ def test_a_staged_trial_is_no_result_until_it_is_committed(results):
     assert results.known()["a"].score("accuracy") == 0.25
 
 
+def test_two_drivers_may_commit_the_same_trial(results):
+    results.stage("a", POINTS, meta())
+    results.commit("a")
+    assert results.commit("a").score("accuracy") == 0.25
+    with pytest.raises(FileNotFoundError):
+        results.commit("b")
+
+
 def test_an_empty_store_reads_as_empty(results):
     assert results.known() == {}
     assert results.proposals() == {}
