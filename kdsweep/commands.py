@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,13 +16,15 @@ from rich.table import Table
 
 from kdsweep import display
 from kdsweep.metrics import METRICS
-from kdsweep.results import Results
+from kdsweep.results import Results, safe_name
 from kdsweep.study import Study
 
 if TYPE_CHECKING:
     from kdsweep.sweep.launch import Launch
 
 INTERRUPTED = 130
+# Seconds without a beat after which a launch on another machine is taken for dead.
+SILENCE = 60
 
 
 def launch(study: Study, console: Console, *, local: bool, address: str | None, dry_run: bool, reports: Path) -> int:
@@ -64,8 +68,6 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
     driver.close()
     for reason in driver.plan.ended:
         console.print(f"goes no further: {escape(reason)}", style="yellow")
-    for control, reason in driver.plan.inapplicable.items():
-        console.print(f"control {control} does not apply: {escape(reason)}", soft_wrap=True)
     if not driver.complete:
         console.print(
             f"incomplete: {len(driver.lost)} trials were lost; launch again to try them again", style="yellow"
@@ -105,8 +107,11 @@ def report(study: Study, console: Console, reports: Path) -> None:
 
     study = with_facts(study)
     results = Results(study.storage)
-    # The file may have changed since the last launch: its index has to be of this file.
-    Launch(study, results).close()
+    state = results.read_json(study.name, "state")
+    if state is None or not _alive(state):
+        # The file may have changed since the last launch: its index has to be of this file. While a launch runs, the
+        # index is the launch's.
+        Launch(study, results).close()
     _write_report(study, results, console, reports)
 
 
@@ -115,7 +120,7 @@ def _write_report(study: Study, results: Results, console: Console, reports: Pat
     from kdsweep.report.collect import collect, record_look
 
     runs = collect(study, results)
-    headline = build(runs, reports / study.name)
+    headline = build(runs, reports / safe_name(study.name))
     record_look(study, results, runs)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
@@ -150,7 +155,17 @@ def status(study: Study, console: Console, *, watch: bool) -> None:
 
 
 def _alive(state: dict[str, Any]) -> bool:
-    return not state["closed"] and time.time() - float(state["beat"]) < 120
+    if state["closed"]:
+        return False
+    if state["host"] != socket.gethostname():
+        return time.time() - float(state["beat"]) < SILENCE
+    try:
+        os.kill(state["process"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _caption(state: dict[str, Any], left: int) -> str:
@@ -159,10 +174,7 @@ def _caption(state: dict[str, Any], left: int) -> str:
     if not _alive(state):
         return "not running: launch again to resume"
     elapsed = float(state["beat"]) - float(state["began"])
-    if not state["finished_here"]:
-        return f"running for {display.duration(elapsed)}"
-    to_go = elapsed / state["finished_here"] * left
-    return f"running for {display.duration(elapsed)}, about {display.duration(to_go)} to go"
+    return f"running for {display.duration(elapsed)}{display.to_go(elapsed, state['finished_here'], left)}"
 
 
 def list_(what: str, console: Console) -> None:

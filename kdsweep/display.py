@@ -103,8 +103,17 @@ def table(lines: Mapping[str, Progress], *, metric: str, title: str, caption: st
     return grid
 
 
+def to_go(elapsed: float, finished: int, left: int) -> str:
+    """ ", about 3 min to go"; nothing while too little has finished to tell."""
+    if not left or finished < max(8, left / 20):
+        return ""
+    return f", about {duration(elapsed / finished * left)} to go"
+
+
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: "40 s", "3 min", "2 h 05 min"."""
+    """Seconds as a person says them: "0.4 s", "40 s", "3 min", "2 h 05 min"."""
+    if seconds < 9.5:
+        return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -142,7 +151,7 @@ class Display:
 
     def show(self, event: Event) -> None:
         if event.kind == "lost" and event.trial is not None:
-            self.console.print(f"lost trial {event.trial.id[:8]}: {escape(event.message)}", style="yellow")
+            self.console.print(f"lost: {escape(event.message)}", style="yellow", soft_wrap=True)
         if event.kind == "settled" and event.trial is not None:
             what = f"{event.trial.method}, {event.trial.trains}"
             self.console.print(f"trains one at a time: {escape(what)}: {escape(event.message)}", soft_wrap=True)
@@ -176,9 +185,7 @@ class Display:
         assert self.launch is not None
         elapsed = time.monotonic() - self._began
         left = sum(line.expected - line.done for line in lines.values())
-        if not self.launch.finished_here or not left:
-            return f"{duration(elapsed)} so far"
-        return f"{duration(elapsed)} so far, about {duration(elapsed / self.launch.finished_here * left)} to go"
+        return f"{duration(elapsed)} so far{to_go(elapsed, self.launch.finished_here, left)}"
 
     def _print_line(self) -> None:
         self._line = time.monotonic()

@@ -81,11 +81,13 @@ class Results:
     """The store under one root: a folder, or any URI that pyarrow opens."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = str(root)
-        if "://" in self.root:
+        if "://" in str(root):
+            self.root = str(root)
             self._fs, self._base = fs.FileSystem.from_uri(self.root)
         else:
-            self._fs, self._base = fs.LocalFileSystem(), str(Path(root).resolve())
+            # Absolute from the start: a worker opens the same root from another working directory.
+            self.root = self._base = str(Path(root).resolve())
+            self._fs = fs.LocalFileSystem()
 
     # --- trials
 
@@ -217,10 +219,10 @@ class Results:
 
     def write_model(self, id_: str, role: str, data: bytes) -> None:
         """Weights of one role, as safetensors bytes."""
-        self._write(f"models/{id_}/{_safe(role)}.safetensors", lambda file: file.write(data))
+        self._write(f"models/{id_}/{safe_name(role)}.safetensors", lambda file: file.write(data))
 
     def read_model(self, id_: str, role: str) -> bytes:
-        with self._fs.open_input_file(self._path(f"models/{id_}/{_safe(role)}.safetensors")) as file:
+        with self._fs.open_input_file(self._path(f"models/{id_}/{safe_name(role)}.safetensors")) as file:
             data: bytes = file.read()
         return data
 
@@ -270,12 +272,14 @@ class Results:
 
     def write_rows(self, study: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """A study's table, whole: "index" or "looks"."""
-        self._write_table(f"studies/{_safe(study)}/{name}.parquet", pa.Table.from_pylist([dict(row) for row in rows]))
+        self._write_table(
+            f"studies/{safe_name(study)}/{name}.parquet", pa.Table.from_pylist([dict(row) for row in rows])
+        )
 
     def read_rows(self, study: str, name: str) -> list[dict[str, Any]]:
         try:
             rows: list[dict[str, Any]] = self._read_table(
-                self._path(f"studies/{_safe(study)}/{name}.parquet")
+                self._path(f"studies/{safe_name(study)}/{name}.parquet")
             ).to_pylist()
         except FileNotFoundError:
             return []
@@ -283,12 +287,12 @@ class Results:
 
     def write_json(self, study: str, name: str, value: Any) -> None:
         text = json.dumps(value, indent=1)
-        self._write(f"studies/{_safe(study)}/{name}.json", lambda file: file.write(text.encode()))
+        self._write(f"studies/{safe_name(study)}/{name}.json", lambda file: file.write(text.encode()))
 
     def read_json(self, study: str, name: str) -> Any:
         """None where there is none."""
         try:
-            return json.loads(self._read(self._path(f"studies/{_safe(study)}/{name}.json")))
+            return json.loads(self._read(self._path(f"studies/{safe_name(study)}/{name}.json")))
         except FileNotFoundError:
             return None
 
@@ -335,6 +339,6 @@ def _result(meta: Mapping[str, Any]) -> Result:
     return Result(meta["state"], meta["selected"], meta["valid"])
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A user's name as a file name: what a file system might read as a path is spelt out."""
     return "".join(c if c.isalnum() or c in "-_ " else f"%{ord(c):02x}" for c in name)

@@ -203,3 +203,15 @@ def test_the_state_says_what_runs_for_whoever_looks(alone):
     assert state["complete"]
     assert state["in_flight"] == []
     assert launching.BEAT > 0
+
+
+@pytest.mark.slow
+def test_a_store_named_relative_to_where_one_stands_is_the_same_for_every_worker(
+    alone, tiny, cluster, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    driver = Launch(tiny, Results("runs"))
+    cluster.run(_Only(driver))
+    assert driver.results.known()
+    assert not driver.lost
+    assert set(driver.results.known()) == {path.stem for path in (tmp_path / "runs" / "trials").iterdir()}

@@ -28,7 +28,7 @@ from kdsweep.report.tables import Cell, Command, Difference, Link, P, Table
 from kdsweep.report.verdicts import Verdict
 
 HERE = Path(__file__).parent
-EMPTY = "Nothing to show here yet."
+EMPTY = "Nothing to show here: the study does not ask for it, or has not come to it."
 
 
 class Headline(NamedTuple):

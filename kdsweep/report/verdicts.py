@@ -106,9 +106,13 @@ def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) ->
     alpha = stats.level(runs.look + 1, ALPHA) / family
     row = one.over.split(" ")[0]
     found = []
+    mean = _interval(one).mean
+    if mean == 0 and _interval(one).error == 0:
+        return "the two do not differ on a single test sample"
+    ahead = "better" if (mean > 0) == metric.maximize else "worse"
     seeds = one.crossed.seeds_to_differ(alpha)
     if seeds is not None:
-        found.append(f"{_more(seeds - one.n, row)} would decide this, if the difference stays what it is")
+        found.append(f"{_more(seeds - one.n, row)} would show it {ahead}, if the difference stays what it is")
     if margin:
         width = runs.study["equivalent"] / metric.scale
         equal = one.crossed.seeds_to_equal(alpha, width)

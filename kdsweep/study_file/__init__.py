@@ -244,4 +244,4 @@ def _given(file: File, network: Mapping[str, Any], findings: Findings) -> Given 
     except OSError as error:
         findings.refuse(place, f"cannot read {path!r}: {error.strerror or error}")
         return None
-    return Given(kind="weights", digest=digest, network=network, path=path)
+    return Given(kind="weights", digest=digest, network=network, path=str(FilePath(path).resolve()))

@@ -24,7 +24,9 @@ class StudyError(ValueError):
     def __init__(self, file: str, mistakes: Iterable[Mistake]) -> None:
         self.file = file
         self.mistakes = sorted(mistakes)
-        super().__init__("\n".join(f"{file}:{m.line}: {m.message}" for m in self.mistakes))
+        super().__init__(
+            "\n".join(f"{file}:{m.line}: {m.message}" if m.line else f"{file}: {m.message}" for m in self.mistakes)
+        )
 
 
 @dataclass

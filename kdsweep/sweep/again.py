@@ -67,8 +67,8 @@ def replay(prefix: str, results: Results) -> Answer:
 def _one(prefix: str, known: dict[str, Any]) -> str:
     found = [id_ for id_ in known if id_.startswith(prefix)]
     if len(found) != 1:
-        what = "no trial" if not found else f"{len(found)} trials"
-        raise ValueError(f"{what} of {len(known)} in this store begin with {prefix!r}: expected one")
+        what = f"{len(found)} of the {len(known)} trials in this store have ids"
+        raise ValueError(f"{what} that begin with {prefix!r}: expected one")
     return found[0]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -116,17 +118,19 @@ class Launch:
         Args:
             reason: why there may be a rest.
         """
-        left = []
+        lost = []
         for trial in pack:
             if self.results.is_staged(trial.id):
                 self.commit(trial.id)
-                continue
-            del self.in_flight[trial.id]
-            self.lost[trial.id] += 1
-            again = self.lost[trial.id] < PATIENCE
-            left += [trial] if again else []
-            given_up = "" if again else f"; lost {PATIENCE} times, not tried again in this launch"
-            self.show(Event("lost", trial, self.role(trial.id), message=reason + given_up))
+            else:
+                del self.in_flight[trial.id]
+                self.lost[trial.id] += 1
+                lost.append(trial)
+        if not lost:
+            return
+        left = [trial for trial in lost if self.lost[trial.id] < PATIENCE]
+        again = "to be tried again" if left else f"lost {PATIENCE} times and not tried again in this launch"
+        self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
         half = (len(left) + 1) // 2
         self._packs.extend(some for some in (left[:half], left[half:]) if some)
 
@@ -197,6 +201,8 @@ class Launch:
     def state(self) -> dict[str, Any]:
         """What `status` shows of a launch: who runs, since when, how many are done."""
         return {
+            "host": socket.gethostname(),
+            "process": os.getpid(),
             "began": self.began,
             "beat": time.time(),
             "finished_here": self.finished_here,

@@ -22,6 +22,8 @@ os.environ |= {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Workers stay where the launch was made: a user's modules and data may be named relative to it.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
 import ray
@@ -115,7 +117,12 @@ class _Packs(Searcher):  # type: ignore[misc]
         return {"name": self._name(pack), "job": json.dumps(job)}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        self.launch.take_back(self.running.pop(trial_id), "its worker died, or its machine failed it")
+        pack = self.running.pop(trial_id)
+        if error:
+            reason = "their worker died, or its machine failed it (Ray's logs say more: /tmp/ray/session_latest/logs)"
+        else:
+            reason = f"their worker ended well, but its results are not in {self.launch.results.root}"
+        self.launch.take_back(pack, reason)
 
     def _name(self, pack: list[Trial]) -> str:
         """As the dashboard shows it: what it is for, of whom, and how many."""
