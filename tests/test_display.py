@@ -57,7 +57,8 @@ def test_names_with_markup_are_printed_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0.0 s"), (4.2, "4.2 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (7500, "2 h 05 min")]
+    ("seconds", "words"),
+    [(0, "0.0 s"), (4.2, "4.2 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (7500, "2 h 05 min")],
 )
 def test_a_duration_is_said_as_a_person_says_it(seconds, words):
     assert display.duration(seconds) == words
