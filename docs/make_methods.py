@@ -1,10 +1,12 @@
 """Write docs/methods/ from the methods themselves: `python docs/make_methods.py`.
 
-One page a method, from its docstring, terms, papers, ranges and choices, and an index: nothing is written by hand.
+One page a method, from its docstring, terms, papers, ranges, choices and measured cost, and an index: nothing is
+written by hand.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from kdsweep import methods
@@ -13,6 +15,10 @@ from kdsweep.objective.term import Objective, Term
 from kdsweep.space import Choice, Domain, Value
 
 FOLDER = Path(__file__).parent / "methods"
+# Step times relative to student_only, as `python benchmarks/methods.py` measured them last.
+COSTS: dict[str, float] = json.loads(
+    (Path(__file__).parent.parent / "benchmarks" / "results" / "methods.json").read_text()
+)
 TEACHERS = {
     "frozen": "Distils from a frozen teacher: `multimodal`, `unimodal` or one auxiliary modality.",
     "joint": "Its teacher trains with the student, inside the trial.",
@@ -31,10 +37,10 @@ def pages() -> dict[str, str]:
 
 def index(found: dict[str, Method]) -> str:
     rows = [
-        f"| [{name}]({name}.md) | {method.summary} | {method.teacher(method.defaults())} |"
+        f"| [{name}]({name}.md) | {method.summary} | {method.teacher(method.defaults())} | {COSTS.get(name, 1):g} |"
         for name, method in found.items()
     ]
-    head = ["| method | what it is | teacher |", "| --- | --- | --- |"]
+    head = ["| method | what it is | teacher | step cost |", "| --- | --- | --- | ---: |"]
     return "\n".join([NOTE, "# Methods", "", *head, *rows, ""])
 
 
@@ -43,6 +49,11 @@ def page(method: Method) -> str:
     parts = [NOTE, f"# {method.name}", "", body, "", TEACHERS[method.teacher(method.defaults())]]
     if (reads := method.auxiliary(method.defaults())) in AUXILIARY:
         parts[-1] += f" {AUXILIARY[reads]}"
+    if method.name in COSTS:
+        parts += [
+            "",
+            f"A step costs {COSTS[method.name]:g} times that of `student_only` (small networks on digits, a CPU).",
+        ]
     return "\n".join([*parts, "", *terms(method), *choices(method), *numbers(method)])
 
 

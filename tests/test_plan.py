@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kdsweep.sweep.plan import plan
+from kdsweep.sweep.trials import code_digest
 from tests.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
 
+ROOT = Path(__file__).parent.parent
 bounded = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
@@ -345,3 +348,22 @@ def test_other_data_makes_every_trial_new():
     _, before = run(found)
     _, after = run(replace(found, facts=made_up_facts(found, fingerprint="other content")))
     assert not asked(before) & asked(after)
+
+
+def test_an_edited_module_of_the_users_reruns_its_trials_and_nobody_elses(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_losses").mkdir()
+    helper, module = tmp_path / "my_losses" / "helper.py", tmp_path / "my_losses" / "mine.py"
+    helper.write_text("FACTOR = 1.0\n")
+    source = (ROOT / "kdsweep" / "methods" / "kd.py").read_text()
+    module.write_text(source + "\n\nfrom my_losses.helper import FACTOR\n")
+    found = study(arms={**SMALL["arms"], "mine": {"use": "my_losses.mine"}})
+    _, before = run(found)
+    for file, text in ((helper, "FACTOR = 2.0\n"), (module, source + "\n# Edited.\n")):
+        file.write_text(text)
+        code_digest.cache_clear()
+        _, after = run(found)
+        assert {role for role in before.roles if role.arm != "mine"} == {r for r in after.roles if r.arm != "mine"}
+        mine = [{role.trial for role in p.roles if role.arm == "mine"} for p in (before, after)]
+        assert not mine[0] & mine[1]
+        before = after
