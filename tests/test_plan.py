@@ -252,6 +252,36 @@ def test_a_search_without_a_finished_trial_ends_its_arm_and_no_other():
     assert [role for role in unfolded.roles if role.arm == "amid" and role.stage == "confirm"]
 
 
+def with_failed(found, is_failed) -> tuple[Store, object]:
+    store = Store()
+    while not (unfolded := plan(found, store.known)).complete:
+        store.settle(unfolded)
+        for trial in unfolded.ready:
+            store.train(trial)
+            if is_failed(trial):
+                store.trials[trial.id] = replace(store.trials[trial.id], state="failed")
+    return store, unfolded
+
+
+def test_a_failed_teacher_of_one_finalist_seed_does_not_end_the_arms_that_read_it():
+    _, unfolded = with_failed(study(), lambda trial: trial.trains == "teacher" and trial.seed == 1001)
+    assert {role.seed for role in unfolded.roles if role.arm == "kd" and role.stage == "confirm"} == {1, 2}
+
+
+def test_a_failed_teacher_of_one_confirm_seed_costs_that_seed_alone():
+    store, unfolded = with_failed(study(), lambda trial: trial.trains == "teacher" and trial.seed == 2)
+    confirmed = {role.seed: role.trial for role in unfolded.roles if role.arm == "kd" and role.stage == "confirm"}
+    assert confirmed[1] in store.trials
+    assert confirmed[2] not in store.trials
+    assert "confirm kd seed 2: a model that it reads failed" in unfolded.ended
+
+
+def test_a_failed_teacher_of_the_search_ends_its_readers_by_name():
+    _, unfolded = with_failed(study(), lambda trial: trial.trains == "teacher")
+    assert any(reason.startswith("arm kd: ") for reason in unfolded.ended)
+    assert [role for role in unfolded.roles if role.arm == "amid" and role.stage == "confirm"]
+
+
 def test_repeats_run_the_whole_protocol_with_seeds_of_their_own():
     _, unfolded = run(study(search={"trials": 4, "generation": 2, "repeats": 2}))
     seeds = {(role.repeat, role.seed) for role in unfolded.roles if role.stage == "confirm"}

@@ -204,6 +204,14 @@ def test_a_diverged_trial_is_a_result(train):
     assert "diverged" in outcome.error
 
 
+def test_a_model_that_blew_up_in_its_last_step_has_failed(train):
+    """The loss before the update is finite, and no class scores above NaN: it would be right everywhere."""
+    recipe = {**trial().train, "epochs": 1, "batch_size": 180, "lr": 1e15, "clip": 0.0, "warmup": 0.0}
+    outcome = train(trial(train=recipe, reads_test=True))
+    assert outcome.state == "failed"
+    assert "valid/accuracy is not finite" in outcome.error
+
+
 def test_a_fault_of_the_code_is_a_result_and_a_fault_of_the_machine_is_not(dataset):
     def broken(model, role):
         raise ZeroDivisionError("a user's mistake")

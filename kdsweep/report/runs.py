@@ -77,11 +77,15 @@ class Runs:
 
     @cached_property
     def joined(self) -> pd.DataFrame:
-        """Every role with its trial's fields; `state` is "waiting" where there is no result yet."""
+        """Every role with its trial's fields; without a result `state` is "waiting", or, in a complete study, "failed".
+
+        A complete study has nothing left to run: what has no result then could not run, because a model that it reads
+        failed.
+        """
         # Pairing reads the role's seed and fold: a teacher that serves all seeds has one of its own.
         fields = self.trials.drop(columns=["seed", "fold"], errors="ignore")
         whole = self.index.merge(fields, on="trial", how="left")
-        whole["state"] = whole["state"].astype(object).fillna("waiting")
+        whole["state"] = whole["state"].astype(object).fillna("failed" if self.study["complete"] else "waiting")
         return whole
 
     @cached_property

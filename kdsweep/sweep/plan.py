@@ -299,15 +299,18 @@ class _Unfolding:
         return range(place.offset + 1, place.offset + 1 + self.study.confirm.seeds)
 
     def _want(self, trial: Trial, place: Place, seed: int, *, stage: str, **role: Any) -> Result | None:
-        """Ask for a trial in a role. Its result, or None: it is ready when all models that it reads are there."""
+        """Ask for a trial in a role. Its result, or None: it is ready when all models that it reads are there.
+
+        A trial whose model failed never runs and has failed with it: nobody waits for what will not come.
+        """
         self.roles.append(Role(trial.id, stage, repeat=place.repeat, seed=seed, fold=place.fold, **role))
         self.trials[trial.id] = trial
         result = self.known.trials.get(trial.id)
         if result is None:
             models = [self.known.trials.get(m.id) for m in trial.models.values() if isinstance(m, Trial)]
             if any(model is not None and model.state != "complete" for model in models):
-                # This seed alone goes no further; a report prints it as failed.
                 self.ended.append(f"{stage} {role.get('arm', '')} seed {seed}: a model that it reads failed")
-            elif all(model is not None for model in models):
+                return Result("failed", 0)
+            if all(model is not None for model in models):
                 self.ready.setdefault(trial.id, trial)
         return result

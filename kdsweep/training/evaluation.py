@@ -38,8 +38,12 @@ def outputs(network: Network, part: Tensors, workers: Workers) -> Outputs:
 
 
 def classification(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """accuracy, top5, macro_f1, uar, log_loss (nats) and ece (15 equal bins) of logits [N, C]; NaN where N is 0."""
-    if not len(labels):
+    """accuracy, top5, macro_f1, uar, log_loss (nats) and ece (15 equal bins) of logits [N, C].
+
+    All of them NaN where N is 0 or a logit is not finite: a comparison with NaN is false, so that no class would score
+    above the true one and every row count as right.
+    """
+    if not len(labels) or not bool(torch.isfinite(logits).all()):
         return dict.fromkeys(("accuracy", "top5", "macro_f1", "uar", "log_loss", "ece"), float("nan"))
     log_p = torch.log_softmax(logits.double(), dim=1).cpu().numpy()
     truth = labels.cpu().numpy()

@@ -141,8 +141,8 @@ class Record:
         self.points += [Point(epoch.number, name, value, epoch.seconds) for name, value in epoch.metrics.items()]
         value, maximize = epoch.metrics[f"valid/{self.trial.metric}"], METRICS[self.trial.metric].maximize
         if not epoch.finite or not math.isfinite(value):
-            self.state = "failed"
-            self.error = f"diverged in epoch {epoch.number} of {self.total}: train/loss is not finite"
+            what = "train/loss" if not epoch.finite else f"valid/{self.trial.metric}"
+            self.state, self.error = "failed", f"diverged in epoch {epoch.number} of {self.total}: {what} is not finite"
             return False
         if falls_behind(
             epoch.number,
@@ -219,6 +219,10 @@ def _run(
     found = _probes([by_id[record.trial.id] for record in records], training)
     for lane, (record, scores) in enumerate(zip(records, training.scores("test"), strict=True)):
         metrics = {**scores, **{f"explained/{name}": value for name, value in found[lane].items()}}
+        if not math.isfinite(scores[record.trial.metric]):
+            record.state, record.error = "failed", f"diverged: test/{record.trial.metric} is not finite"
+            yield _outcome(record, training, lane)
+            continue
         record.points += [Point(record.selected, f"test/{name}", value, 0.0) for name, value in metrics.items()]
         yield _outcome(record, training, lane, weights=True, predictions=_predictions(said[lane], seen["test"]))
 
