@@ -151,6 +151,7 @@ class Results:
         strays = list(self._list("staging"))
         strays += [path for path in self._list("predictions") if Path(path).stem not in known]
         strays += [path for path in self._list("models", recursive=True) if Path(path).parent.name not in known]
+        strays += list(self._list("", recursive=True, half_written=True))
         infos = self._fs.get_file_info(strays) if strays else []
         now = datetime.now(UTC)
         old = [
@@ -301,10 +302,11 @@ class Results:
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}"
 
-    def _list(self, folder: str, *, recursive: bool = False) -> Iterator[str]:
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True, recursive=recursive)
+    def _list(self, folder: str, *, recursive: bool = False, half_written: bool = False) -> Iterator[str]:
+        selector = fs.FileSelector(self._path(folder).rstrip("/"), allow_not_found=True, recursive=recursive)
         # A file that a kill left half-written has a leading dot.
-        yield from sorted(info.path for info in self._fs.get_file_info(selector) if not info.base_name.startswith("."))
+        found = self._fs.get_file_info(selector)
+        yield from sorted(info.path for info in found if info.base_name.startswith(".") == half_written)
 
     def _write(self, name: str, write: Any) -> None:
         path = self._path(name)

@@ -76,6 +76,15 @@ def test_runs_are_paired_by_seed_and_a_failed_one_leaves_its_pair():
     assert confirmed(runs, "kd").count == "9; 1 of 10 failed"
 
 
+def test_a_confirm_run_that_could_not_run_has_failed_once_the_study_is_complete():
+    runs = report_fakes.make()
+    lost = confirmed(runs, "amid").finished[0, 0, 3]
+    trials = runs.trials[runs.trials["trial"] != lost]
+    runs = Runs(runs.study, runs.index, trials, runs.curves, runs.predictions, runs.looks)
+    assert confirmed(runs, "amid").count == "9; 1 of 10 failed"
+    assert judge(runs, [pair(runs)])[0].word == "undecided"
+
+
 def test_an_arm_with_a_failed_confirm_run_is_never_better_but_can_lose():
     runs = report_fakes.make(fail="amid")
     assert judge(runs, [pair(runs)])[0].word == "undecided"
@@ -127,6 +136,7 @@ def test_an_open_question_says_what_would_decide_it():
 
 def test_a_later_look_is_stricter():
     assert report_fakes.make(looks=[10]).look == 1
+    assert report_fakes.make(looks=[10], repeats=2).look == 2
     assert report_fakes.make(looks=[5, 10]).look == 2
     assert report_fakes.make(looks=[3, 5]).look == 3
 

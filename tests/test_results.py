@@ -102,8 +102,11 @@ def test_old_strays_are_swept_and_young_ones_left_to_their_worker(results):
         results.write_model(id_, "student", b"weights")
         results.write_predictions(id_, pa.table({"sample": ["x"]}))
     results.stage("stray", POINTS, meta())
+    half = results_folder(results) / "trials" / ".b.parquet.17"
+    half.write_bytes(b"PAR1 and then the power went")
     assert results.sweep_strays(results.known()) == 0
-    assert results.sweep_strays(results.known(), older_than=0) == 3
+    assert results.sweep_strays(results.known(), older_than=0) == 4
+    assert not half.exists()
     assert results.read_model("a", "student") == b"weights"
     assert results.predictions("a") is not None
     with pytest.raises(FileNotFoundError):

@@ -44,8 +44,8 @@ def record_look(study: Study, results: Results, runs: Runs) -> None:
 
 def _looks(study: Study, results: Results, *, complete: bool) -> list[dict[str, Any]]:
     earlier = results.read_rows(study.name, "looks")
-    now = {"n": study.confirm.seeds, "repeats": study.search.repeats}
-    # Only more seeds are a new look: the same n shown again says the same thing again.
+    # With repeats, each brings its seeds: either way of adding runs is looking again. The same n says the same again.
+    now = {"n": study.confirm.seeds * study.search.repeats, "repeats": study.search.repeats}
     if complete and all(now["n"] > look["n"] for look in earlier):
         return [*earlier, {**now, "when": datetime.now(UTC).isoformat(timespec="seconds")}]
     return earlier

@@ -171,7 +171,7 @@ class Runs:
     def look(self) -> int:
         """How often test was looked at with a complete confirm, this report included: once for each n."""
         seen = list(dict.fromkeys(int(n) for n in self.looks["n"])) if len(self.looks) else []
-        n = int(self.study["seeds"])
+        n = int(self.study["seeds"]) * int(self.study["repeats"])
         return seen.index(n) + 1 if n in seen else len(seen) + 1
 
     @property

@@ -34,13 +34,16 @@ def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
     alpha = stats.level(runs.look, ALPHA)
     margin = runs.study["equivalent"]
     judged = [i for i, one in enumerate(family) if one.interval is not None and not one.barriers]
-    differ = dict(zip(judged, stats.holm([_interval(family[i]).p for i in judged]), strict=True))
+    # The family is as large as it was planned: what got no verdict counts as a test that showed nothing.
+    silent = [1.0] * (len(family) - len(judged))
+    differ = dict(zip(judged, stats.holm([*(_interval(family[i]).p for i in judged), *silent]), strict=False))
     equal: dict[int, float] = {}
     if margin is not None:
         width = margin / runs.metric.scale
-        equal = dict(zip(judged, stats.holm([_interval(family[i]).equivalence(width) for i in judged]), strict=True))
+        same = [_interval(family[i]).equivalence(width) for i in judged]
+        equal = dict(zip(judged, stats.holm([*same, *silent]), strict=False))
     return [
-        _verdict(runs, one, differ[i], equal.get(i), alpha, len(judged))
+        _verdict(runs, one, differ[i], equal.get(i), alpha, len(family))
         if i in differ
         else Verdict("no verdict", None, "; ".join(one.barriers) or "too few runs")
         for i, one in enumerate(family)

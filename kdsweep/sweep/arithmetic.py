@@ -20,6 +20,7 @@ from kdsweep.data.tensors import Tensors
 from kdsweep.study import Data
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import models, network, parts
+from kdsweep.training.outcome import INFRASTRUCTURE
 from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
@@ -59,6 +60,9 @@ def settle(trial: Trial, dataset: Dataset, data: Data) -> Arithmetic:
         with FlopCounterMode(display=False) as counter:
             next(Run(few, make(0)[1], seen).epochs(), None)  # type: ignore[arg-type]
         work = counter.get_total_flops() * int(trial.train["batch_size"]) / size
+    except INFRASTRUCTURE:
+        # The machine's doing settles nothing: it would decide the names of all later trials.
+        raise
     except Exception as error:
         return Arithmetic("plain", f"a step of it fails: {type(error).__name__}: {error}")
     if work > LARGE:
@@ -71,6 +75,8 @@ def settle(trial: Trial, dataset: Dataset, data: Data) -> Arithmetic:
             show_fallbacks(True)
             members = [make(seed) for seed in (0, 1)]
             next(Pack([m[0] for m in members], [m[1] for m in members], seen).epochs(), None)  # type: ignore[misc]
+    except INFRASTRUCTURE:
+        raise
     except Exception as error:
         return Arithmetic("plain", f"it does not stack: {_first_line(error)}{_where(error)}")
     finally:

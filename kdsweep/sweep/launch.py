@@ -57,7 +57,6 @@ class Launch:
         settled = {structure: found["name"] for structure, found in self.results.arithmetic().items()}
         self._trials = self.results.known()
         self.known = Known(self._trials, self.results.proposals(), settled)
-        self.results.sweep_strays(self.known.trials)
         self.in_flight: dict[str, Trial] = {}
         self.began, self._closed = time.time(), False
         self.finished_here = 0
@@ -71,6 +70,7 @@ class Launch:
 
     def begin(self, places: int) -> None:
         """A runner starts, with places for so many packs at once."""
+        self.results.sweep_strays(self.known.trials)
         self._places = places
         self._replan()
 
