@@ -239,7 +239,7 @@ def _plan_table(driver: Launch, expected: Counter[str]) -> Table:
 
 
 def _print_forecast(driver: Launch, console: Console) -> None:
-    from kdsweep.report.stats import detectable
+    from kdsweep.report.stats import detectable, equivalent_within
     from kdsweep.sweep import forecast
 
     study = driver.study
@@ -256,10 +256,24 @@ def _print_forecast(driver: Launch, console: Console) -> None:
     console.print(grid)
     console.print(f"in all: at most {display.duration(sum(line.seconds for line in lines))} of one worker")
     metric, counts = METRICS[study.metric], study.facts.folds[0].counts
-    if metric.mean and metric.unit == "%":
-        for seeds in sorted({study.confirm.seeds, 10, 20}):
-            smallest = 100 * detectable(seeds, counts["test"], groups=study.facts.test_groups)
-            units = f"{counts['test']} test samples"
-            if study.facts.test_groups:
-                units += f" of {study.facts.test_groups} groups"
-            console.print(f"{seeds} seeds on {units} can detect a difference of about {smallest:.1f} points")
+    units = f"{counts['test']} test samples"
+    if study.facts.test_groups:
+        units += f" of {study.facts.test_groups} groups"
+    if not (metric.mean and metric.unit == "%"):
+        console.print(
+            f"what {units} can detect in {metric.label} is not known before a run: only for shares of samples"
+        )
+        return
+    for seeds in sorted({study.confirm.seeds, 10, 20}):
+        if seeds < 3:
+            console.print(f"{seeds} seeds: no verdict below 3")
+            continue
+        smallest, within = (
+            100 * planned(seeds, counts["test"], groups=study.facts.test_groups)
+            for planned in (detectable, equivalent_within)
+        )
+        console.print(
+            f"{seeds} seeds on {units} can detect a difference of about {smallest:.1f} points, "
+            f"and show equivalence within about ±{within:.1f}",
+            soft_wrap=True,
+        )

@@ -70,6 +70,9 @@ CASES = {
     "an unknown resource": (
         KD + "resources: {per_pack: {cpu: 1}}\n", 3, "unknown key 'cpu': expected cpus, gpus", "cpus",
     ),
+    "dropout on several workers": (
+        KD + "networks: {student: {top: {mlp: {dropout: 0.1}}}}\nresources: {workers: 2}\n", 4, "dropout",
+    ),
     "an unknown control": (KD + "controls: [shuffled]\n", 3, "got 'shuffled'", "shuffled_within_class"),
     "controls without a claim": (KD + "controls: [untrained_teacher]\n", 3, "for the arm of report.claim"),
     "an unknown metric": (KD + "metric: acuracy\n", 3, "no metric 'acuracy' for classification", "accuracy"),

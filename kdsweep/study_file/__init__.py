@@ -89,6 +89,9 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         return None
     rows = _rows(file, read, data, auxiliary, findings)
     networks = roles.complete(file.networks, data, card, findings)
+    if file.resources.workers > 1 and _drops_out(networks):
+        message = "dropout draws other masks on several workers, and results would differ: expected 1, or dropout 0"
+        findings.refuse(("resources", "workers"), message)
     return Study(
         name=study_name,
         seed=file.seed,
@@ -134,6 +137,13 @@ def _take_ranges(written: dict[str, Any], findings: Findings) -> tuple[dict[str,
             findings.refuse(("train", key), message)
     rest = {key: value for key, value in train.items() if key not in ranges}
     return {**written, "train": rest}, {key: value for key, value in ranges.items() if key in SEARCHABLE_TRAIN}
+
+
+def _drops_out(networks: Any) -> bool:
+    """Whether any part of the networks has dropout."""
+    if not isinstance(networks, dict):
+        return False
+    return any((key == "dropout" and bool(value)) or _drops_out(value) for key, value in networks.items())
 
 
 def _check_availability(file: File, findings: Findings) -> None:

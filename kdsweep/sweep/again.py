@@ -12,7 +12,7 @@ from kdsweep.data import source
 from kdsweep.results import Results
 from kdsweep.study import Data
 from kdsweep.sweep.trials import code_digest
-from kdsweep.sweep.work import device_of, one_thread, provenance, train
+from kdsweep.sweep.work import device_like, one_thread, provenance, train
 from kdsweep.trial import Trial
 
 
@@ -39,7 +39,7 @@ def replay(prefix: str, results: Results) -> Answer:
     if code_digest(trial.method) != trial.code:
         raise ValueError(f"the code of {trial.method!r} has changed since trial {id_}: its result has another name now")
     with one_thread():
-        (outcome,) = train([trial], data, results, device=device_of(meta["device"]))
+        (outcome,) = train([trial], data, results, device=device_like(meta["device"]))
     again = pd.DataFrame([(p.epoch, p.metric, p.value) for p in outcome.points], columns=["epoch", "metric", "again"])
     stored = results.curves([id_])[["epoch", "metric", "value"]].astype({"metric": str})
     both = stored.merge(again, on=["epoch", "metric"], how="outer")
@@ -73,7 +73,7 @@ def _one(prefix: str, known: dict[str, Any]) -> str:
 
 
 def _here(meta: dict[str, Any]) -> dict[str, Any]:
-    return {"device": str(device_of(meta["device"]))}
+    return {"device": str(device_like(meta["device"]))}
 
 
 def _spread(id_: str, score: str, known: dict[str, Any], results: Results, moved: float) -> str:

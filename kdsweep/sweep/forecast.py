@@ -95,11 +95,12 @@ def _epoch(trial: Trial, study: Study) -> float:
 
     with one_thread():
         seen = parts(trial, dataset, study.data, device)
-        members = [replace(trial, seed=seed) for seed in range(width)]
+        # The first epoch warms up, the second is timed: also of a study that trains for one.
+        two = {**trial.train, "epochs": 2}
+        members = [replace(trial, seed=seed, train=two) for seed in range(width)]
         made = [models(t, dataset.card, seen["train"], initial, device=device, workers=Workers()) for t in members]
-        training = Run(trial, made[0], seen) if trial.arithmetic == "plain" else Pack(members, made, seen)
+        training = Run(members[0], made[0], seen) if trial.arithmetic == "plain" else Pack(members, made, seen)
         epochs = training.epochs()
-        # The first epoch warms up allocators and caches.
         next(epochs, None)
         began = time.perf_counter()
         next(epochs, None)

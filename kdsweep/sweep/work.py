@@ -85,6 +85,11 @@ def train(
     yield from run(trials, source.load(data), data, weights, device=device, workers=workers)
 
 
+def device_like(name: str) -> torch.device:
+    """The device that a stored trial names, or what this machine has in its place."""
+    return device_of("auto" if name.startswith("cuda") and not torch.cuda.is_available() else name)
+
+
 def device_of(name: str) -> torch.device:
     """The device of a study's `resources.device`: "auto" is a GPU where there is one."""
     return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
