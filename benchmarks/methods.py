@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.networks import complete
 from kdsweep.study import Data, Train
 from kdsweep.training.epochs import Run
-from kdsweep.training.models import models, network, parts
+from kdsweep.training.models import initial, models, parts
 from kdsweep.training.workers import Workers
-from kdsweep.trial import Given, Trial
+from kdsweep.trial import Trial
 
 TURNS = 5
 MAPS = ("at", "nst", "ickd")
@@ -63,12 +61,12 @@ def trial(name: str, encoder: str) -> Trial:
 def training(asked: Trial) -> Run:
     dataset, device = source.load(DATA), torch.device("cpu")
 
-    def initial(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
-        assert isinstance(model, Trial)
-        return network(model, role, dataset.card).state_dict()
-
     seen = parts(asked, dataset, DATA, device)
-    return Run(asked, models(asked, dataset.card, seen["train"], initial, device=device, workers=Workers()), seen)
+    return Run(
+        asked,
+        models(asked, dataset.card, seen["train"], initial(asked, dataset.card), device=device, workers=Workers()),
+        seen,
+    )
 
 
 def relative(encoder: str, names: list[str]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from kdsweep.study import Study
 
 if TYPE_CHECKING:
     from kdsweep.sweep.launch import Launch
+    from kdsweep.sweep.plan import Plan
 
 INTERRUPTED = 130
 # Seconds without a beat after which a launch on another machine is taken for dead.
@@ -42,10 +43,8 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
         return 2
     show_warnings(study, console)
     results = Results(study.storage)
-    asked = forecast.expected(study)
-    by_arm: Counter[str] = Counter()
-    for (_, arm, _, _), count in asked.items():
-        by_arm[arm] += count
+    everything = forecast.whole(study)
+    by_arm = Counter(role.arm for role in everything.roles)
     shown = display.Display(console, study.name, study.metric, by_arm)
     try:
         driver = Launch(study, results, shown.show, by_arm)
@@ -54,7 +53,7 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
         return 2
     console.print(_plan_table(driver, by_arm))
     if dry_run:
-        _print_forecast(driver, console)
+        _print_forecast(driver, everything, console)
         return 0
     try:
         with shown:
@@ -238,15 +237,15 @@ def _plan_table(driver: Launch, expected: Counter[str]) -> Table:
     return grid
 
 
-def _print_forecast(driver: Launch, console: Console) -> None:
+def _print_forecast(driver: Launch, everything: Plan, console: Console) -> None:
     from kdsweep.report.stats import detectable, equivalent_within
     from kdsweep.sweep import forecast
 
     study = driver.study
     assert study.facts is not None
-    stages = Counter(role.stage for role in forecast.whole(study).roles)
+    stages = Counter(role.stage for role in everything.roles)
     console.print("stages: " + ", ".join(f"{stage} {count}" for stage, count in stages.items()))
-    lines = forecast.probe(study, driver.known)
+    lines = forecast.probe(study, driver.known, everything)
     grid = Table(title="time on one worker, from one epoch of each", title_justify="left", box=None, pad_edge=False)
     grid.add_column("arm", overflow="fold")
     grid.add_column("to run", justify="right")

@@ -53,7 +53,7 @@ class Result:
 
     Attributes:
         state: "complete", "pruned" or "failed".
-        score: the study metric's name -> value on validation at the selected epoch, or the last one reached.
+        selected: the epoch whose weights count; 0 where none does.
         curves: validation metrics by name, one value an epoch.
     """
 
@@ -98,10 +98,9 @@ class Results:
     def metadata(self) -> dict[str, dict[str, Any]]:
         """Every finished trial's description: trial, state, provenance, numbers, papers, validation curves."""
         found: dict[str, dict[str, Any]] = {}
-        for path in self._list("trials"):
-            if path.endswith(".parquet"):
-                with self._fs.open_input_file(path) as file:
-                    found |= json.loads(pq.read_schema(file).metadata[KEY])
+        for path in self._trial_files():
+            with self._fs.open_input_file(path) as file:
+                found |= json.loads(pq.read_schema(file).metadata[KEY])
         return found
 
     def stage(self, id_: str, points: Iterable[tuple[int, str, float, float]], meta: Mapping[str, Any]) -> None:
@@ -168,8 +167,7 @@ class Results:
 
         A kill in between leaves trials in both forms; they are the same rows, and are read once.
         """
-        loose = [path for path in self._list("trials") if not Path(path).name.startswith("pack-")]
-        loose = [path for path in loose if path.endswith(".parquet")]
+        loose = [path for path in self._trial_files() if not Path(path).name.startswith("pack-")]
         if len(loose) <= more_than:
             return
         tables = [self._read_table(path) for path in loose]
@@ -191,9 +189,7 @@ class Results:
     def curves(self, ids: Iterable[str], metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows (trial, epoch, metric, value, seconds) of these trials, of these metrics or of all."""
         wanted, pieces, seen = set(ids), [], set[str]()
-        for path in self._list("trials"):
-            if not path.endswith(".parquet"):
-                continue
+        for path in self._trial_files():
             with self._fs.open_input_file(path) as file:
                 parquet = pq.ParquetFile(file)
                 here = list(json.loads(parquet.schema_arrow.metadata[KEY]))
@@ -298,6 +294,9 @@ class Results:
             return None
 
     # --- files
+
+    def _trial_files(self) -> list[str]:
+        return [path for path in self._list("trials") if path.endswith(".parquet")]
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}"

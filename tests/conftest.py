@@ -12,3 +12,13 @@ def cluster():
     ray.start(None)
     yield ray
     ray.stop()
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

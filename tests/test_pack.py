@@ -22,17 +22,11 @@ from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
 from tests.test_training import DATA, NETWORKS, Trainer, auxiliary, distilled, teacher, trial
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DEVICE = torch.device("cpu")
 CNN = {"cnn": {"channels": [4, 8], "embedding": 8}}
 DIGITS = DATA.model_copy(update={"name": "digits", "options": {}, "student": ("top",), "auxiliary": ("bottom",)})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

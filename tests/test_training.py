@@ -17,6 +17,8 @@ from kdsweep.training.stopping import falls_behind, rungs, threshold
 from kdsweep.training.streams import seed_of, stream
 from kdsweep.trial import Given, Trial
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DATA = Data(name="planted", options={"samples": 300, "classes": 3}, student=("plain",), auxiliary=("rich",))
 MLP = {"mlp": {"hidden": [8], "embedding": 8, "dropout": 0.0}}
 FUSION = {"concat": {"width": 8}}
@@ -25,14 +27,6 @@ NETWORKS = {
     "teacher": {"plain": MLP, "rich": MLP, "fusion": FUSION},
     "rich": {"rich": MLP},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

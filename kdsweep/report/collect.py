@@ -24,7 +24,8 @@ def collect(study: Study, results: Results) -> Runs:
     asked = set(index["trial"]) if len(index) else set()
     there = {id_: known[id_] for id_ in asked if id_ in known}
     state = results.read_json(study.name, "state") or {}
-    described = _study(study, complete=bool(state.get("complete")), inapplicable=state.get("inapplicable", {}))
+    complete = bool(state.get("complete"))
+    described = _study(study, complete=complete, inapplicable=state.get("inapplicable", {}))
     curves = results.curves(there)
     return Runs(
         study=described,
@@ -32,7 +33,7 @@ def collect(study: Study, results: Results) -> Runs:
         trials=pd.DataFrame([_trial(id_, meta) for id_, meta in there.items()]),
         curves=curves[["trial", "epoch", "metric", "value"]],
         predictions=results.predictions,
-        looks=pd.DataFrame(_looks(study, results, complete=bool(state.get("complete"))), columns=LOOK),
+        looks=pd.DataFrame(_looks(study, results, complete=complete), columns=LOOK),
     )
 
 

@@ -6,12 +6,10 @@ The answer decides a trial's last bits, so it is part of its identity, lies in t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdsweep import methods
@@ -19,11 +17,11 @@ from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import Tensors
 from kdsweep.study import Data
 from kdsweep.training.epochs import Run
-from kdsweep.training.models import models, network, parts
+from kdsweep.training.models import Models, initial, models, parts
 from kdsweep.training.outcome import INFRASTRUCTURE
 from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
-from kdsweep.trial import Given, Trial
+from kdsweep.trial import Trial
 
 # Operations of one member's step above which a second lane doubles the cost instead of hiding in it.
 LARGE = 5e9
@@ -48,17 +46,15 @@ def settle(trial: Trial, dataset: Dataset, data: Data) -> Arithmetic:
     starts = {f"{name}.start": 0.0 for name in method.terms(trial.choices) if name not in trial.dropped}
     few = replace(trial, train={**trial.train, "epochs": 1, "batch_size": size}, thresholds=(), numbers=starts)
 
-    def initial(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
-        trained = model if isinstance(model, Trial) else replace(trial, networks={"teacher": model.network})
-        return network(trained, role, dataset.card).state_dict()
+    members = [replace(few, seed=seed) for seed in (0, 1)]
 
-    def make(seed: int) -> tuple[Trial, object]:
-        one = replace(few, seed=seed)
-        return one, models(one, dataset.card, seen["train"], initial, device=device, workers=Workers())
+    def make(member: Trial) -> Models:
+        weights = initial(member, dataset.card)
+        return models(member, dataset.card, seen["train"], weights, device=device, workers=Workers())
 
     try:
         with FlopCounterMode(display=False) as counter:
-            next(Run(few, make(0)[1], seen).epochs(), None)  # type: ignore[arg-type]
+            next(Run(members[0], make(members[0]), seen).epochs(), None)
         work = counter.get_total_flops() * int(trial.train["batch_size"]) / size
     except INFRASTRUCTURE:
         # The machine's doing settles nothing: it would decide the names of all later trials.
@@ -73,8 +69,7 @@ def settle(trial: Trial, dataset: Dataset, data: Data) -> Arithmetic:
             # A slow loop in a layer's place is announced by a warning, once per process unless asked always.
             warnings.filterwarnings("error", message=".*batching rule.*")
             show_fallbacks(True)
-            members = [make(seed) for seed in (0, 1)]
-            next(Pack([m[0] for m in members], [m[1] for m in members], seen).epochs(), None)  # type: ignore[misc]
+            next(Pack(members, [make(member) for member in members], seen).epochs(), None)
     except INFRASTRUCTURE:
         raise
     except Exception as error:

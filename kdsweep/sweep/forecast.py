@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from kdsweep.data import source
 from kdsweep.results import Result
 from kdsweep.study import Study
 from kdsweep.sweep.packing import structure
-from kdsweep.sweep.plan import Known, Plan, Role, plan
+from kdsweep.sweep.plan import Known, Plan, plan
 from kdsweep.sweep.work import device_of, one_thread
 from kdsweep.training.epochs import Run
-from kdsweep.training.models import models, network, parts
+from kdsweep.training.models import initial, models, parts
 from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
-from kdsweep.trial import Given, Trial
+from kdsweep.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -56,21 +54,14 @@ def whole(study: Study) -> Plan:
         )
 
 
-def expected(study: Study) -> Counter[tuple[str, str, str, str]]:
-    """How many roles the whole study has, by (stage, arm, row, control)."""
-    return Counter(part(role) for role in whole(study).roles)
-
-
-def part(role: Role) -> tuple[str, str, str, str]:
-    return role.stage, role.arm, role.row, role.control
-
-
-def probe(study: Study, known: Known) -> list[Forecast]:
+def probe(study: Study, known: Known, everything: Plan) -> list[Forecast]:
     """Time an epoch of a pack of each arm, and of teachers, and count what is still to run.
 
     Models that a trial reads stand in with their initial weights: their size costs the time, not what they learned.
+
+    Args:
+        everything: the whole study, unfolded.
     """
-    everything = whole(study)
     first: dict[str, Trial] = {}
     for role in everything.roles:
         first.setdefault(role.arm, everything.trials[role.trial])
@@ -88,17 +79,13 @@ def _epoch(trial: Trial, study: Study) -> float:
     """Seconds of one epoch of one member."""
     dataset, device = source.load(study.data), device_of(study.resources.device)
     width = study.search.generation if trial.arithmetic != "plain" else 1
-
-    def initial(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
-        trained = model if isinstance(model, Trial) else replace(trial, networks={"teacher": model.network})
-        return network(trained, role, dataset.card).state_dict()
-
     with one_thread():
         seen = parts(trial, dataset, study.data, device)
         # The first epoch warms up, the second is timed: also of a study that trains for one.
         two = {**trial.train, "epochs": 2}
         members = [replace(trial, seed=seed, train=two) for seed in range(width)]
-        made = [models(t, dataset.card, seen["train"], initial, device=device, workers=Workers()) for t in members]
+        weights = initial(trial, dataset.card)
+        made = [models(t, dataset.card, seen["train"], weights, device=device, workers=Workers()) for t in members]
         training = Run(members[0], made[0], seen) if trial.arithmetic == "plain" else Pack(members, made, seen)
         epochs = training.epochs()
         next(epochs, None)

@@ -72,7 +72,7 @@ class Launch:
         """A runner starts, with places for so many packs at once."""
         self.results.sweep_strays(self.known.trials)
         self._places = places
-        self._replan()
+        self._cut()
 
     def next(self) -> list[Trial]:
         """A pack to run now; empty where there is none: ask again after a commit, unless `done`."""
@@ -162,15 +162,19 @@ class Launch:
             self.results.store_proposals(key, generation, points)
         self.known = replace(self.known, proposals={**self.known.proposals, **self.plan.proposals})
         self._roles = {}
+        self._cut()
+        self._planned = time.monotonic()
+        self._planning = self._planned - started
+        self.show(Event("plan"))
+        return self.plan
+
+    def _cut(self) -> None:
+        """What is ready and not in flight, as packs."""
         waiting = [t for t in self.plan.ready if t.id not in self.in_flight and self.lost[t.id] < PATIENCE]
         # The longest chains of what waits for one another first: no order changes a result.
         waiting.sort(key=lambda trial: STAGES.index(role.stage) if (role := self.role(trial.id)) else 0)
         asked = self.study.resources.pack
         self._packs = deque(pack(waiting, width=WIDTH if asked == "auto" else asked, places=self._places))
-        self._planned = time.monotonic()
-        self._planning = self._planned - started
-        self.show(Event("plan"))
-        return self.plan
 
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
@@ -191,10 +195,8 @@ class Launch:
             return
         self._beat = time.monotonic()
         rows = [dataclasses.asdict(role) | {"wanted": True} for role in self.plan.roles]
-        asked = {tuple(sorted((k, v) for k, v in row.items() if k != "wanted")) for row in rows}
-        superseded = [
-            row for row in self._earlier if tuple(sorted((k, v) for k, v in row.items() if k != "wanted")) not in asked
-        ]
+        asked = set(self.plan.roles)
+        superseded = [row for row in self._earlier if _role(row) not in asked]
         self.results.write_rows(self.study.name, "index", rows + superseded)
         self.results.write_json(self.study.name, "state", self.state())
 
@@ -214,6 +216,10 @@ class Launch:
             "ended": list(self.plan.ended),
             "inapplicable": dict(self.plan.inapplicable),
         }
+
+
+def _role(row: Mapping[str, Any]) -> Role:
+    return Role(**{name: value for name, value in row.items() if name != "wanted"})
 
 
 def with_facts(study: Study) -> Study:

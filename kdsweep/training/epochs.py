@@ -52,12 +52,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.recipe, self.objective = recipe(self.trial), self.models.objective
-        networks = {"network": self.models.network}
-        if self.models.teacher is not None:
-            networks["teacher"] = self.models.teacher
-        self.networks: dict[str, Network] = networks | {
-            f"auxiliary {name}": model for name, model in self.models.auxiliaries.items()
-        }
+        self.networks = self.models.trained
         critics = {id(p) for term in self.objective.critics().values() for p in _critic(term).parameters()}
         parameters = {name: list(network.parameters()) for name, network in self.networks.items()}
         for name, term in self.objective.items():
@@ -189,9 +184,8 @@ class Run:
 def member_scores(said: Mapping[str, Sequence[Outputs]], part: Tensors) -> list[dict[str, float]]:
     """Each member's metrics of a part, from what "network" and, where there is one, "teacher" say of it."""
     found: list[dict[str, float]] = [{} for _ in said["network"]]
-    for role, outputs in said.items():
-        prefix = "" if role == "network" else f"{role}_"
-        for metrics, one in zip(found, outputs, strict=True):
+    for role, prefix in (("network", ""), ("teacher", "teacher_")):
+        for metrics, one in zip(found, said.get(role, ()), strict=False):
             own = evaluation.classification(one.logits[one.present], part.labels[one.present])
             metrics |= {f"{prefix}{name}": value for name, value in own.items()}
     return found

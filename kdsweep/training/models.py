@@ -47,6 +47,16 @@ class Models:
     frozen_test: Mapping[str, Outputs]
     teacher_head: Callable[[Tensor], Tensor] | None
 
+    @property
+    def trained(self) -> dict[str, Network]:
+        """All that trains inside the trial: "network", "teacher" where it does, and "auxiliary <modality>"."""
+        teacher = {"teacher": self.teacher} if self.teacher is not None else {}
+        return {
+            "network": self.network,
+            **teacher,
+            **{f"auxiliary {n}": model for n, model in self.auxiliaries.items()},
+        }
+
 
 def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
     """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""
@@ -167,11 +177,19 @@ def hear(model: Network, train: Tensors, test: Tensors | None, workers: Workers)
 
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
     """A trained model, for reading only. A given teacher sees what its reader's teacher would see."""
-    trained = model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
     role = model.trains if isinstance(model, Trial) else "teacher"
-    found = network(trained, role, card)
+    found = network(_trained(model, reader), role, card)
     found.load_state_dict(dict(weights(model, role)))
     return found.eval().requires_grad_(False)
+
+
+def initial(reader: Trial, card: Card) -> Weights:
+    """Initial weights in the place of the stored ones of the models that a trial reads: where only sizes matter."""
+    return lambda model, role: network(_trained(model, reader), role, card).state_dict()
+
+
+def _trained(model: Trial | Given, reader: Trial) -> Trial:
+    return model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
 
 
 def together(several: list[Outputs]) -> Outputs:

@@ -19,7 +19,7 @@ from kdsweep.metrics import METRICS
 from kdsweep.objective.outputs import Outputs
 from kdsweep.study import Data
 from kdsweep.training import evaluation
-from kdsweep.training.epochs import Epoch, Run
+from kdsweep.training.epochs import Epoch, Run, member_scores
 from kdsweep.training.models import Heard, Models, Weights, models, parts, recipe
 from kdsweep.training.pack import Pack
 from kdsweep.training.probes import Said, probes
@@ -214,38 +214,35 @@ def _run(
     if not trials[0].reads_test:
         yield from (_outcome(record, training, lane, weights=True) for lane, record in enumerate(records))
         return
-    said = training.outputs("network", "test")
+    tested = {role: training.outputs(role, "test") for role in made[0].trained}
     by_id = {trial.id: own for trial, own in zip(trials, made, strict=True)}
-    found = _probes([by_id[record.trial.id] for record in records], training)
-    for lane, (record, scores) in enumerate(zip(records, training.scores("test"), strict=True)):
+    found = _probes([by_id[record.trial.id] for record in records], training, tested)
+    for lane, (record, scores) in enumerate(zip(records, member_scores(tested, seen["test"]), strict=True)):
         metrics = {**scores, **{f"explained/{name}": value for name, value in found[lane].items()}}
         if not math.isfinite(scores[record.trial.metric]):
             record.state, record.error = "failed", f"diverged: test/{record.trial.metric} is not finite"
             yield _outcome(record, training, lane)
             continue
         record.points += [Point(record.selected, f"test/{name}", value, 0.0) for name, value in metrics.items()]
-        yield _outcome(record, training, lane, weights=True, predictions=_predictions(said[lane], seen["test"]))
+        predictions = _predictions(tested["network"][lane], seen["test"])
+        yield _outcome(record, training, lane, weights=True, predictions=predictions)
 
 
-def _probes(made: Sequence[Models], training: Run | Pack) -> list[dict[str, float]]:
+def _probes(
+    made: Sequence[Models], training: Run | Pack, tested: Mapping[str, Sequence[Outputs]]
+) -> list[dict[str, float]]:
     """Each member's probes between the embeddings of its networks and of the models that it read."""
-
-    def both(role: str) -> list[Said]:
-        return [
-            Said(*pair) for pair in zip(training.outputs(role, "train"), training.outputs(role, "test"), strict=True)
-        ]
-
-    students = both("network")
-    teachers = both("teacher") if made[0].teacher is not None else []
-    trained = {name: both(f"auxiliary {name}") for name in made[0].auxiliaries}
+    trained = {
+        role: [Said(*pair) for pair in zip(training.outputs(role, "train"), of_test, strict=True)]
+        for role, of_test in tested.items()
+    }
     found = []
     for lane, own in enumerate(made):
-        frozen = {role: Said(own.frozen[role], test) for role, test in own.frozen_test.items()}
-        teacher = teachers[lane] if teachers else frozen.pop("teacher", None)
-        frozen.pop("teacher", None)
-        found.append(
-            probes(students[lane], teacher, {**frozen, **{name: said[lane] for name, said in trained.items()}})
-        )
+        mine = {role: said[lane] for role, said in trained.items()}
+        read = {role: Said(own.frozen[role], of_test) for role, of_test in own.frozen_test.items()}
+        teacher = mine.get("teacher", read.pop("teacher", None))
+        trained_here = {name: mine[f"auxiliary {name}"] for name in own.auxiliaries}
+        found.append(probes(mine["network"], teacher, {**read, **trained_here}))
     return found
 
 

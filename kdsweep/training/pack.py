@@ -10,6 +10,7 @@ Letters: K members, B rows of a batch, P parameters, N rows of a part.
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +27,7 @@ from kdsweep.objective.term import Objective, Term
 from kdsweep.training import evaluation
 from kdsweep.training.epochs import Epoch, member_scores
 from kdsweep.training.models import Models, recipe
-from kdsweep.training.optimisers import Flat, StackedOptimiser
+from kdsweep.training.optimisers import CRITIC_BETAS, Flat, StackedOptimiser, critic_recipe
 from kdsweep.training.streams import generator
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
@@ -69,26 +70,17 @@ class Pack:
         made = list(made) * (2 if alone else 1)
         self.active = len(trials)
         self.recipes = [recipe(trial) for trial in self.trials]
-        first = made[0]
-        self.bases: dict[str, Network] = {"network": copy.deepcopy(first.network)}
-        if first.teacher is not None:
-            self.bases["teacher"] = copy.deepcopy(first.teacher)
-        self.bases |= {f"auxiliary {name}": copy.deepcopy(model) for name, model in first.auxiliaries.items()}
-        self.objective = copy.deepcopy(first.objective)
+        self.bases = {name: copy.deepcopy(network) for name, network in made[0].trained.items()}
+        self.objective = copy.deepcopy(made[0].objective)
         self.calls = _Calls(self.objective)
         self.terms: dict[str, Term] = dict(self.objective.items())
         self._stack(made)
 
     def _stack(self, made: Sequence[Models]) -> None:
-        networks: dict[str, list[nn.Module]] = {"network": [models.network for models in made]}
-        if made[0].teacher is not None:
-            networks["teacher"] = [models.teacher for models in made if models.teacher is not None]
-        for name in made[0].auxiliaries:
-            networks[f"auxiliary {name}"] = [models.auxiliaries[name] for models in made]
         groups: dict[str, State] = {}
         self.buffers: dict[str, State] = {}
-        for name, modules in networks.items():
-            groups[name], self.buffers[name] = _stacked(modules)
+        for name in self.bases:
+            groups[name], self.buffers[name] = _stacked([models.trained[name] for models in made])
         parameters, self.buffers["objective"] = _stacked([_Calls(models.objective) for models in made])
         critics: dict[str, State] = {name: {} for name, term in self.terms.items() if term.critic is not None}
         for key, value in parameters.items():
@@ -102,11 +94,8 @@ class Pack:
         self.critics = {
             name: StackedOptimiser(
                 Flat({"critic": state}),
-                [
-                    {**own, "optimizer": "adam", "weight_decay": 0.0, "lr": float(own["lr"]) * float(ratio)}
-                    for own, ratio in zip(self.recipes, ratios[name], strict=True)
-                ],
-                betas=(0.5, 0.999),
+                [critic_recipe(own, ratio) for own, ratio in zip(self.recipes, ratios[name], strict=True)],
+                betas=CRITIC_BETAS,
             )
             for name, state in critics.items()
         }
@@ -139,7 +128,7 @@ class Pack:
                 metrics = {
                     name: column[lane] for name, column in values.items() if self._heard(name, lane, number / total)
                 }
-                finite = bool(torch.tensor(metrics["train/loss"]).isfinite())
+                finite = math.isfinite(metrics["train/loss"])
                 metrics |= {f"valid/{name}": value for name, value in scores[lane].items()}
                 found.append(Epoch(number, metrics, finite, seconds))
             yield found
