@@ -290,9 +290,11 @@ def test_the_template_is_a_valid_study(student):
 
 def test_the_template_names_data_of_a_users_own(tmp_path, monkeypatch):
     (tmp_path / "my_data.py").write_text(
-        "from types import SimpleNamespace\nfrom kdsweep.data.card import Card, Modality\n"
+        "import numpy as np\nfrom kdsweep.data.card import Card, Modality\nfrom kdsweep.data.dataset import Dataset\n"
         "card = Card({'a: b': Modality('vector', (3,)), 'c#': Modality('vector', (2,))}, ('x', 'y'))\n"
-        "def load(): return SimpleNamespace(card=card)\n"
+        "values = {name: np.ones((4, *one.shape), np.float32) for name, one in card.modalities.items()}\n"
+        "there = {name: np.ones(4, bool) for name in values}\n"
+        "def load(): return Dataset(card, values, there, np.arange(4) % 2, np.array(list('abcd')))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     card = Card({"a: b": Modality("vector", (3,)), "c#": Modality("vector", (2,))}, ("x", "y"))

@@ -119,7 +119,7 @@ CASES = {
         "data:\n  name: digits\n  student: [top]\n  folds: {by: group, count: 3}\narms: {kd: {}}\n", 4, "names groups",
     ),
     "an unknown role": (KD + "networks: {studnet: {top: mlp}}\n", 3, "unknown key 'studnet'", "student"),
-    "an unknown encoder": (KD + "networks: {student: {top: mpl}}\n", 3, "no encoder 'mpl': found cnn, mlp", "mlp"),
+    "an unknown encoder": (KD + "networks: {student: {top: mpl}}\n", 3, "no encoder 'mpl': found cnn, cnn3d", "mlp"),
     "an unknown fusion": (KD + "networks: {teacher: {fusion: conct}}\n", 3, "no fusion 'conct'", "concat"),
     "an unknown argument": (
         KD + "networks:\n  student:\n    top:\n      mlp: {hiden: [3]}\n", 6, "'mlp' takes hidden", "hidden",

@@ -8,12 +8,25 @@ from typing import Literal
 
 Kind = Literal["vector", "image", "spectrogram", "sequence", "video"]
 Part = Literal["train", "valid", "test"]
+# How many axes a sample of each kind may have.
+AXES: dict[Kind, tuple[int, ...]] = {
+    "vector": (1,),
+    "image": (2, 3),
+    "spectrogram": (2, 3),
+    "sequence": (2,),
+    "video": (4,),
+}
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class Modality:
-    """One modality: what kind of thing it is, and the shape of one sample without the batch axis."""
+    """One modality: what kind of thing it is, and the shape of one sample without the batch axis.
+
+    vector [F] · image [H, W] or [channels, H, W] · spectrogram [bins, frames] or [channels, bins, frames] ·
+    video [frames, channels, H, W] · sequence [steps, F + 1], whose last feature is 1 on real steps and 0 on the padding
+    behind them, so that sequences of unequal length are one array and an encoder needs no other argument.
+    """
 
     kind: Kind
     shape: tuple[int, ...]
@@ -28,12 +41,15 @@ class Card:
         classes: names, in the order of the labels.
         task: the task it is made for; a study may name another.
         grouped: whether rows name a group (speaker, subject, recording).
+        licence, source: of the data, for whoever is about to use or share them.
     """
 
     modalities: Mapping[str, Modality]
     classes: tuple[str, ...]
     task: str = "classification"
     grouped: bool = False
+    licence: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

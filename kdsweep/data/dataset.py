@@ -1,9 +1,9 @@
-"""A dataset in memory: named modalities, labels, one split, groups, and what is missing where."""
+"""A dataset: named modalities, labels, one split, groups, and what is missing where."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,12 +22,14 @@ class Dataset:
 
     Attributes:
         card: its description.
-        modalities: float32 arrays [N, *shape], by name; missing rows are zero-filled.
+        modalities: float32 arrays [N, *shape], by name; missing rows are zero-filled. Of a dataset on disk these, and
+            `present`, are columns that are read when they are indexed with row numbers: `select` and `only` read.
         present: [N] bool by modality; False where that modality is missing.
         labels: [N] int64.
         ids: [N] str, unique; what a result names a sample by.
         split: [N] of "train", "valid", "test", or None where the study draws it.
         groups: [N] str (speaker, subject, recording), or None.
+        fingerprint: of the whole content, where it is stored beside it; "": it is computed when it is asked for.
     """
 
     card: Card
@@ -37,19 +39,31 @@ class Dataset:
     ids: Array
     split: Array | None = None
     groups: Array | None = None
+    fingerprint: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def parts(self, data: Data, fold: int = 0) -> dict[Part, Array]:
-        """Row numbers of each part. Drawn from `data.split_seed` where the dataset has no split of its own."""
+        """Row numbers of each part. Drawn from `data.split_seed` where the dataset has no split, or no valid part."""
         if data.folds is not None:
             return _fold(self, data.folds, data.split_seed, fold)
-        if self.split is not None:
-            return {part: np.flatnonzero(self.split == part) for part in PARTS}
-        rest, test = _hold_out(self, np.arange(len(self)), 5, data.split_seed)
+        if self.split is None:
+            rest, test = _hold_out(self, np.arange(len(self)), 5, data.split_seed)
+        else:
+            given = {part: np.flatnonzero(self.split == part) for part in PARTS}
+            if len(given["valid"]):
+                return given
+            rest, test = given["train"], given["test"]
         train, valid = _hold_out(self, rest, 4, data.split_seed + 1)
         return {"train": train, "valid": valid, "test": test}
+
+    def only(self, parts: Sequence[Part], modalities: Iterable[str], data: Data, fold: int = 0) -> Dataset:
+        """The rows of these parts alone, in memory, with `split` saying which is which. Nothing else is read."""
+        rows = self.parts(data, fold)
+        asked = self._altered(modalities={name: self.modalities[name] for name in modalities})
+        chosen = asked.select(np.concatenate([rows[part] for part in parts]))
+        return replace(chosen, split=np.concatenate([np.full(len(rows[part]), part) for part in parts]))
 
     def facts(self, data: Data) -> Facts:
         """What identifies this dataset's content under a study's split."""
@@ -60,10 +74,15 @@ class Dataset:
             folds.append(Rows(digests, {part: len(rows) for part, rows in parts.items()}))
         test = self.parts(data)["test"]
         groups = len(set(self.groups[test])) if self.groups is not None else None
+        return Facts(self.fingerprint or self.digest(), tuple(folds), groups)
+
+    def digest(self) -> str:
+        """A fingerprint of ids, labels, every value, and what is missing."""
         content: list[Array] = [self.ids, self.labels]
+        everything = np.arange(len(self))
         for name in sorted(self.modalities):
-            content += [np.array([name]), self.modalities[name], self.present[name]]
-        return Facts(_digest(*content), tuple(folds), groups)
+            content += [np.array([name]), self.modalities[name][everything], self.present[name][everything]]
+        return _digest(*content)
 
     def without_auxiliary(self, rows: Array, auxiliary: tuple[str, ...], share: float, seed: int) -> Dataset:
         """Take the auxiliary modalities away from this share of `rows`; a smaller share takes a subset of a larger."""
@@ -72,7 +91,7 @@ class Dataset:
         for name in auxiliary:
             modalities[name], present[name] = modalities[name].copy(), present[name].copy()
             modalities[name][lost], present[name][lost] = 0, False
-        return replace(self, modalities=modalities, present=present)
+        return self._altered(modalities=modalities, present=present)
 
     def shuffled_within_class(self, rows: Array, auxiliary: tuple[str, ...], seed: int) -> Dataset:
         """Permute the auxiliary inputs of `rows` within each class, all auxiliary modalities by one permutation."""
@@ -82,26 +101,29 @@ class Dataset:
             source[members] = rng.permutation(members)
         moved = {name: self.modalities[name][source] for name in auxiliary}
         there = {name: self.present[name][source] for name in auxiliary}
-        return replace(self, modalities={**self.modalities, **moved}, present={**self.present, **there})
+        return self._altered(modalities={**self.modalities, **moved}, present={**self.present, **there})
 
     def student_only(self, student: tuple[str, ...], auxiliary: tuple[str, ...]) -> Dataset:
         """Put the student's modality in the place of every auxiliary one: same networks, no other information."""
         seen = student[0]
         card = replace(self.card, modalities=stand_in(self.card, student, auxiliary).modalities)
         moved, there = (dict.fromkeys(auxiliary, table[seen]) for table in (self.modalities, self.present))
-        return replace(self, card=card, modalities={**self.modalities, **moved}, present={**self.present, **there})
+        return self._altered(card=card, modalities={**self.modalities, **moved}, present={**self.present, **there})
 
     def select(self, rows: Array) -> Dataset:
-        """These rows alone."""
-        return replace(
-            self,
+        """These rows alone, in memory."""
+        return self._altered(
             modalities={name: values[rows] for name, values in self.modalities.items()},
-            present={name: there[rows] for name, there in self.present.items()},
+            present={name: self.present[name][rows] for name in self.modalities},
             labels=self.labels[rows],
             ids=self.ids[rows],
             split=self.split[rows] if self.split is not None else None,
             groups=self.groups[rows] if self.groups is not None else None,
         )
+
+    def _altered(self, **changes: Any) -> Dataset:
+        # A stored fingerprint is that of the whole, unaltered content.
+        return replace(self, fingerprint="", **changes)
 
 
 def stand_in(card: Card, student: tuple[str, ...], auxiliary: tuple[str, ...]) -> Card:
@@ -127,6 +149,9 @@ def _splits(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tu
 
     labels = dataset.labels[rows]
     if dataset.groups is not None:
+        found = len(set(dataset.groups[rows]))
+        if found < count:
+            raise ValueError(f"a group is never split: {count} parts need {count} groups, got {found}")
         splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
         cuts = splitter.split(labels, labels, dataset.groups[rows])
     else:

@@ -1,4 +1,4 @@
-"""Finding a dataset: shipped ones by name, a user's own by `package.module:callable`."""
+"""Finding a dataset: shipped ones by name, a user's own by folder or by `package.module:callable`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import importlib
 import json
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,15 @@ def module(name: str) -> ModuleType:
 
 
 def card(data: Data) -> Card:
-    """The description of the dataset that a study names; a shipped one is described without being read.
+    """The description of the dataset that a study names; shipped ones and folders are described without being read.
 
     Raises:
         ValueError: there is no such dataset, or it takes no such options.
     """
+    if data.path is not None:
+        from kdsweep.data import format
+
+        return format.describe(_folder(data)).card
     if data.name is None:
         return load(data).card
     try:
@@ -49,25 +54,36 @@ def card(data: Data) -> Card:
 
 
 def load(data: Data) -> Dataset:
-    """All rows of the dataset that a study names. One copy a process.
+    """The dataset that a study names. One copy a process; of a folder, modalities are read when they are asked for.
 
     Raises:
-        ValueError: there is no such dataset.
+        ValueError: there is no such dataset, or something is wrong with it.
     """
-    return _load(data.name, data.path, data.python, json.dumps(data.options, sort_keys=True))
+    return _load(
+        data.name, str(_folder(data)) if data.path else None, data.python, json.dumps(data.options, sort_keys=True)
+    )
 
 
 @functools.lru_cache(maxsize=2)
 def _load(name: str | None, path: str | None, python: str | None, options: str) -> Dataset:
-    loader: Any
-    if name is not None:
-        loader = module(name).load
-    elif python is not None:
-        loader = _callable(python)
-    else:
-        raise ValueError(f"data has a name, or python: package.module:callable; reading {path=} is not there yet")
+    if path is not None:
+        from kdsweep.data import format
+
+        return format.read(Path(path))
+    loader: Any = module(name).load if name is not None else _callable(str(python))
     found: Dataset = loader(**json.loads(options))
-    return found
+    if python is None:
+        return found
+    from kdsweep.data.checks import check
+
+    return check(found, where=python)
+
+
+def _folder(data: Data) -> Path:
+    if data.options:
+        raise ValueError(f"data.options are for name and python, a path takes none, got {', '.join(data.options)}")
+    # Workers may run elsewhere than the driver.
+    return Path(str(data.path)).resolve()
 
 
 def _callable(dotted: str) -> Any:

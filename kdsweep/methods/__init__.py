@@ -19,18 +19,15 @@ and, where they differ from these defaults,
 
 from __future__ import annotations
 
-import ast
 import functools
-import hashlib
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kdsweep.sources import source_digest
 from kdsweep.space import Domain, Value
 
 if TYPE_CHECKING:
@@ -141,36 +138,3 @@ def load(name: str) -> Method:
         if not hasattr(module, part):
             raise ValueError(f"a method's module has SPACE and build, {name!r} has no {part}")
     return Method(name, module)
-
-
-def source_digest(dotted: str) -> str:
-    """Digest of a user module's source and of what it imports from its own package, however deep."""
-    top, seen, waiting = dotted.split(".")[0], dict[str, str](), [dotted]
-    while waiting:
-        name = waiting.pop()
-        spec = None if name in seen else _find_spec(name)
-        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-            continue
-        seen[name] = Path(spec.origin).read_text()
-        package = name if spec.submodule_search_locations else name.rpartition(".")[0]
-        waiting += [found for found in _imports(seen[name], package) if found.split(".")[0] == top]
-    return hashlib.blake2b(repr(sorted(seen.items())).encode(), digest_size=16).hexdigest()
-
-
-def _find_spec(name: str) -> Any:
-    try:
-        return importlib.util.find_spec(name)
-    except (ModuleNotFoundError, ValueError):
-        return None
-
-
-def _imports(source: str, package: str) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*parts, *([node.module] if node.module else [])])
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return found

@@ -4,7 +4,10 @@ A specification says, for one role, which encoder reads each modality and how th
 
     {"top": {"mlp": {"hidden": [64], "embedding": 64}}, "bottom": {"mlp": {}}, "fusion": {"concat": {}}}
 
-`complete` writes short forms out in full, so that equal networks have equal specifications.
+`complete` writes short forms out in full, so that equal networks have equal specifications. Instead of a name there may
+be a user's own `package.module:callable`: called with one sample's shape (a fusion: with the embedding widths by name)
+and its arguments as keywords, it returns an nn.Module with a whole number `embedding` that maps [B, *shape] (a fusion:
+two mappings by name, embeddings [B, D] and presence [B] bool) to [B, embedding].
 """
 
 from __future__ import annotations
@@ -13,7 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kdsweep import sources
 from kdsweep.data.card import Kind
+
+# The argument under which the specification of a user's own network holds the digest of its source.
+SOURCE = "source digest"
 
 
 @dataclass(frozen=True)
@@ -39,16 +46,60 @@ ENCODERS = {
         kinds=("image", "spectrogram"),
         defaults={"channels": [16, 32], "embedding": 64},
     ),
+    "spectrogram": Part(
+        "kdsweep.networks.image:SpectrogramCNN",
+        "the cnn, averaged over time alone: a pitch stays apart from another",
+        kinds=("spectrogram",),
+        defaults={"channels": [16, 32], "embedding": 64},
+    ),
+    "tcn": Part(
+        "kdsweep.networks.sequence:TemporalCNN",
+        "dilated convolutions over time with LayerNorm and ReLU; mean and maximum over real steps",
+        kinds=("sequence",),
+        defaults={"channels": [64, 64], "embedding": 64, "dropout": 0.0},
+    ),
+    "transformer": Part(
+        "kdsweep.networks.sequence:Transformer",
+        "self-attention over real steps, then their mean",
+        kinds=("sequence",),
+        defaults={"width": 64, "layers": 2, "heads": 4, "embedding": 64, "dropout": 0.0},
+    ),
+    "gru": Part(
+        "kdsweep.networks.sequence:GRU",
+        "a recurrent network, the mean of its states over real steps; trials with it do not stack",
+        kinds=("sequence",),
+        defaults={"width": 64, "layers": 1, "embedding": 64},
+    ),
+    "frames": Part(
+        "kdsweep.networks.video:Frames",
+        "the cnn's stages on every frame, kept to 4 x 4 places; the mean over time, and the mean change",
+        kinds=("video",),
+        defaults={"channels": [16, 32], "embedding": 64},
+    ),
+    "cnn3d": Part(
+        "kdsweep.networks.video:FactorisedCNN",
+        "convolutions in space and then in time with GroupNorm and ReLU, halving between stages, then the mean",
+        kinds=("video",),
+        defaults={"channels": [16, 32], "embedding": 64},
+    ),
 }
 FUSIONS = {
     "concat": Part("kdsweep.networks.fusion:Concat", "embeddings side by side, then a layer", defaults={"width": 64}),
+    "gated": Part(
+        "kdsweep.networks.fusion:Gated", "a sum weighted by gates over what is there", defaults={"width": 64}
+    ),
+    "attention": Part(
+        "kdsweep.networks.fusion:CrossAttention",
+        "modalities look at one another; the mean over what is there",
+        defaults={"width": 64, "heads": 4},
+    ),
 }
 DEFAULT_ENCODER: Mapping[Kind, str] = {
     "vector": "mlp",
     "image": "cnn",
-    "spectrogram": "cnn",
-    "sequence": "mlp",
-    "video": "mlp",
+    "spectrogram": "spectrogram",
+    "sequence": "tcn",
+    "video": "frames",
 }
 
 
@@ -69,6 +120,8 @@ def complete(part: str | Mapping[str, Any] | None, *, kind: Kind | None = None) 
     if len(part) != 1:
         raise ValueError(f"one encoder or fusion a place, got {', '.join(map(str, part)) or 'none'}")
     ((name, arguments),) = part.items()
+    if ":" in name:
+        return {name: {**(arguments or {}), SOURCE: own_source(name)}}
     if name not in table:
         raise ValueError(f"no {'fusion' if kind is None else 'encoder'} {name!r}: found {', '.join(sorted(table))}")
     if kind is not None and kind not in table[name].kinds:
@@ -78,3 +131,15 @@ def complete(part: str | Mapping[str, Any] | None, *, kind: Kind | None = None) 
         if argument not in table[name].defaults:
             raise ValueError(f"{name!r} takes {', '.join(table[name].defaults)}, got {argument!r}")
     return {name: {**table[name].defaults, **arguments}}
+
+
+def own_source(name: str) -> str:
+    """The digest of the source of a user's own network, `package.module:callable`. Imports nothing.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    home = name.partition(":")[0]
+    if sources.find_spec(home) is None:
+        raise ValueError(f"a network of your own is package.module:callable, cannot import {name!r}")
+    return sources.source_digest(home)

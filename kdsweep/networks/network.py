@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kdsweep.data.card import Card
-from kdsweep.networks import ENCODERS, FUSIONS, Part, complete
+from kdsweep.networks import ENCODERS, FUSIONS, SOURCE, Part, complete, own_source
 from kdsweep.objective.outputs import Outputs
 
 
@@ -75,30 +75,46 @@ def build(
     any_of: tuple[str, ...] = (),
     classes: int,
 ) -> Network:
-    """The network of a specification in full (`kdsweep.networks.complete`), with fresh weights from torch's stream."""
-    encoders = {}
+    """The network of a specification in full (`kdsweep.networks.complete`), with fresh weights from torch's stream.
+
+    Raises:
+        ValueError: a network of the user's own cannot be imported, has no width, or has another source than it had.
+    """
+    encoders: dict[str, Any] = {}
     for name, part in specification.items():
         if name != "fusion":
             modality = card.modalities[name]
             ((kind, arguments),) = _fitting(part, modality.kind).items()
-            encoders[name] = _load(ENCODERS[kind])(modality.shape, **arguments)
+            encoders[name] = _make(kind, ENCODERS, modality.shape, arguments)
     fusion = None
     if len(encoders) > 1:
         ((kind, arguments),) = complete(specification.get("fusion")).items()
-        fusion = _load(FUSIONS[kind])({name: _width(encoder) for name, encoder in encoders.items()}, **arguments)
+        fusion = _make(kind, FUSIONS, {name: encoder.embedding for name, encoder in encoders.items()}, arguments)
     return Network(encoders, classes, fusion, needs=needs, any_of=any_of)
 
 
 def _fitting(part: Mapping[str, Any], kind: Any) -> Mapping[str, Any]:
     """The encoder asked for; where a control puts another kind of modality in its place, that kind's own."""
-    return part if kind in ENCODERS[next(iter(part))].kinds else complete(None, kind=kind)
+    name = next(iter(part))
+    # A user's own says nothing of kinds, and is taken at its word.
+    return part if ":" in name or kind in ENCODERS[name].kinds else complete(None, kind=kind)
 
 
-def _width(encoder: Any) -> int:
-    width: int = encoder.embedding
-    return width
+def _make(name: str, table: Mapping[str, Part], reads: Any, arguments: Mapping[str, Any]) -> Any:
+    if name in table:
+        return _load(table[name].home)(reads, **arguments)
+    # Workers import it themselves: it must be what the trial was named by.
+    if own_source(name) != arguments[SOURCE]:
+        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
+    made = _load(name)(reads, **{key: value for key, value in arguments.items() if key != SOURCE})
+    if not isinstance(getattr(made, "embedding", None), int):
+        raise ValueError(f"a network has a whole number `embedding`, the width of what it returns: {name!r} has none")
+    return made
 
 
-def _load(part: Part) -> Any:
-    home, _, name = part.home.partition(":")
-    return getattr(importlib.import_module(home), name)
+def _load(dotted: str) -> Any:
+    home, _, name = dotted.partition(":")
+    try:
+        return getattr(importlib.import_module(home), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot import {dotted!r}: {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -60,7 +61,10 @@ class Models:
 
 def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
     """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""
-    rows = dataset.parts(data, trial.fold)
+    seen: list[Part] = ["train", "valid", "test"] if trial.reads_test else ["train", "valid"]
+    modalities = (*trial.student, *trial.auxiliary)
+    dataset = dataset.only(seen, modalities, data, trial.fold)
+    rows = {part: np.flatnonzero(dataset.split == part) for part in seen}
     if trial.control == "student_only_teacher":
         dataset = dataset.student_only(trial.student, trial.auxiliary)
     if trial.control == "shuffled_within_class":
@@ -70,8 +74,6 @@ def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> d
         # Drawn from the rows' own digest: which rows lose out is decided by the trial's identity and nothing else.
         seed = seed_of(0, "drop auxiliary", trial.rows["train"])
         dataset = dataset.without_auxiliary(rows["train"], trial.auxiliary, trial.drop_auxiliary, seed)
-    seen: list[Part] = ["train", "valid", "test"] if trial.reads_test else ["train", "valid"]
-    modalities = (*trial.student, *trial.auxiliary)
     return {part: to_tensors(dataset.select(rows[part]), modalities, device) for part in seen}
 
 
