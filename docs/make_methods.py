@@ -49,6 +49,8 @@ def page(method: Method) -> str:
     parts = [NOTE, f"# {method.name}", "", body, "", TEACHERS[method.teacher(method.defaults())]]
     if (reads := method.auxiliary(method.defaults())) in AUXILIARY:
         parts[-1] += f" {AUXILIARY[reads]}"
+    if (able := method.tasks(method.defaults())) != methods.TASKS:
+        parts[-1] += f" For {' and '.join(able)} only."
     if method.name in COSTS:
         parts += [
             "",

@@ -13,7 +13,6 @@ from kdsweep.data.dataset import Dataset
 from kdsweep.sweep.arithmetic import settle
 from kdsweep.sweep.packing import pack as cut
 from kdsweep.sweep.packing import structure
-from kdsweep.training import evaluation
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import models, parts
 from kdsweep.training.outcome import Outcome, run
@@ -261,25 +260,6 @@ def test_each_epoch_tells_every_metric_of_the_plain_loop(trainer):
     assert {m for _, m, _ in numbers(train([stacked(asked)], trainer)[stacked(asked).id])} == {
         metric for _, metric, _ in numbers(trainer(asked))
     }
-
-
-@pytest.mark.parametrize("classes", [3, 12])
-def test_metrics_are_scikit_learns(classes):
-    from sklearn import metrics
-
-    rng = torch.Generator().manual_seed(classes)
-    logits, labels = torch.randn(200, classes, generator=rng), torch.randint(0, classes - 1, (200,), generator=rng)
-    found = evaluation.classification(logits, labels)
-    guess, truth = logits.argmax(1).numpy(), labels.numpy()
-    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, guess))
-    assert found["macro_f1"] == pytest.approx(metrics.f1_score(truth, guess, average="macro"))
-    present = sorted(set(truth))
-    assert found["uar"] == pytest.approx(metrics.recall_score(truth, guess, average="macro", labels=present))
-    p = torch.softmax(logits.double(), 1).numpy()
-    assert found["log_loss"] == pytest.approx(metrics.log_loss(truth, p, labels=range(classes)))
-    top = metrics.top_k_accuracy_score(truth, logits.double().numpy(), k=min(5, classes - 1), labels=range(classes))
-    if classes > 5:
-        assert found["top5"] == pytest.approx(top)
 
 
 def build(asked: Trial, trainer: Trainer):

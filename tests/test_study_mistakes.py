@@ -77,7 +77,7 @@ CASES = {
     "controls without a claim": (KD + "controls: [untrained_teacher]\n", 3, "for the arm of report.claim"),
     "an unknown metric": (KD + "metric: acuracy\n", 3, "no metric 'acuracy' for classification", "accuracy"),
     "an unknown task": (KD + "task: classify\n", 3, "got 'classify'", "classification"),
-    "a task to come": (KD + "task: retrieval\n", 3, "retrieval is not available yet: expected classification"),
+    "a task of other labels": (KD + "task: multilabel\n", 3, "the data is made for classification or retrieval, got"),
     "augmentation to come": (KD + "augment: {top: [flip]}\n", 3, "augmentation is not available yet"),
     "stored outputs to come": (KD + "teachers: {outputs: logits}\n", 3, "not available yet: expected weights"),
     "compilation to come": (KD + "resources: {compile: on}\n", 3, "not available yet: expected auto or off, got on"),

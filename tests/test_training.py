@@ -170,9 +170,9 @@ def test_test_is_scored_once_at_the_selected_epoch(train, dataset):
     assert tested == {outcome.selected}
     assert outcome.selected == valid.index(max(valid)) + 1
     predicted = outcome.predictions
-    assert (predicted.label == predicted.prediction).mean() == pytest.approx(curve(outcome, "test/accuracy")[0])
-    assert ((predicted.rank == 0) == (predicted.label == predicted.prediction)).all()
-    assert set(predicted.sample) == set(dataset.ids[dataset.parts(DATA)["test"]])
+    assert (predicted["label"] == predicted["prediction"]).mean() == pytest.approx(curve(outcome, "test/accuracy")[0])
+    assert ((predicted["rank"] == 0) == (predicted["label"] == predicted["prediction"])).all()
+    assert set(predicted["sample"]) == set(dataset.ids[dataset.parts(DATA)["test"]])
 
 
 def test_a_trial_behind_its_threshold_stops_there(train):

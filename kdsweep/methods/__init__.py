@@ -7,13 +7,15 @@ A method's module has
 and, where they differ from these defaults,
     TERMS = ("ce",)         every term that build can return, in order
     CHOICES = {}            structure, each name with the values it may take, the default first
-    WHEN = {}               what exists only under some choices: {"kd": {"with_kd": (True,)}}, for a term or a number
+    WHEN = {}               what exists only under some choices: {"kd": {"with_kd": (True,)}}, for a term or a number;
+                            "task" counts as a choice
     REQUIRED = ("ce",)      terms that are never ablated
     BASE = ()               terms that add-one-in rows keep beside REQUIRED (what trains a joint teacher)
     NUMBERS = ()            further numbers that may be set, but are not searched unless a study gives a range
     TEACHER = "frozen"      or "joint" (trains inside the trial), "none", or "self" (this method trains teachers)
     AUXILIARY = "none"      "frozen" where it reads auxiliary models, "joint" where it trains them
-                            (TEACHER and AUXILIARY may be functions of the choices)
+    TASKS = TASKS           or CLASSES, where it reads a softmax or takes labels for classes
+                            (TEACHER, AUXILIARY and TASKS may be functions of the choices)
     revision = 1            raised when the recipe's numbers change
 """
 
@@ -22,10 +24,10 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kdsweep.sources import source_digest
 from kdsweep.space import Domain, Value
@@ -34,15 +36,20 @@ if TYPE_CHECKING:
     from kdsweep.objective import Objective
 
 SCHEDULE = ("weight", "start", "ramp", "decay")
+CLASSES = ("classification", "retrieval")
+TASKS = (*CLASSES, "multilabel", "regression")
+# Where scores have a temperature: values have none.
+TEMPERED = (*CLASSES, "multilabel")
 Choices = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method's module, read without torch."""
+    """A method's module, read without torch, for a task."""
 
     name: str
     module: ModuleType
+    task: str = "classification"
 
     @property
     def summary(self) -> str:
@@ -62,11 +69,18 @@ class Method:
 
     def teacher(self, choices: Choices) -> str:
         """ "frozen", "joint", "none" or "self"."""
-        return self._word("TEACHER", "frozen", choices)
+        word: str = self._told("TEACHER", "frozen", choices)
+        return word
 
     def auxiliary(self, choices: Choices) -> str:
         """ "frozen" where the method reads auxiliary models, trained beforehand; "joint" where it trains them."""
-        return self._word("AUXILIARY", "none", choices)
+        word: str = self._told("AUXILIARY", "none", choices)
+        return word
+
+    def tasks(self, choices: Choices) -> tuple[str, ...]:
+        """The tasks whose labels and scores its terms understand."""
+        tasks: tuple[str, ...] = self._told("TASKS", TASKS, choices)
+        return tasks
 
     def defaults(self) -> dict[str, Value]:
         return {name: values[0] for name, values in self.choices.items()}
@@ -107,12 +121,12 @@ class Method:
         return source_digest(self.module.__name__)
 
     def _exists(self, name: str, choices: Choices) -> bool:
-        full = {**self.defaults(), **choices}
+        full = {**self.defaults(), **choices, "task": self.task}
         return all(full[choice] in values for choice, values in getattr(self.module, "WHEN", {}).get(name, {}).items())
 
-    def _word(self, name: str, default: str, choices: Choices) -> str:
-        word: str | Callable[..., str] = getattr(self.module, name, default)
-        return word(**{**self.defaults(), **choices}) if callable(word) else word
+    def _told(self, name: str, default: Any, choices: Choices) -> Any:
+        told = getattr(self.module, name, default)
+        return told(**{**self.defaults(), **choices}) if callable(told) else told
 
 
 def names() -> list[str]:
@@ -121,8 +135,11 @@ def names() -> list[str]:
 
 
 @functools.cache
-def load(name: str) -> Method:
+def load(name: str, task: str = "classification") -> Method:
     """The method of this name: one of ours, or `package.module` of a user's own.
+
+    Args:
+        task: what it is used for: some numbers exist only there.
 
     Raises:
         ValueError: there is no such method, or the module lacks SPACE or build.
@@ -137,4 +154,4 @@ def load(name: str) -> Method:
     for part in ("SPACE", "build"):
         if not hasattr(module, part):
             raise ValueError(f"a method's module has SPACE and build, {name!r} has no {part}")
-    return Method(name, module)
+    return Method(name, module, task)

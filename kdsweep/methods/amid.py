@@ -31,6 +31,7 @@ Chen, Xing, Wang, Zhang. Enhanced Multimodal Representation Learning with Cross-
 """
 
 from kdsweep import objective
+from kdsweep.methods import TEMPERED
 from kdsweep.space import Float
 
 PAPER = (
@@ -57,6 +58,7 @@ CHOICES = {
 WHEN = {
     "ce_auxiliary": {"auxiliary": ("joint",)},
     "kd": {"with_kd": (True,)},
+    "kd.temperature": {"task": TEMPERED},
     "mi_teacher.temperature": {"mi_teacher_estimator": WITH_TEMPERATURE},
     "mi_teacher.critic_lr": {"mi_teacher_estimator": ("club",)},
     "mi_auxiliary.temperature": {"mi_auxiliary_estimator": WITH_TEMPERATURE},

@@ -10,9 +10,11 @@ Huo, Xu, Guo, Wang, Guo. C2KD: Bridging the Modality Gap for Cross-Modal Knowled
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
 TEACHER = "joint"
+TASKS = CLASSES
 TERMS = ("ce", "ce_teacher", "c2kd")
 BASE = ("ce_teacher",)
 SPACE = {"c2kd.weight": Float(0.3, 3.0, log=True), "c2kd.krc": Float(-0.2, 0.2)}

@@ -12,8 +12,10 @@ arXiv:2104.10955
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "ccl")
 SPACE = {"ccl.weight": Float(0.1, 3.0, log=True), "ccl.temperature": Float(0.05, 0.5, log=True)}
 NUMBERS = ("ccl.divergence",)

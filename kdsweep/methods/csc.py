@@ -8,8 +8,10 @@ Xia et al. Robust Cross-Modal Knowledge Distillation for Unconstrained Videos. a
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "csc")
 SPACE = {"csc.weight": Float(0.1, 3.0, log=True), "csc.temperature": Float(0.05, 0.5, log=True)}
 

@@ -7,8 +7,10 @@ Huang, You, Wang, Qian, Xu. Knowledge Distillation from A Stronger Teacher. Neur
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "dist")
 SPACE = {"dist.weight": Float(0.5, 8.0, log=True), "dist.temperature": Float(1.0, 4.0, log=True)}
 NUMBERS = ("dist.beta", "dist.gamma")

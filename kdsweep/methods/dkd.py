@@ -9,8 +9,10 @@ Zhao, Cui, Song, Qiu, Liang. Decoupled Knowledge Distillation. CVPR 2022, arXiv:
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "dkd")
 CHOICES = {"standardize": (False, True)}
 SPACE = {"dkd.beta": Float(0.5, 16.0, log=True), "dkd.temperature": Float(1.0, 4.0, log=True)}

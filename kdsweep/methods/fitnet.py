@@ -9,12 +9,13 @@ Romero, Ballas, Kahou, Chassang, Gatta, Bengio. FitNets: Hints for Thin Deep Net
 """
 
 from kdsweep import objective
+from kdsweep.methods import TEMPERED
 from kdsweep.space import Float
 
 TERMS = ("ce", "fitnet", "kd")
 CHOICES = {"stage": ("joint", "hint")}
 HINT = {"stage": ("hint",)}
-WHEN = {"kd": HINT, "fitnet.until": HINT}
+WHEN = {"kd": HINT, "fitnet.until": HINT, "kd.temperature": {"task": TEMPERED}}
 # Change it together with `kd.start`.
 NUMBERS = ("fitnet.until",)
 SPACE = {

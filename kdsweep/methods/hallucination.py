@@ -8,9 +8,11 @@ Hoffman, Gupta, Darrell. Learning with Side Information through Modality Halluci
 """
 
 from kdsweep import objective
+from kdsweep.methods import TEMPERED
 from kdsweep.space import Float
 
 TERMS = ("ce", "hallucination", "kd")
+WHEN = {"kd.temperature": {"task": TEMPERED}}
 SPACE = {
     "hallucination.weight": Float(5e-4, 0.5, log=True),
     "kd.weight": Float(0.1, 10.0, log=True),

@@ -8,8 +8,10 @@ Sun, Ren, Li, Wang, Cao. Logit Standardization in Knowledge Distillation. CVPR 2
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "lskd")
 SPACE = {"lskd.weight": Float(1.0, 30.0, log=True), "lskd.temperature": Float(1.0, 4.0, log=True)}
 

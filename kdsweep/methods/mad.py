@@ -9,8 +9,10 @@ CVPR 2023, arXiv:2304.08028
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "mad")
 SPACE = {"mad.weight": Float(1.0, 100.0, log=True)}
 

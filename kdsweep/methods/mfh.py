@@ -13,9 +13,11 @@ Xue, Gao, Ren, Zhao. The Modality Focusing Hypothesis. ICLR 2023, arXiv:2206.064
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
 TEACHER = "joint"
+TASKS = CLASSES
 TERMS = ("ce", "ce_teacher", "agree", "mfh")
 BASE = ("ce_teacher",)
 CHOICES = {"removed": (0.75, 0.25, 0.5)}

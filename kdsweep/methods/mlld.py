@@ -10,8 +10,10 @@ Jin, Wang, Lin. Multi-Level Logit Distillation. CVPR 2023
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "mlld")
 CHOICES = {"reduction": ("sum", "mean")}
 SPACE = {"mlld.weight": Float(0.1, 10.0, log=True)}

@@ -9,8 +9,10 @@ Distillation. NeurIPS 2023, arXiv:2310.19444
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "ofa")
 SPACE = {"ofa.weight": Float(0.1, 10.0, log=True), "ofa.epsilon": Float(1.0, 1.5)}
 

@@ -7,8 +7,10 @@ Khosla et al. Supervised Contrastive Learning. NeurIPS 2020, arXiv:2004.11362
 """
 
 from kdsweep import objective
+from kdsweep.methods import CLASSES
 from kdsweep.space import Float
 
+TASKS = CLASSES
 TERMS = ("ce", "supcon")
 SPACE = {"supcon.weight": Float(0.1, 3.0, log=True), "supcon.temperature": Float(0.05, 0.5, log=True)}
 

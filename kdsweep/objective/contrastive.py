@@ -9,7 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import EMBEDDINGS, Batch, Sizes, both_embeddings, masked_mean, other_pairs, pairs
+from kdsweep.objective.outputs import (
+    CLASSES,
+    EMBEDDINGS,
+    Batch,
+    Sizes,
+    both_embeddings,
+    masked_mean,
+    other_pairs,
+    pairs,
+)
 from kdsweep.objective.term import Term
 
 EPSILON = 1e-7
@@ -176,6 +185,7 @@ class SupervisedContrast(Term):
 
     paper = "Khosla et al. Supervised Contrastive Learning. NeurIPS 2020, arXiv:2004.11362"
     reads = EMBEDDINGS
+    tasks = CLASSES
 
     temperature: Tensor
 
@@ -214,6 +224,7 @@ class ClassContrast(Term):
 
     paper = "Xia et al. Robust Cross-Modal Knowledge Distillation for Unconstrained Videos. arXiv:2304.07775"
     reads = EMBEDDINGS
+    tasks = CLASSES
 
     temperature: Tensor
 

@@ -12,7 +12,7 @@ from kdsweep.objective.contrastive import log_plus, log_softmax_over, mean_where
 from kdsweep.objective.features import matched, row_normalized
 from kdsweep.objective.labels import negative_log_likelihood
 from kdsweep.objective.logits import soft_cross_entropy, sum_of_kl, true_class
-from kdsweep.objective.outputs import EMBEDDINGS, Batch, Sizes, both_embeddings, masked_mean, pairs
+from kdsweep.objective.outputs import CLASSES, EMBEDDINGS, Batch, Sizes, both_embeddings, masked_mean, pairs
 from kdsweep.objective.term import Term
 
 
@@ -72,6 +72,7 @@ class CompositionalContrast(Term):
         "CVPR 2021, arXiv:2104.10955"
     )
     reads = (*EMBEDDINGS, "student.logits")
+    tasks = CLASSES
 
     temperature: Tensor
     divergence: Tensor
@@ -156,6 +157,7 @@ class CustomizedLogits(Term):
 
     paper = "Huo, Xu, Guo, Wang, Guo. C2KD: Bridging the Modality Gap for Cross-Modal Knowledge Distillation. CVPR 2024"
     reads = (*EMBEDDINGS, "student.logits", "teacher.logits")
+    tasks = CLASSES
 
     krc: Tensor
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kdsweep.objective.logits import soft_cross_entropy
-from kdsweep.objective.outputs import Batch, Sizes, blank, masked_mean
+from kdsweep.objective.outputs import CLASSES, Batch, Sizes, blank, masked_mean
 from kdsweep.objective.term import Term
 
 
@@ -68,6 +68,7 @@ class ModalityFocus(Term):
 
     paper = "Xue, Gao, Ren, Zhao. The Modality Focusing Hypothesis. ICLR 2023, arXiv:2206.06487"
     reads = ("student.logits", "teacher.logits", "teacher.embedding")
+    tasks = CLASSES
     memory = 0.9
 
     temperature: Tensor

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective.outputs import Batch, blank, masked_mean, root
+from kdsweep.objective.outputs import CLASSES, Batch, blank, masked_mean, root
 from kdsweep.objective.term import Term
 
 HINTON = "Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.02531"
@@ -34,8 +34,19 @@ def soft_cross_entropy(student_BC: Tensor, teacher_BC: Tensor, temperature: Tens
     return temperature**2 * sum_of_kl(log_q_BC, log_p_BC)
 
 
+def soft_binary_cross_entropy(student_BC: Tensor, teacher_BC: Tensor, temperature: Tensor | float) -> Tensor:
+    """T^2 KL(teacher || student) of yes and no at temperature T, mean over the labels, per row: [B]."""
+    kl_BC = torch.zeros_like(student_BC)
+    for sign in (1.0, -1.0):
+        log_p_BC, log_q_BC = (F.logsigmoid(sign * logits / temperature) for logits in (student_BC, teacher_BC))
+        kl_BC = kl_BC + log_q_BC.exp() * (log_q_BC - log_p_BC)
+    return temperature**2 * kl_BC.mean(1)
+
+
 class SoftLogits(Term):
     """Match the teacher's softened class distribution.
+
+    Of several labels, that of each (mean over labels); of values, the values (squared error, without a temperature).
 
     Args:
         temperature: above 0; larger values weigh the wrong classes more.
@@ -51,10 +62,14 @@ class SoftLogits(Term):
         super().__init__(temperature=temperature, **schedule)
         self.standardize = standardize
         if standardize:
-            self.paper = f"{HINTON}; {LOGIT_STANDARDIZATION}"
+            self.paper, self.tasks = f"{HINTON}; {LOGIT_STANDARDIZATION}", CLASSES
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         student_BC, teacher_BC = both_logits(batch, self.standardize)
+        if self.task == "regression":
+            return masked_mean((student_BC - teacher_BC).square().mean(1), rows)
+        if self.task == "multilabel":
+            return masked_mean(soft_binary_cross_entropy(student_BC, teacher_BC, self.temperature), rows)
         return masked_mean(soft_cross_entropy(student_BC, teacher_BC, self.temperature), rows)
 
 
@@ -111,6 +126,7 @@ class DecoupledLogits(Term):
 
     paper = DECOUPLED
     reads = ("student.logits", "teacher.logits")
+    tasks = CLASSES
 
     alpha: Tensor
     beta: Tensor
@@ -156,6 +172,7 @@ class CorrelatedLogits(Term):
 
     paper = "Huang, You, Wang, Qian, Xu. Knowledge Distillation from A Stronger Teacher. NeurIPS 2022, arXiv:2205.10536"
     reads = ("student.logits", "teacher.logits")
+    tasks = CLASSES
 
     temperature: Tensor
     beta: Tensor
@@ -190,6 +207,7 @@ class MultiLevelLogits(Term):
 
     paper = "Jin, Wang, Lin. Multi-Level Logit Distillation. CVPR 2023"
     reads = ("student.logits", "teacher.logits")
+    tasks = CLASSES
 
     def __init__(self, *, reduction: str = "sum", **schedule: Any) -> None:
         super().__init__(**schedule)
@@ -225,6 +243,7 @@ class OneForAll(Term):
         "Knowledge Distillation. NeurIPS 2023, arXiv:2310.19444"
     )
     reads = ("student.logits", "teacher.logits")
+    tasks = CLASSES
 
     epsilon: Tensor
 

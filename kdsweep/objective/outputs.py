@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+CLASSES = ("classification", "retrieval")
+TASKS = (*CLASSES, "multilabel", "regression")
 EMBEDDINGS = ("student.embedding", "teacher.embedding")
 
 
@@ -23,7 +25,7 @@ class Outputs(NamedTuple):
     """What one network says about one batch.
 
     Attributes:
-        logits: [B, C] class scores (regression: [B, 1]).
+        logits: [B, C] scores of classes or labels, or predicted values.
         embedding: [B, D] the layer below the scores.
         present: [B] bool; False where the network had nothing to look at: that row is zero-filled and counts nowhere.
         features: inner layers by name, [B, ...] each.
@@ -48,7 +50,7 @@ class Batch(NamedTuple):
 
     Attributes:
         student: what the student says.
-        labels: [B] int64 classes; multilabel [B, C] and regression [B] are float.
+        labels: [B] int64 classes; float [B, C] of 0 and 1 (multilabel) or of values (regression).
         samples: [B] int64, the rows' places in the training set, for terms that remember samples.
         progress: 0-dim float in [0, 1], the share of training already done.
         teacher: None where the method has none. A frozen teacher's outputs carry no gradient.
@@ -108,7 +110,8 @@ class Sizes(NamedTuple):
         samples: rows of the training set.
         auxiliary: embedding widths by modality.
         features: shapes of inner layers without the batch axis, by "student.name" or "teacher.name".
-        labels: the training set's labels [samples], for terms that draw samples of other classes.
+        labels: the training set's labels [samples] or [samples, C], for terms that draw samples of other classes.
+        task: what the labels are.
     """
 
     student: int
@@ -118,6 +121,7 @@ class Sizes(NamedTuple):
     auxiliary: Mapping[str, int] = {}
     features: Mapping[str, tuple[int, ...]] = {}
     labels: Tensor | None = None
+    task: str = "classification"
 
     def width(self, source: str) -> int:
         """Embedding width of "student", "teacher", or the auxiliary model of a modality."""

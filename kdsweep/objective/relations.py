@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdsweep.objective.outputs import (
+    CLASSES,
     EMBEDDINGS,
     Batch,
     Sizes,
@@ -216,6 +217,7 @@ class MarginSimilarity(Term):
         "Learning. CVPR 2023, arXiv:2304.08028"
     )
     reads = (*EMBEDDINGS, "teacher.logits")
+    tasks = CLASSES
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         student_BB, teacher_BB = (normalized_gram(values, rows) for values in both_embeddings(batch))

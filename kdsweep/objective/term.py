@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import Batch, Sizes
+from kdsweep.objective.outputs import TASKS, Batch, Sizes
 
 
 class Term(nn.Module, ABC):
@@ -28,12 +28,14 @@ class Term(nn.Module, ABC):
         reads: the outputs it needs, as "student.logits", "teacher.embedding", "auxiliary.embedding", ... A row counts
             only when everything read is present in it.
         trains: "teacher" for a term whose gradient reaches nothing but the teacher (or auxiliary models).
+        tasks: those whose labels and scores it understands: `CLASSES` for one that reads a softmax or classes.
 
     Attributes:
         critic: None, or a network of the term's own (discriminator, variational q), trained by `critic_loss` and by
             nothing else: its parameters get no gradient from `loss`. A term that has one owns the number `critic_lr`,
             the ratio of the critic's learning rate to the main one.
         steps: critic updates before each main update.
+        task: what the labels are, told by `Objective.setup`.
 
     Args:
         weight: factor of the term at its height.
@@ -47,6 +49,7 @@ class Term(nn.Module, ABC):
     paper: str = ""
     reads: tuple[str, ...] = ("student.logits",)
     trains: Literal["student", "teacher"] = "student"
+    tasks: tuple[str, ...] = TASKS
 
     weight: Tensor
     start: Tensor
@@ -70,6 +73,7 @@ class Term(nn.Module, ABC):
             self.register_buffer(name, torch.tensor(float(value)))
         self.shape = shape
         self.steps = 1
+        self.task = "classification"
         self.critic: Any = None
 
     @abstractmethod
@@ -156,8 +160,15 @@ class Objective(nn.Module):
         return Parts(total, values)
 
     def setup(self, sizes: Sizes, stream: Callable[[str], AbstractContextManager[object]]) -> None:
-        """Make every term's modules. `stream(name)` enters the term's own random stream: no term moves another's."""
+        """Make every term's modules. `stream(name)` enters the term's own random stream: no term moves another's.
+
+        Raises:
+            ValueError: a term does not understand the task.
+        """
         for name, term in self.items():
+            if sizes.task not in term.tasks:
+                raise ValueError(f"{name} is a term for {', '.join(term.tasks)}, got the task {sizes.task}")
+            term.task = sizes.task
             with stream(name):
                 term.setup(sizes)
 

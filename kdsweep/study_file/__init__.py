@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from kdsweep.metrics import METRICS
+from kdsweep.data.card import Card
+from kdsweep.metrics import of_task
 from kdsweep.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
 from kdsweep.study_file import ablation, arms, roles, sections, text
 from kdsweep.study_file.findings import Findings, Mistake, StudyError, did_you_mean, listed
@@ -17,8 +18,6 @@ from kdsweep.study_file.template import template
 from kdsweep.trial import Given
 
 __all__ = ["Mistake", "StudyError", "load", "parse", "schema", "template"]
-
-DEFAULT_METRIC = {"classification": "accuracy"}
 
 
 def load(path: FilePath | str) -> Study:
@@ -69,16 +68,18 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
     study_name = file.name or name
     if rule := arms.name_fault(study_name):
         findings.refuse(("name",), f"a study's name {rule}, got {study_name!r}")
-    metric = _metric(file, findings)
 
     data, card = file.data, None
     if data is not None:
         card = roles.describe(data, findings)
+        if card is not None and "task" not in written:
+            file = file.model_copy(update={"task": card.task})
     elif written.get("data") is None:
         findings.refuse(("data",), "data is missing: expected its name and the modalities that the student sees")
     auxiliary = roles.auxiliary(data, card) if data is not None and card is not None else None
+    metric = _metric(file, findings)
     told = arms.shared(recipe, file.every_arm, findings)
-    read = arms.read(file.arms, told, auxiliary=auxiliary, findings=findings)
+    read = arms.read(file.arms, told, auxiliary=auxiliary, task=file.task, findings=findings)
     if not written.get("arms", {}):
         findings.refuse(("arms",), "arms needs at least one arm, such as student_only: {}")
     teacher_space, teacher_fixed = arms.teacher_settings(told, findings)
@@ -88,6 +89,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
     if data is None or card is None or auxiliary is None:
         return None
     rows = _rows(file, read, data, auxiliary, findings)
+    _check_task(file, card, findings)
     networks = roles.complete(file.networks, data, card, findings)
     if file.resources.workers > 1 and _drops_out(networks):
         message = "dropout draws other masks on several workers, and results would differ: expected 1, or dropout 0"
@@ -148,8 +150,6 @@ def _drops_out(networks: Any) -> bool:
 
 def _check_availability(file: File, findings: Findings) -> None:
     """What the format knows and this version does not do yet is refused, never ignored."""
-    if file.task != "classification":
-        findings.refuse(("task",), f"{file.task} is not available yet: expected classification")
     if file.augment:
         findings.refuse(("augment",), f"augmentation is not available yet: expected {{}}, got {file.augment}")
     if file.teachers.outputs is not None:
@@ -158,10 +158,18 @@ def _check_availability(file: File, findings: Findings) -> None:
         findings.refuse(("resources", "compile"), "compiled packs are not available yet: expected auto or off, got on")
 
 
+def _check_task(file: File, card: Card, findings: Findings) -> None:
+    """Labels are classes, several yes or no, or values: a study asks for no other task of them."""
+    kinds = {"classification": "classes", "retrieval": "classes"}
+    if kinds.get(file.task, file.task) != kinds.get(card.task, card.task):
+        made_for = "classification or retrieval" if card.task in kinds else card.task
+        findings.refuse(("task",), f"the data is made for {made_for}, got the task {file.task}")
+
+
 def _metric(file: File, findings: Findings) -> str:
+    known = of_task(file.task)
     if file.metric is None:
-        return DEFAULT_METRIC.get(file.task, "")
-    known = [name for name, metric in METRICS.items() if file.task in metric.tasks]
+        return known[0]
     if file.metric not in known:
         message = f"no metric {file.metric!r} for {file.task}: expected {listed(known)}"
         findings.refuse(("metric",), message + did_you_mean(file.metric, known))
@@ -234,7 +242,7 @@ def _rows(
     arm = _find_arm(file.ablate.arm, ("ablate", "arm"), file, read, findings)
     if arm is None:
         return ()
-    return ablation.read(file.ablate, arm, data=data, auxiliary=auxiliary, findings=findings)
+    return ablation.read(file.ablate, arm, data=data, auxiliary=auxiliary, task=file.task, findings=findings)
 
 
 def _given(file: File, network: Mapping[str, Any], findings: Findings) -> Given | None:

@@ -20,10 +20,10 @@ DATA_KEYS = ("data.drop_auxiliary", "data.auxiliary")
 
 
 def read(
-    written: sections.Ablate, arm: Arm, *, data: Data, auxiliary: tuple[str, ...], findings: Findings
+    written: sections.Ablate, arm: Arm, *, data: Data, auxiliary: tuple[str, ...], task: str, findings: Findings
 ) -> tuple[Row, ...]:
     """The rows in their order. Of rows that change the same the first stays; one that changes nothing is the arm."""
-    reader = _Reader(arm, methods.load(arm.method), data, auxiliary, findings)
+    reader = _Reader(arm, methods.load(arm.method, task), data, auxiliary, findings)
     kept: list[Row] = []
     for index, entry in enumerate(written.rows):
         path = ("ablate", "rows", index)
@@ -123,6 +123,9 @@ class _Reader:
         for key, name in structure.items():
             read[key] = self._choice(key, name, pairs[key], (*path, key, *index))
         choices = {name: read[key] for key, name in structure.items() if read[key] is not None}
+        if (task := self.method.task) not in (able := self.method.tasks({**self.arm.choices, **choices})):
+            message = f"with these choices {self.method.name} is a method for {listed(able)}, got the task {task}"
+            self.findings.refuse(path, message)
         numbers = Numbers.of(self.method, {**self.arm.choices, **choices})
         for key in pairs:
             place = (*path, key, *index)

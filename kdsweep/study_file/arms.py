@@ -49,6 +49,7 @@ def read(
     told: Mapping[str, Written],
     *,
     auxiliary: tuple[str, ...] | None,
+    task: str,
     findings: Findings,
 ) -> dict[str, Arm]:
     """The arms in their order. `auxiliary` is None where the data could not be described."""
@@ -57,7 +58,7 @@ def read(
         if not isinstance(keys, dict | None):
             findings.refuse(("arms", name), f"an arm is a mapping of its keys, {{}} where it has none, got {keys!r}")
             continue
-        arm = _arm(name, keys or {}, told, auxiliary=auxiliary, findings=findings)
+        arm = _arm(name, keys or {}, told, auxiliary=auxiliary, task=task, findings=findings)
         if arm is not None:
             read[name] = arm
     if len(read) == len(arms):
@@ -86,6 +87,7 @@ def _arm(
     told: Mapping[str, Written],
     *,
     auxiliary: tuple[str, ...] | None,
+    task: str,
     findings: Findings,
 ) -> Arm | None:
     here: Path = ("arms", name)
@@ -95,7 +97,8 @@ def _arm(
         if key in keys and not isinstance(keys[key], str):
             findings.refuse((*here, key), f"{key} must be text, got {keys[key]!r}")
             keys = {k: v for k, v in keys.items() if k != key}
-    method = _method(keys.get("use", name), (*here, "use") if "use" in keys else here, findings)
+    used = (*here, "use") if "use" in keys else here
+    method = _method(keys.get("use", name), task, used, findings)
     if method is None:
         return None
     if method.name in REFERENCES:
@@ -111,6 +114,8 @@ def _arm(
     written = {settings.choice_name(method, key) or key: value for key, value in {**told, **own}.items()}
 
     choices, structure = _choices(method, written, findings)
+    if task not in method.tasks(choices):
+        findings.refuse(used, f"{method.name} is a method for {listed(method.tasks(choices))}, got the task {task}")
     combinations = itertools.product(*(domain.values for domain in structure.values()))
     numbers = Numbers.of(method, *({**choices, **dict(zip(structure, values, strict=True))} for values in combinations))
     checked: dict[str, Setting | None] = dict(numbers.space)
@@ -132,9 +137,9 @@ def name_fault(name: str) -> str:
     return "has no '/' in it and does not begin with '.'" if "/" in name or name.startswith(".") else ""
 
 
-def _method(name: str, path: Path, findings: Findings) -> Method | None:
+def _method(name: str, task: str, path: Path, findings: Findings) -> Method | None:
     try:
-        return methods.load(name)
+        return methods.load(name, task)
     except ValueError as error:
         findings.refuse(path, f"{error}{did_you_mean(name, methods.names())}")
     except Exception as error:  # A user's module runs here, and may raise anything.

@@ -52,8 +52,8 @@ class File(Section):
     name: str = Field("", description="default: the file's name")
     seed: int = Field(0, ge=0, description="seeds the samplers")
     data: Data | None = None
-    task: Task = "classification"
-    metric: str | None = Field(None, description="chooses on validation, judges on test; default: accuracy")
+    task: Task = Field("classification", description="default: what the data is made for")
+    metric: str | None = Field(None, description="chooses on validation, judges on test; default: the task's first")
     select: Literal["last", "best_valid"] = Field("last", description="which epoch counts, everywhere")
     networks: Networks = Networks()
     teachers: Teachers = Teachers()

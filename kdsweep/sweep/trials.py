@@ -255,6 +255,8 @@ def meaningless(study: Study, arm: Arm, control: str) -> str:
     kind = methods.load(arm.method).teacher(arm.choices)
     if kind == "none":
         return "the method reads no teacher"
+    if study.task == "regression" and control in ("label_smoothing", "shuffled_within_class"):
+        return "values have no classes"
     if control == "label_smoothing":
         if kind == "joint":
             return "the teacher trains with the student: its place cannot be taken by labels"

@@ -13,16 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 import kdsweep
 from kdsweep.data import source
 from kdsweep.results import Results
 from kdsweep.study import Data
-from kdsweep.training.outcome import Outcome, Predictions, run
+from kdsweep.training.outcome import Outcome, run
+from kdsweep.training.tasks import Predictions
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
 
@@ -179,13 +182,17 @@ def _teacher(trial: Trial) -> list[str]:
 
 
 def _table(said: Predictions) -> pa.Table:
-    return pa.table(
-        {
-            "sample": pa.array(said.sample.tolist(), pa.string()),
-            "group": pa.array(said.group.tolist() if said.group is not None else [None] * len(said.label), pa.string()),
-            "label": pa.array(said.label, pa.int32()),
-            "prediction": pa.array(said.prediction, pa.int32()),
-            "rank": pa.array(said.rank, pa.int32()),
-            "logits": pa.FixedSizeListArray.from_arrays(pa.array(said.logits.reshape(-1)), said.logits.shape[1]),
-        }
-    )
+    columns = {name: _column(values) for name, values in said.items()}
+    if "group" not in columns:
+        columns["group"] = pa.nulls(len(said["sample"]), pa.string())
+    return pa.table(columns)
+
+
+def _column(values: NDArray[Any]) -> pa.Array:
+    """[N] as it is, [N, width] as lists of one length."""
+    if values.dtype.kind in "US":
+        return pa.array(values.tolist(), pa.string())
+    narrow = values.astype(np.int32) if values.dtype.kind == "i" else values
+    if narrow.ndim == 1:
+        return pa.array(narrow)
+    return pa.FixedSizeListArray.from_arrays(pa.array(narrow.reshape(-1)), narrow.shape[1])

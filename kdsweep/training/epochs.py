@@ -16,7 +16,7 @@ from kdsweep.data.tensors import Tensors
 from kdsweep.networks.network import Network
 from kdsweep.objective.outputs import Batch, Outputs
 from kdsweep.objective.term import Term
-from kdsweep.training import evaluation
+from kdsweep.training import evaluation, tasks
 from kdsweep.training.models import Models, recipe
 from kdsweep.training.optimisers import Optimiser, critic_optimiser
 from kdsweep.training.streams import generator, seed_of
@@ -89,7 +89,7 @@ class Run:
     def scores(self, part: Part) -> list[dict[str, float]]:
         """Metrics of a part: the network's own, and "teacher_..." of a teacher that trains inside the trial."""
         roles = [role for role in ("network", "teacher") if role in self.networks]
-        return member_scores({role: self.outputs(role, part) for role in roles}, self.parts[part])
+        return tasks.scores(self.trial.task, {role: tasks.judged(self.trial.task, self, role, part) for role in roles})
 
     def state(self, lane: int = 0) -> dict[str, dict[str, Tensor]]:
         """The weights of the trial's networks, by role."""
@@ -179,16 +179,6 @@ class Run:
             auxiliary=frozen | {name: say(name, model) for name, model in self.models.auxiliaries.items()},
             teacher_head=self.models.teacher_head,
         )
-
-
-def member_scores(said: Mapping[str, Sequence[Outputs]], part: Tensors) -> list[dict[str, float]]:
-    """Each member's metrics of a part, from what "network" and, where there is one, "teacher" say of it."""
-    found: list[dict[str, float]] = [{} for _ in said["network"]]
-    for role, prefix in (("network", ""), ("teacher", "teacher_")):
-        for metrics, one in zip(found, said.get(role, ()), strict=False):
-            own = evaluation.classification(one.logits[one.present], part.labels[one.present])
-            metrics |= {f"{prefix}{name}": value for name, value in own.items()}
-    return found
 
 
 def _critic(term: Term) -> nn.Module:

@@ -147,7 +147,7 @@ def models(
         for some in (outputs, of_test) if test is not None else (outputs,):
             some["teacher"] = together([some[name] for name in trial.auxiliaries])
     if trial.control == "label_smoothing":
-        outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding)
+        outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding, task=trial.task)
 
     built = objective(trial)
     sizes = Sizes(
@@ -158,6 +158,7 @@ def models(
         auxiliary={name: _width(auxiliaries.get(name), outputs.get(name)) for name in trial.auxiliary},
         features=_features(own, teacher, outputs.get("teacher")),
         labels=train.labels.cpu(),
+        task=trial.task,
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
     return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head)
@@ -202,12 +203,20 @@ def together(several: list[Outputs]) -> Outputs:
     return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=1), present.any(0))
 
 
-def smoothed_labels(labels: Tensor, classes: int, width: int, smoothing: float = 0.1) -> Outputs:
-    """Labels as a teacher: log of the smoothed one-hot vector (Szegedy et al. 2016, arXiv:1512.00567; .1 as there)."""
-    p = torch.full((len(labels), classes), smoothing / classes, device=labels.device)
-    p[torch.arange(len(labels)), labels] += 1 - smoothing
-    nothing = torch.zeros(len(labels), width, device=labels.device)
-    return Outputs(p.log(), nothing, torch.ones_like(labels, dtype=torch.bool))
+def smoothed_labels(labels: Tensor, classes: int, width: int, *, task: str, smoothing: float = 0.1) -> Outputs:
+    """Labels as a teacher: log of the smoothed one-hot vector (Szegedy et al. 2016, arXiv:1512.00567; .1 as there).
+
+    Of several labels [N, C] each is one of two, yes or no: the logit of its smoothed probability.
+    """
+    rows = len(labels)
+    if task == "multilabel":
+        logits = torch.logit(labels * (1 - smoothing) + smoothing / 2)
+    else:
+        p = torch.full((rows, classes), smoothing / classes, device=labels.device)
+        p[torch.arange(rows), labels] += 1 - smoothing
+        logits = p.log()
+    nothing = torch.zeros(rows, width, device=labels.device)
+    return Outputs(logits, nothing, torch.ones(rows, dtype=torch.bool, device=labels.device))
 
 
 def _width(network: Network | None, said: Outputs | None) -> int:

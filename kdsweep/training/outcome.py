@@ -8,18 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
-from kdsweep.data.tensors import Tensors
 from kdsweep.metrics import METRICS
-from kdsweep.objective.outputs import Outputs
 from kdsweep.study import Data
-from kdsweep.training import evaluation
-from kdsweep.training.epochs import Epoch, Run, member_scores
+from kdsweep.training import tasks
+from kdsweep.training.epochs import Epoch, Run
 from kdsweep.training.models import Heard, Models, Weights, models, parts, recipe
 from kdsweep.training.pack import Pack
 from kdsweep.training.probes import Said, probes
@@ -37,23 +33,6 @@ class Point(NamedTuple):
     metric: str
     value: float
     seconds: float
-
-
-class Predictions(NamedTuple):
-    """What a model said about every test sample: N rows, C classes.
-
-    Attributes:
-        sample, group: [N] str; `group` is None where the data names none.
-        label, prediction, rank: [N]; rank 0 means that the true class scored highest.
-        logits: [N, C] float16.
-    """
-
-    sample: NDArray[Any]
-    group: NDArray[Any] | None
-    label: NDArray[Any]
-    prediction: NDArray[Any]
-    rank: NDArray[Any]
-    logits: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -74,7 +53,7 @@ class Outcome:
     selected: int = 0
     points: list[Point] = field(default_factory=list)
     weights: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
-    predictions: Predictions | None = None
+    predictions: tasks.Predictions | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
@@ -206,34 +185,35 @@ def _run(
         if not records:
             return
     if total == 0:
-        for record, scores in zip(records, training.scores("valid"), strict=True):
-            record.points += [Point(0, f"valid/{name}", value, 0.0) for name, value in scores.items()]
+        for record, own in zip(records, training.scores("valid"), strict=True):
+            record.points += [Point(0, f"valid/{name}", value, 0.0) for name, value in own.items()]
     for lane, record in enumerate(records):
         if record.trial.id in kept:
             training.load(lane, kept[record.trial.id])
     if not trials[0].reads_test:
         yield from (_outcome(record, training, lane, weights=True) for lane, record in enumerate(records))
         return
-    tested = {role: training.outputs(role, "test") for role in made[0].trained}
+    task = trials[0].task
+    tested = {role: tasks.judged(task, training, role, "test") for role in made[0].trained}
     by_id = {trial.id: own for trial, own in zip(trials, made, strict=True)}
     found = _probes([by_id[record.trial.id] for record in records], training, tested)
-    for lane, (record, scores) in enumerate(zip(records, member_scores(tested, seen["test"]), strict=True)):
-        metrics = {**scores, **{f"explained/{name}": value for name, value in found[lane].items()}}
-        if not math.isfinite(scores[record.trial.metric]):
+    for lane, (record, own) in enumerate(zip(records, tasks.scores(task, tested), strict=True)):
+        metrics = {**own, **{f"explained/{name}": value for name, value in found[lane].items()}}
+        if not math.isfinite(own[record.trial.metric]):
             record.state, record.error = "failed", f"diverged: test/{record.trial.metric} is not finite"
             yield _outcome(record, training, lane)
             continue
         record.points += [Point(record.selected, f"test/{name}", value, 0.0) for name, value in metrics.items()]
-        predictions = _predictions(tested["network"][lane], seen["test"])
-        yield _outcome(record, training, lane, weights=True, predictions=predictions)
+        kept_of_test = tasks.predictions(task, tested["network"][lane])
+        yield _outcome(record, training, lane, weights=True, predictions=kept_of_test)
 
 
 def _probes(
-    made: Sequence[Models], training: Run | Pack, tested: Mapping[str, Sequence[Outputs]]
+    made: Sequence[Models], training: Run | Pack, tested: Mapping[str, Sequence[tasks.Judged]]
 ) -> list[dict[str, float]]:
     """Each member's probes between the embeddings of its networks and of the models that it read."""
     trained = {
-        role: [Said(*pair) for pair in zip(training.outputs(role, "train"), of_test, strict=True)]
+        role: [Said(one, of.said) for one, of in zip(training.outputs(role, "train"), of_test, strict=True)]
         for role, of_test in tested.items()
     }
     found = []
@@ -252,7 +232,7 @@ def _outcome(
     lane: int,
     *,
     weights: bool = False,
-    predictions: Predictions | None = None,
+    predictions: tasks.Predictions | None = None,
 ) -> Outcome:
     trial = record.trial
     # A student's weights are read by nobody until it is confirmed.
@@ -278,17 +258,3 @@ def _weights(trial: Trial, state: Mapping[str, Mapping[str, Tensor]]) -> dict[st
         roles.get(name, name.removeprefix("auxiliary ")): {key: value.cpu().contiguous() for key, value in own.items()}
         for name, own in state.items()
     }
-
-
-def _predictions(said: Outputs, test: Tensors) -> Predictions:
-    there = said.present.cpu().numpy()
-    logits = said.logits.double().cpu().numpy()[there]
-    labels = test.labels.cpu().numpy()[there]
-    return Predictions(
-        sample=test.ids[there],
-        group=test.groups[there] if test.groups is not None else None,
-        label=labels,
-        prediction=np.argmax(logits, axis=1),
-        rank=evaluation.label_ranks(logits, labels),
-        logits=logits.astype(np.float16),
-    )

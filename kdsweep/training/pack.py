@@ -24,8 +24,8 @@ from kdsweep.data.tensors import Tensors
 from kdsweep.networks.network import Network
 from kdsweep.objective.outputs import Batch, Outputs
 from kdsweep.objective.term import Objective, Term
-from kdsweep.training import evaluation
-from kdsweep.training.epochs import Epoch, member_scores
+from kdsweep.training import evaluation, tasks
+from kdsweep.training.epochs import Epoch
 from kdsweep.training.models import Models, recipe
 from kdsweep.training.optimisers import CRITIC_BETAS, Flat, StackedOptimiser, critic_recipe
 from kdsweep.training.streams import generator
@@ -369,7 +369,8 @@ class Pack:
     def scores(self, part: Part) -> list[dict[str, float]]:
         """Metrics of a part for each active member: its network's, and "teacher_..." of a teacher trained with it."""
         roles = [role for role in ("network", "teacher") if role in self.bases]
-        return member_scores({role: self.outputs(role, part) for role in roles}, self.parts[part])
+        task = self.trials[0].task
+        return tasks.scores(task, {role: tasks.judged(task, self, role, part) for role in roles})
 
     def state(self, lane: int) -> dict[str, State]:
         """The weights of one member's networks, by role."""

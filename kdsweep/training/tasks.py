@@ -1,0 +1,249 @@
+"""What each task measures of a network's outputs, and what is kept of every test sample.
+
+N rows, C classes or labels or targets, D embedding width, G rows of a gallery.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kdsweep.data.card import Part
+from kdsweep.data.tensors import Tensors
+from kdsweep.metrics import of_task
+from kdsweep.objective.outputs import Outputs
+
+Array = NDArray[Any]
+# What is kept of every test sample, by column: [N] or [N, width].
+Predictions = dict[str, Array]
+CUTS = (1, 5, 10)
+ROWS = 1024  # queries compared with the gallery at once
+
+
+class Judged(NamedTuple):
+    """A part, what a network says of it, and, for retrieval, what it says of the training part, which is searched."""
+
+    said: Outputs
+    part: Tensors
+    gallery: Outputs | None = None
+    gallery_labels: Tensor | None = None
+
+
+class Training(Protocol):
+    """One trial or a pack of them: what its members' networks say of a part."""
+
+    parts: Mapping[Part, Tensors]
+
+    def outputs(self, role: str, part: Part) -> list[Outputs]: ...
+
+
+def judged(task: str, training: Training, role: str, part: Part) -> list[Judged]:
+    """What each member's network of a role says of a part, with the gallery where the task searches one."""
+    said = training.outputs(role, part)
+    if task != "retrieval":
+        return [Judged(one, training.parts[part]) for one in said]
+    galleries, labels = training.outputs(role, "train"), training.parts["train"].labels
+    return [Judged(one, training.parts[part], of, labels) for one, of in zip(said, galleries, strict=True)]
+
+
+def scores(task: str, found: Mapping[str, Sequence[Judged]]) -> list[dict[str, float]]:
+    """Each member's metrics: its network's, and "teacher_..." of a teacher that trains with it."""
+    teachers = found.get("teacher", ())
+    own = [measure(task, one) for one in found["network"]]
+    for metrics, teacher in zip(own, teachers, strict=False):
+        metrics |= {f"teacher_{name}": value for name, value in measure(task, teacher).items()}
+    return own
+
+
+def measure(task: str, judged: Judged) -> dict[str, float]:
+    """The task's metrics, by name, over the rows that are present.
+
+    All of them NaN where there is no row, or where the network says something that is not finite: a comparison with
+    NaN is false, so that no class would score above the true one and every row count as right.
+    """
+    there = judged.said.present
+    logits, labels = judged.said.logits[there], judged.part.labels[there]
+    finite = torch.isfinite(logits).all() and torch.isfinite(judged.said.embedding[there]).all()
+    if not len(labels) or not bool(finite):
+        return dict.fromkeys(of_task(task), float("nan"))
+    if task == "multilabel":
+        return multilabel(logits, labels)
+    if task == "regression":
+        return regression(logits, labels)
+    return {**(retrieval(search(judged)) if task == "retrieval" else {}), **classification(logits, labels)}
+
+
+def predictions(task: str, judged: Judged) -> Predictions:
+    """What the network says of every sample of the part that is present: report.scores makes intervals of it."""
+    present = judged.said.present
+    there = present.cpu().numpy()
+    part, logits = judged.part, judged.said.logits.double().cpu().numpy()[there]
+    labels = part.labels.cpu().numpy()[there]
+    kept: Predictions = {"sample": part.ids[there], "label": labels}
+    if part.groups is not None:
+        kept["group"] = part.groups[there]
+    if task == "regression":
+        return kept | {"prediction": logits.astype(np.float32)}
+    kept["logits"] = logits.astype(np.float16)
+    if task == "multilabel":
+        return kept | {"prediction": (logits > 0).astype(np.float32)}
+    kept |= {"prediction": np.argmax(logits, axis=1), "rank": label_ranks(logits, labels)}
+    if task == "retrieval":
+        embedding = judged.said.embedding[present].cpu().numpy().astype(np.float16)
+        return kept | search(judged) | {"embedding": embedding}
+    return kept
+
+
+# --- classification
+
+
+def classification(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """accuracy, top5, macro_f1, uar, log_loss (nats) and ece (15 equal bins) of finite logits [N, C].
+
+    Written out, with scikit-learn as the reference in the tests: it runs for each member of a pack after every epoch.
+    """
+    log_p = torch.log_softmax(logits.double(), dim=1).cpu().numpy()
+    truth = labels.cpu().numpy()
+    guess = log_p.argmax(1)
+    confusion = np.zeros((log_p.shape[1],) * 2)
+    np.add.at(confusion, (truth, guess), 1)
+    right, there, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    # As scikit-learn does: over the classes that occur, for F1 among labels or predictions.
+    recall = right[there > 0] / there[there > 0]
+    f1 = 2 * right[there + said > 0] / (there + said)[there + said > 0]
+    ranks = label_ranks(log_p, truth)
+    return {
+        "accuracy": float((ranks == 0).mean()),
+        "top5": float((ranks < 5).mean()),
+        "macro_f1": float(f1.mean()),
+        "uar": float(recall.mean()),
+        "log_loss": float(-log_p[np.arange(len(truth)), truth].mean()),
+        "ece": calibration_error(np.exp(log_p.max(1)), guess == truth),
+    }
+
+
+def label_ranks(scores: Array, labels: Array) -> NDArray[np.int64]:
+    """[N]: how many classes score above the true one; of equal scores the lower class counts as above, as in argmax."""
+    own = scores[np.arange(len(labels)), labels][:, None]
+    lower = np.arange(scores.shape[1])[None] < labels[:, None]
+    above: NDArray[np.int64] = ((scores > own) | ((scores == own) & lower)).sum(1)
+    return above
+
+
+def calibration_error(confidence: Array, right: Array, bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over equal bins, weighted by rows. Guo et al. 2017, arXiv:1706.04599."""
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs(confidence[place == bin_].sum() - right[place == bin_].sum()) for bin_ in range(bins)]
+    return float(sum(gaps) / len(confidence))
+
+
+# --- retrieval
+
+
+def search(judged: Judged) -> Predictions:
+    """Every query's place among the training part, and ("within_") among the other rows of its own part.
+
+    By cosine of the embeddings; a row of the query's class is relevant. "gallery_rank" [N]: how many irrelevant rows
+    lie before the first relevant one; "average_precision" [N]. A query of a class that the gallery lacks is behind all
+    of it, with an average precision of 0.
+    """
+    assert judged.gallery is not None
+    assert judged.gallery_labels is not None
+    own, labels = judged.said.embedding[judged.said.present], judged.part.labels[judged.said.present]
+    shown = judged.gallery.present
+    among = searched(own, labels, judged.gallery.embedding[shown], judged.gallery_labels[shown])
+    within = searched(own, labels, own, labels, itself=True)
+    names = ("gallery_rank", "average_precision")
+    return dict(zip(names, among, strict=True)) | {f"within_{n}": v for n, v in zip(names, within, strict=True)}
+
+
+def searched(
+    queries: Tensor, labels: Tensor, gallery: Tensor, gallery_labels: Tensor, *, itself: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """First relevant rank from 0 and average precision, [N] each, of queries [N, D] in a gallery [G, D].
+
+    Of equal similarities irrelevant rows come first: a network that gives every row one embedding retrieves nothing.
+
+    Args:
+        itself: the gallery is the queries, and none of them finds itself.
+    """
+    units, others = (torch.nn.functional.normalize(x.double(), dim=1) for x in (queries, gallery))
+    ranks, precisions = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for at in range(0, len(units), ROWS):
+        # Embeddings that are equal have cosines that differ in the last bits: those are no order.
+        similarity = (units[at : at + ROWS] @ others.T).round(decimals=9).cpu().numpy()
+        relevant = (labels[at : at + ROWS, None] == gallery_labels[None]).cpu().numpy()
+        if itself:
+            own = np.arange(len(similarity)), np.arange(at, at + len(similarity))
+            similarity[own], relevant[own] = -np.inf, False
+        order = np.lexsort((relevant, -similarity), axis=1)
+        found = np.take_along_axis(relevant, order, axis=1)
+        if itself:
+            found = found[:, :-1]
+        total = found.sum(1)
+        ranks.append(np.where(total > 0, found.argmax(1), found.shape[1]))
+        precision = found.cumsum(1) / np.arange(1, found.shape[1] + 1)
+        precisions.append((precision * found).sum(1) / np.maximum(total, 1))
+    return np.concatenate(ranks), np.concatenate(precisions)
+
+
+def retrieval(found: Predictions) -> dict[str, float]:
+    """recall_at_1, _5, _10, map and mrr, and the same within the part, of what `search` found."""
+    metrics: dict[str, float] = {}
+    for prefix in ("", "within_"):
+        rank = found[f"{prefix}gallery_rank"]
+        metrics |= {f"{prefix}recall_at_{cut}": float((rank < cut).mean()) for cut in CUTS}
+        metrics[f"{prefix}map"] = float(found[f"{prefix}average_precision"].mean())
+        metrics[f"{prefix}mrr"] = float((1 / (1 + rank)).mean())
+    return metrics
+
+
+# --- labels that are not classes
+
+
+def multilabel(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """macro_ap (over the labels that occur), macro_f1 and micro_f1 (a label is said from a probability of .5 on),
+    log_loss (nats, mean over labels) of finite logits [N, C] and labels [N, C] of 0 and 1."""
+    from sklearn.metrics import average_precision_score, f1_score
+
+    scores, truth = logits.double(), labels.double()
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(scores, truth)
+    x, y = scores.cpu().numpy(), truth.cpu().numpy().astype(int)
+    occurs, said = y.any(0), (x > 0).astype(int)
+    with warnings.catch_warnings():
+        # A label that neither occurs nor is said has no F1, and counts as 0 by the argument below.
+        warnings.simplefilter("ignore")
+        return {
+            "macro_ap": float(average_precision_score(y[:, occurs], x[:, occurs])) if occurs.any() else float("nan"),
+            "macro_f1": float(f1_score(y, said, average="macro", zero_division=0)),
+            "micro_f1": float(f1_score(y, said, average="micro", zero_division=0)),
+            "log_loss": float(loss),
+        }
+
+
+def regression(predicted: Tensor, labels: Tensor) -> dict[str, float]:
+    """mae, rmse, pearson and ccc of finite predictions and targets [N, C]; each the mean over the targets.
+
+    ccc = 2 cov / (var_x + var_y + (mean_x - mean_y)^2), of which nothing is left where a prediction is constant.
+    Lin. A Concordance Correlation Coefficient to Evaluate Reproducibility. Biometrics 1989.
+    """
+    x, y = predicted.double(), labels.double()
+    error = x - y
+    apart_x, apart_y = x - x.mean(0), y - y.mean(0)
+    covariance = (apart_x * apart_y).mean(0)
+    spread_x, spread_y = apart_x.square().mean(0), apart_y.square().mean(0)
+    shared = (spread_x * spread_y).sqrt()
+    pearson = torch.where(shared > 0, covariance / shared.clamp(min=1e-300), torch.zeros_like(shared))
+    ccc = 2 * covariance / (spread_x + spread_y + error.mean(0).square()).clamp(min=1e-300)
+    return {
+        "mae": float(error.abs().mean()),
+        "rmse": float(error.square().mean(0).sqrt().mean()),
+        "pearson": float(pearson.mean()),
+        "ccc": float(ccc.mean()),
+    }
