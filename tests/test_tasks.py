@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import pearsonr
@@ -12,7 +13,8 @@ from scipy.stats import pearsonr
 from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.data.dataset import Dataset
-from kdsweep.metrics import of_task
+from kdsweep.metrics import METRICS, of_task
+from kdsweep.report import scores
 from kdsweep.training import tasks
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train, trial
 
@@ -194,3 +196,46 @@ def test_values_are_learned_as_a_linear_model_learns_them(trainers):
     said = Ridge().fit(fitted.modalities["plain"], fitted.labels).predict(tested.modalities["plain"])
     linear = tasks.regression(torch.tensor(said), torch.tensor(tested.labels))["ccc"]
     assert next(point.value for point in outcome.points if point.metric == "test/ccc") == pytest.approx(linear, abs=0.1)
+
+
+def kept(task: str, rng: np.random.Generator) -> pd.DataFrame:
+    """What is kept of forty test samples in eight groups."""
+    names = {"sample": [f"s{i}" for i in range(40)], "group": [f"g{i % 8}" for i in range(40)]}
+    if task == "regression":
+        labels = rng.normal(size=(40, 2))
+        return pd.DataFrame(names | {"label": list(labels), "prediction": list(labels + rng.normal(size=(40, 2)))})
+    logits, labels = rng.normal(size=(40, 3)), (rng.random((40, 3)) < 0.4).astype(float)
+    said = (logits > 0).astype(float)
+    return pd.DataFrame(names | {"label": list(labels), "prediction": list(said), "logits": list(logits)})
+
+
+def measured(task: str, predictions: pd.DataFrame, metric: str) -> float:
+    labels = torch.tensor(np.stack(predictions["label"]))
+    column = "prediction" if task == "regression" else "logits"
+    found = {"regression": tasks.regression, "multilabel": tasks.multilabel}[task]
+    return found(torch.tensor(np.stack(predictions[column])), labels)[metric]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize(("task", "metric"), [(task, m) for task in methods.TASKS[2:] for m in of_task(task)])
+def test_units_are_pseudo_values_of_the_metric(task, metric, grouped):
+    predictions = kept(task, np.random.default_rng(0))
+    found = scores.units(predictions, metric, grouped=grouped)
+    names = predictions["group" if grouped else "sample"]
+    whole = measured(task, predictions, metric)
+    if METRICS[metric].mean:
+        assert found.mean() == pytest.approx(whole)
+        return
+    without = {name: measured(task, predictions[names != name], metric) for name in set(names)}
+    expected = {name: len(without) * whole - (len(without) - 1) * value for name, value in without.items()}
+    assert found.to_dict() == pytest.approx(expected)
+
+
+def test_what_retrieval_keeps_gives_its_metrics_back(trainers):
+    asked = trial(task="retrieval", metric="map", reads_test=True)
+    outcome = trainers["retrieval"](asked)
+    frame = pd.DataFrame({name: list(values) for name, values in outcome.predictions.items()})
+    for point in outcome.points:
+        name = point.metric.removeprefix("test/")
+        if point.metric.startswith("test/") and METRICS.get(name) and METRICS[name].mean and name != "log_loss":
+            assert scores.per_sample(frame, name).mean() == pytest.approx(point.value), name

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kdsweep.report import task_scores
+
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -19,6 +21,8 @@ BLOCK = 500  # units left out at once: [500, 3, C] counts stay small with a thou
 
 def per_sample(predictions: pd.DataFrame, metric: str) -> Array | None:
     """Each sample's score where the metric is a mean of such scores, else None."""
+    if task_scores.several(predictions):
+        return task_scores.per_sample(predictions, metric)
     match metric:
         case "accuracy":
             return np.asarray(predictions["prediction"] == predictions["label"], dtype=float)
@@ -28,7 +32,7 @@ def per_sample(predictions: pd.DataFrame, metric: str) -> Array | None:
             log_p_IC = _log_softmax(predictions)
             log_p: Array = log_p_IC[np.arange(len(log_p_IC)), predictions["label"].to_numpy()]
             return -log_p
-    return None
+    return task_scores.per_sample(predictions, metric)
 
 
 def units(predictions: pd.DataFrame, metric: str, *, grouped: bool = False) -> pd.Series | None:
@@ -46,6 +50,8 @@ def units(predictions: pd.DataFrame, metric: str, *, grouped: bool = False) -> p
             return by_name
         sums = by_name.groupby(level=0).sum()
         return sums * len(sums) / len(by_name)
+    if task_scores.several(predictions):
+        return task_scores.units(predictions, metric, names.to_numpy(dtype=str))
     if metric not in SMOOTH:
         return None
     counts = _counts(predictions)
