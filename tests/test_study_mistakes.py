@@ -78,7 +78,10 @@ CASES = {
     "an unknown metric": (KD + "metric: acuracy\n", 3, "no metric 'acuracy' for classification", "accuracy"),
     "an unknown task": (KD + "task: classify\n", 3, "got 'classify'", "classification"),
     "a task of other labels": (KD + "task: multilabel\n", 3, "the data is made for classification or retrieval, got"),
-    "augmentation to come": (KD + "augment: {top: [flip]}\n", 3, "augmentation is not available yet"),
+    "an augmentation of another kind": (KD + "augment: {top: [time_mask]}\n", 3, "time_mask is for spectrogram"),
+    "an augmentation that is none": (KD + "augment: {top: [flop]}\n", 3, "no augmentation 'flop': found crop, flip"),
+    "an augmentation's argument": (KD + "augment: {top: [crop: {share: 2}]}\n", 3, "above 0 and at most 1, got 2"),
+    "an augmented modality that is none": (KD + "augment: {tup: [flip]}\n", 3, "no modality 'tup'"),
     "stored outputs to come": (KD + "teachers: {outputs: logits}\n", 3, "not available yet: expected weights"),
     "compilation to come": (KD + "resources: {compile: on}\n", 3, "not available yet: expected auto or off, got on"),
     "a teacher's file that is missing": (

@@ -94,6 +94,10 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
     if file.resources.workers > 1 and _drops_out(networks):
         message = "dropout draws other masks on several workers, and results would differ: expected 1, or dropout 0"
         findings.refuse(("resources", "workers"), message)
+    augment = roles.augmentations(file.augment, data, card, findings)
+    if file.resources.workers > 1 and any(":" in name for steps in augment.values() for step in steps for name in step):
+        message = "an augmentation of your own draws otherwise on several workers, and results would differ: expected 1"
+        findings.refuse(("resources", "workers"), message)
     return Study(
         name=study_name,
         seed=file.seed,
@@ -105,7 +109,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         networks=networks,
         teachers=file.teachers,
         train=file.train,
-        augment=file.augment,
+        augment=augment,
         arms=read,
         search=file.search,
         finalists=finalists,
@@ -150,8 +154,6 @@ def _drops_out(networks: Any) -> bool:
 
 def _check_availability(file: File, findings: Findings) -> None:
     """What the format knows and this version does not do yet is refused, never ignored."""
-    if file.augment:
-        findings.refuse(("augment",), f"augmentation is not available yet: expected {{}}, got {file.augment}")
     if file.teachers.outputs is not None:
         findings.refuse(("teachers", "outputs"), "a teacher's stored outputs are not available yet: expected weights")
     if file.resources.compile == "on":

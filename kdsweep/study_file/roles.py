@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kdsweep import networks
-from kdsweep.data import source
+from kdsweep.data import augment, source
 from kdsweep.data.card import Card, Kind
 from kdsweep.study import Data
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
@@ -71,6 +71,30 @@ def complete(written: Networks, data: Data, card: Card, findings: Findings) -> d
         for name in names:
             kind = None if name == "fusion" else card.modalities[name].kind
             full[role][name] = _part(given.get(name), kind, ("networks", role, name), findings)
+    return full
+
+
+def augmentations(
+    written: Mapping[str, Any], data: Data, card: Card, findings: Findings
+) -> dict[str, list[dict[str, Any]]]:
+    """What is done to each modality's training inputs, in full."""
+    read, full = (*data.student, *auxiliary(data, card)), {}
+    for name, several in written.items():
+        if name not in read:
+            message = f"the study reads no modality {name!r}: it reads {listed(read)}{did_you_mean(name, read)}"
+            findings.refuse(("augment", name), message)
+            continue
+        try:
+            steps = augment.complete(several, kind=card.modalities[name].kind)
+        except ValueError as error:
+            findings.refuse(("augment", name), str(error))
+            continue
+        if steps:
+            full[name] = steps
+    if full:
+        kept = [name for name in auxiliary(data, card) if name not in full]
+        aside = f"; only models of {listed(kept)} alone are asked once" if kept else ""
+        findings.warn(("augment",), f"frozen models that read {listed(full)} are asked at every step{aside}")
     return full
 
 

@@ -140,6 +140,7 @@ class Trials:
                 method=arm.method,
                 code=code_digest(arm.method),
                 auxiliary=auxiliary,
+                augment=self._augmented(study.student, auxiliary),
                 choices=choices,
                 numbers={name: value for name, value in numbers.items() if name in read},
                 dropped=dropped,
@@ -187,6 +188,7 @@ class Trials:
                 code=code_digest(method),
                 student=template.student if reads_student else (),
                 auxiliary=auxiliary,
+                augment=self._augmented(study.student if reads_student else (), auxiliary),
                 numbers={**study.teacher_fixed, **numbers},
                 drop_auxiliary=variation.drop_auxiliary,
                 control=variation.control,
@@ -224,6 +226,11 @@ class Trials:
             needed["teacher" if arm.teacher == "multimodal" else arm.teacher] = variation
         return needed
 
+    def _augmented(self, *seen: tuple[str, ...]) -> dict[str, Any]:
+        """What is done to the inputs that a trial reads, and nothing else: other modalities decide nothing in it."""
+        read = {name for names in seen for name in names}
+        return {name: steps for name, steps in self.study.augment.items() if name in read}
+
     def _is_given(self, arm: Arm) -> bool:
         return self.study.given is not None and arm.teacher == "multimodal"
 
@@ -243,7 +250,6 @@ class Trials:
             select=study.select,
             metric=study.metric,
             train=study.train.model_dump(),
-            augment=dict(study.augment),
             networks={},
             seed=seed,
             fold=place.fold,

@@ -17,7 +17,7 @@ from kdsweep.networks.network import Network
 from kdsweep.objective.outputs import Batch, Outputs
 from kdsweep.objective.term import Term
 from kdsweep.training import evaluation, tasks
-from kdsweep.training.models import Models, recipe
+from kdsweep.training.models import Models, recipe, together
 from kdsweep.training.optimisers import Optimiser, critic_optimiser
 from kdsweep.training.streams import generator, seed_of
 from kdsweep.training.workers import Workers
@@ -63,6 +63,7 @@ class Run:
             for name, term in self.objective.critics().items()
         }
         seed = self.trial.seed
+        self.views = generator(seed, "augmentation")
         self.draws = {name: generator(seed, "draw", name) for name, _ in self.objective.items()}
         self.start = {name: float(term.start) for name, term in self.objective.items()}
 
@@ -160,6 +161,10 @@ class Run:
         train = self.parts["train"]
         mine = self.workers.mine(rows)
         inputs, present = train.batch(mine)
+        if self.models.views.steps:
+            one_lane = {name: values[None] for name, values in inputs.items()}
+            seen = self.models.views.of(one_lane, [self.views], self.workers.mine, len(rows))
+            inputs = {name: values[0] for name, values in seen.items()}
 
         def say(role: str, network: Network) -> Outputs:
             # Dropout draws from torch's global stream, which nothing else reads: one stream a role, step and worker.
@@ -167,6 +172,11 @@ class Run:
             return self.workers.gather(network.train()(inputs, present), len(rows))
 
         frozen = {name: _rows(said, rows) for name, said in self.models.frozen.items()}
+        with torch.no_grad():
+            for role, network in self.models.live.items():
+                frozen[role] = self.workers.gather(network(inputs, present), len(rows))
+        if self.models.live and self.trial.distils_from == "unimodal":
+            frozen["teacher"] = together([frozen[name] for name in self.trial.auxiliaries])
         teacher = frozen.pop("teacher", None)
         if self.models.teacher is not None:
             teacher = say("teacher", self.models.teacher)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kdsweep import methods
 from kdsweep.data.card import Card, Part
 from kdsweep.data.dataset import Dataset, stand_in
 from kdsweep.data.tensors import Tensors, to_tensors
+from kdsweep.data.views import Views
 from kdsweep.networks.network import Network, build
 from kdsweep.objective.outputs import Outputs, Sizes
 from kdsweep.objective.term import Objective
@@ -38,6 +39,8 @@ class Models:
         frozen: the Outputs of frozen models for every row of the training part: "teacher", and by modality.
         frozen_test: the same for test, where the trial reads it.
         teacher_head: of the teacher, frozen or not, where it has one.
+        live: frozen models that have to be asked at every step, because what they read is augmented, by role.
+        views: what the trial's augmentations do.
     """
 
     network: Network
@@ -47,6 +50,8 @@ class Models:
     frozen: Mapping[str, Outputs]
     frozen_test: Mapping[str, Outputs]
     teacher_head: Callable[[Tensor], Tensor] | None
+    live: Mapping[str, Network]
+    views: Views
 
     @property
     def trained(self) -> dict[str, Network]:
@@ -138,9 +143,10 @@ def models(
         if model.id not in shared:
             shared[model.id] = hear(frozen(model, trial, card, weights).to(device), train, test, workers)
     said = {role: shared[model.id] for role, model in trial.models.items()}
-    head = teacher.head if teacher is not None else said["teacher"].head if "teacher" in said else None
+    views = Views(augmentations(trial), card_of(trial, card).modalities)
+    head = teacher.head if teacher is not None else said["teacher"].network.head if "teacher" in said else None
     if trial.control == "untrained_teacher" and teacher is not None:
-        said["teacher"], teacher = hear(teacher.requires_grad_(False), train, test, workers), None
+        said["teacher"], teacher = hear(teacher.eval().requires_grad_(False), train, test, workers), None
     outputs = {role: of.train for role, of in said.items()}
     of_test = {role: of.test for role, of in said.items() if of.test is not None}
     if trial.distils_from == "unimodal":
@@ -161,21 +167,22 @@ def models(
         task=trial.task,
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
-    return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head)
+    live = {role: of.network for role, of in said.items() if views.steps.keys() & set(of.network.names)}
+    return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head, live, views)
 
 
 class Heard(NamedTuple):
-    """What a frozen model says of the training part and, where it is read, of test; and its head."""
+    """A frozen model, and what it says of the training part and, where it is read, of test."""
 
     train: Outputs
     test: Outputs | None
-    head: nn.Module
+    network: Network
 
 
 def hear(model: Network, train: Tensors, test: Tensors | None, workers: Workers) -> Heard:
     """All that others will ever read of a frozen model, asked once."""
     of_test = evaluation.outputs(model, test, workers) if test is not None else None
-    return Heard(evaluation.outputs(model, train, workers), of_test, model.head)
+    return Heard(evaluation.outputs(model, train, workers), of_test, model)
 
 
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
@@ -195,12 +202,20 @@ def _trained(model: Trial | Given, reader: Trial) -> Trial:
     return model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
 
 
-def together(several: list[Outputs]) -> Outputs:
+def augmentations(trial: Trial) -> Mapping[str, Any]:
+    """By modality; under the control in which the student's modality stands in for the auxiliary ones, its own."""
+    if trial.control != "student_only_teacher":
+        return trial.augment
+    own = trial.augment.get(trial.student[0], [])
+    return {**trial.augment, **dict.fromkeys(trial.auxiliary, own)}
+
+
+def together(several: Sequence[Outputs]) -> Outputs:
     """Auxiliary models as one teacher: the mean of their logits over those present, embeddings side by side."""
     present = torch.stack([outputs.present for outputs in several])
     share = present / present.sum(0).clamp(min=1)
     logits = (torch.stack([outputs.logits for outputs in several]) * share[..., None]).sum(0)
-    return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=1), present.any(0))
+    return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=-1), present.any(0))
 
 
 def smoothed_labels(labels: Tensor, classes: int, width: int, *, task: str, smoothing: float = 0.1) -> Outputs:

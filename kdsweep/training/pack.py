@@ -26,7 +26,7 @@ from kdsweep.objective.outputs import Batch, Outputs
 from kdsweep.objective.term import Objective, Term
 from kdsweep.training import evaluation, tasks
 from kdsweep.training.epochs import Epoch
-from kdsweep.training.models import Models, recipe
+from kdsweep.training.models import Models, recipe, together
 from kdsweep.training.optimisers import CRITIC_BETAS, Flat, StackedOptimiser, critic_recipe
 from kdsweep.training.streams import generator
 from kdsweep.training.workers import Workers
@@ -104,6 +104,11 @@ class Pack:
         if made[0].teacher is None and isinstance(made[0].teacher_head, nn.Module):
             heads = [models.teacher_head for models in made if isinstance(models.teacher_head, nn.Module)]
             self.frozen_head = copy.deepcopy(heads[0]), _stacked(heads)[0]
+        self.live = {
+            role: (copy.deepcopy(network), _stacked([models.live[role] for models in made]))
+            for role, network in made[0].live.items()
+        }
+        self.views, self.view_draws = made[0].views, [generator(t.seed, "augmentation") for t in self.trials]
         self.draws = [{name: generator(t.seed, "draw", name) for name in self.terms} for t in self.trials]
         self.starts = {name: self._number(name, "start") for name in self.critics}
 
@@ -145,10 +150,15 @@ class Pack:
         self.recipes = [self.recipes[lane] for lane in index]
         # A second lane of the same member draws for itself: the generators must not be one.
         self.draws = [{name: _copy(rng) for name, rng in self.draws[lane].items()} for lane in index]
+        self.view_draws = [_copy(self.view_draws[lane]) for lane in index]
         self.starts = {name: [values[lane] for lane in index] for name, values in self.starts.items()}
         where = torch.tensor(index, device=self.parts["train"].labels.device)
         self.buffers = {group: _rows_of(state, where) for group, state in self.buffers.items()}
         self.frozen = {role: _outputs_of(said, where) for role, said in self.frozen.items()}
+        self.live = {
+            role: (base, (_rows_of(parameters, where), _rows_of(buffers, where)))
+            for role, (base, (parameters, buffers)) in self.live.items()
+        }
         if self.frozen_head is not None:
             self.frozen_head = self.frozen_head[0], _rows_of(self.frozen_head[1], where)
         for optimiser in (self.main, *self.critics.values()):
@@ -264,6 +274,7 @@ class Pack:
         # Networks see this worker's slice of the batch, the objective the whole of it.
         mine = self.workers.mine(rows.T).T
         inputs, present = self.parts["train"].batch(mine)
+        inputs = self.views.of(inputs, self.view_draws, self.workers.mine, rows.shape[1])
         said: dict[str, Any] = {}
         for name, base in self.bases.items():
             base.train()
@@ -275,6 +286,13 @@ class Pack:
                 key: {n: f[lanes, rows] for n, f in value.items()} if key == "features" else value[lanes, rows]
                 for key, value in outputs.items()
             }
+        with torch.no_grad():
+            for role, (base, (parameters, buffers)) in self.live.items():
+                spoken = self._run(base.eval(), parameters, buffers, inputs, present, shared=False)
+                said[f"frozen {role}"] = self._gathered(spoken, rows.shape[1])
+        if self.live and self.trials[0].distils_from == "unimodal":
+            several = [Outputs(**said[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
+            said["frozen teacher"] = {**together(several)._asdict(), "features": {}}
         return said
 
     def _gathered(self, spoken: dict[str, Any], total: int) -> dict[str, Any]:

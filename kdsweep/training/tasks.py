@@ -177,13 +177,14 @@ def searched(
     ranks, precisions = [np.zeros(0, np.int64)], [np.zeros(0)]
     for at in range(0, len(units), ROWS):
         # Embeddings that are equal have cosines that differ in the last bits: those are no order.
-        similarity = (units[at : at + ROWS] @ others.T).round(decimals=9).cpu().numpy()
-        relevant = (labels[at : at + ROWS, None] == gallery_labels[None]).cpu().numpy()
+        similarity = (units[at : at + ROWS] @ others.T).round(decimals=9)
+        relevant = labels[at : at + ROWS, None] == gallery_labels[None]
         if itself:
-            own = np.arange(len(similarity)), np.arange(at, at + len(similarity))
-            similarity[own], relevant[own] = -np.inf, False
-        order = np.lexsort((relevant, -similarity), axis=1)
-        found = np.take_along_axis(relevant, order, axis=1)
+            own = torch.arange(len(similarity)), torch.arange(at, at + len(similarity))
+            similarity[own], relevant[own] = -2.0, False
+        # Half a step below what is equal to it: irrelevant rows come first.
+        order = (similarity - 5e-10 * relevant).argsort(dim=1, descending=True)
+        found = torch.gather(relevant, 1, order).cpu().numpy()
         if itself:
             found = found[:, :-1]
         total = found.sum(1)

@@ -1,0 +1,148 @@
+"""Other views of training inputs. Every number is drawn first, from the trial's own generator, then all are applied:
+so a stack of trials sees, lane by lane, what each of them would see alone.
+
+B rows of a batch, K members, S the shape of one sample.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kdsweep.data.augment import SOURCE, own_source
+from kdsweep.data.card import Kind, Modality
+
+# (inputs [B, *S], what was drawn [B, ...]) -> inputs [B, *S]
+Apply = Callable[[Tensor, Tensor], Tensor]
+Draw = Callable[[int, torch.Generator], Tensor]
+
+
+class Views:
+    """What a trial's augmentations do, by modality.
+
+    Args:
+        augment: specifications in full (`kdsweep.data.augment.complete`).
+        modalities: of the data.
+
+    Raises:
+        ValueError: an augmentation of the user's own cannot be imported, or has another source than it had.
+    """
+
+    def __init__(self, augment: Mapping[str, Sequence[Mapping[str, Any]]], modalities: Mapping[str, Modality]) -> None:
+        self.steps = {
+            name: [_step(one, modalities[name]) for one in several]
+            for name, several in sorted(augment.items())
+            if several
+        }
+
+    def of(self, inputs: Mapping[str, Tensor], rngs: Sequence[torch.Generator], mine: Callable[[Tensor], Tensor],
+           total: int) -> dict[str, Tensor]:  # fmt: skip
+        """The inputs' other view.
+
+        Args:
+            inputs: of K members, [K, b, *S] by modality, b of them this worker's.
+            rngs: of each member.
+            mine: this worker's slice of what was drawn for a batch.
+            total: rows of the whole batch.
+        """
+        changed = dict(inputs)
+        for name, steps in self.steps.items():
+            x = changed[name]
+            for draw, apply in steps:
+                if draw is None:
+                    # A callable of the user's draws as it likes: member by member, on the rows it is given.
+                    x = torch.stack([apply(lane, rng) for lane, rng in zip(x, rngs, strict=True)])
+                    continue
+                drawn = torch.stack([mine(draw(total, rng)) for rng in rngs]).to(x.device)
+                x = apply(x.flatten(0, 1), drawn.flatten(0, 1)).view(x.shape)
+            changed[name] = x
+        return changed
+
+
+def crop(x: Tensor, u: Tensor, *, share: float) -> Tensor:
+    """Move images [B, ..., H, W] by up to `share` of their height and width; u [B, 2] uniform."""
+    for axis, drawn in ((-2, u[:, 0]), (-1, u[:, 1])):
+        length = x.shape[axis]
+        furthest = round(share * length)
+        moved = torch.arange(length, device=x.device) + _whole(drawn, 2 * furthest + 1)[:, None] - furthest
+        inside = (moved >= 0) & (moved < length)
+        place = _along(moved.clamp(0, length - 1), x, axis).expand(x.shape)
+        x = torch.gather(x, x.dim() + axis, place) * _along(inside, x, axis)
+    return x
+
+
+def flip(x: Tensor, u: Tensor) -> Tensor:
+    """Mirror images [B, ..., H, W] left to right where u [B, 1] is below a half."""
+    return torch.where(_spread(u[:, 0] < 0.5, x), x.flip(-1), x)
+
+
+def noise(x: Tensor, drawn: Tensor, *, deviation: float, kind: Kind) -> Tensor:
+    """Add `deviation` times `drawn` [B, *S]; a sequence's flag, and what lies behind its end, stay as they are."""
+    if kind != "sequence":
+        return x + deviation * drawn
+    flag = x[..., -1:]
+    return torch.cat([x[..., :-1] + deviation * drawn[..., :-1] * flag, flag], dim=-1)
+
+
+def mask(x: Tensor, u: Tensor, *, share: float, axis: int, keeps_flag: bool = False) -> Tensor:
+    """Set a run of up to `share` of an axis to 0; u [B, 2] uniform. Park et al. SpecAugment. arXiv:1904.08779"""
+    length = x.shape[axis]
+    width = _whole(u[:, 0], round(share * length) + 1)
+    start = (u[:, 1] * (length - width + 1)).long()
+    place = torch.arange(length, device=x.device)
+    kept = (place < start[:, None]) | (place >= (start + width)[:, None])
+    masked = x * _along(kept, x, axis)
+    return torch.cat([masked[..., :-1], x[..., -1:]], dim=-1) if keeps_flag else masked
+
+
+def _step(one: Mapping[str, Any], modality: Modality) -> tuple[Draw | None, Callable[..., Tensor]]:
+    ((name, arguments),) = one.items()
+    match name:
+        case "crop":
+            return _uniform, partial(crop, **arguments)
+        case "flip":
+            return _uniform, flip
+        case "noise":
+            return (
+                lambda rows, rng: torch.randn(rows, *modality.shape, generator=rng),
+                partial(noise, kind=modality.kind, **arguments),
+            )
+        case "time_mask":
+            # The axis of time: first of a video and of a sequence, last of a spectrogram.
+            axis = {"spectrogram": -1, "sequence": -2, "video": -4}[modality.kind]
+            return _uniform, partial(mask, axis=axis, keeps_flag=modality.kind == "sequence", **arguments)
+        case "frequency_mask":
+            return _uniform, partial(mask, axis=-2, **arguments)
+    # Workers import it themselves: it must be what the trial was named by.
+    if own_source(name) != arguments[SOURCE]:
+        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
+    home, _, function = name.partition(":")
+    own = getattr(importlib.import_module(home), function)
+    rest = {key: value for key, value in arguments.items() if key != SOURCE}
+    return None, lambda x, rng: own(x, rng, **rest)
+
+
+def _uniform(rows: int, rng: torch.Generator) -> Tensor:
+    return torch.rand(rows, 2, generator=rng)
+
+
+def _whole(u: Tensor, count: int) -> Tensor:
+    """Whole numbers from 0 to count - 1, equally often."""
+    return (u * count).long().clamp(max=count - 1)
+
+
+def _spread(values: Tensor, x: Tensor) -> Tensor:
+    """[B] as something that broadcasts to x [B, ...]."""
+    return values.view(-1, *[1] * (x.dim() - 1))
+
+
+def _along(values: Tensor, x: Tensor, axis: int) -> Tensor:
+    """[B, length] as something that broadcasts to x [B, ...] along an axis counted from the end."""
+    shape = [1] * x.dim()
+    shape[0], shape[axis] = values.shape
+    return values.view(shape)

@@ -1,0 +1,118 @@
+"""Augmentation: what each view does, who sees it, and that nobody's draws depend on company."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from kdsweep.data import source
+from kdsweep.data.augment import AUGMENTATIONS, complete
+from kdsweep.data.card import Modality
+from kdsweep.data.views import Views, crop, flip, mask, noise
+from kdsweep.sweep.plan import Known, plan
+from tests.fakes import run, study
+from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
+from tests.test_training import curve
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NOISE = {name: complete([{"noise": {"deviation": 0.5}}], kind="vector") for name in ("plain", "rich")}
+
+
+@pytest.fixture(scope="module")
+def trainer() -> Trainer:
+    return Trainer(source.load(DATA))
+
+
+def test_a_crop_moves_an_image_and_moves_zeros_in():
+    image = torch.arange(1.0, 17.0).view(1, 4, 4)
+    still, moved = (
+        crop(image, torch.tensor([[0.5, 0.5]]), share=0.25),
+        crop(image, torch.tensor([[0.0, 0.99]]), share=0.25),
+    )
+    assert torch.equal(still, image)
+    assert torch.equal(moved[0, 1:, :3], image[0, :3, 1:])
+    assert moved[0, 0].abs().sum() + moved[0, :, 3].abs().sum() == 0
+
+
+def test_a_flip_mirrors_half_of_the_rows():
+    images = torch.arange(6.0).view(2, 1, 3)
+    assert flip(images, torch.tensor([[0.4], [0.6]])).tolist() == [[[2, 1, 0]], [[3, 4, 5]]]
+
+
+def test_a_mask_is_one_run_of_an_axis():
+    bins = mask(torch.ones(1, 4, 8), torch.tensor([[0.99, 0.0]]), share=0.5, axis=-2)
+    assert bins[0, :, 0].tolist() == [0, 0, 1, 1]
+    steps = mask(torch.ones(1, 8, 2), torch.tensor([[0.99, 0.99]]), share=0.25, axis=-2, keeps_flag=True)
+    assert steps[0].T.tolist() == [[1, 1, 1, 1, 1, 1, 0, 0], [1] * 8]
+
+
+def test_noise_leaves_the_padding_of_a_sequence_alone():
+    sequence = torch.zeros(1, 3, 2)
+    sequence[0, :2, 1] = 1
+    seen = noise(sequence, torch.ones(1, 3, 2), deviation=0.5, kind="sequence")
+    assert seen[0].tolist() == [[0.5, 1], [0.5, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("kind", ["image", "spectrogram", "sequence", "video"])
+def test_what_a_member_sees_does_not_depend_on_its_company(kind):
+    shape = {"image": (3, 8, 8), "spectrogram": (8, 8), "sequence": (8, 4), "video": (4, 1, 8, 8)}[kind]
+    names = [name for name, known in AUGMENTATIONS.items() if kind in known.kinds]
+    views = Views({"m": complete(names, kind=kind)}, {"m": Modality(kind, shape)})
+    x = torch.rand(3, 5, *shape)
+    rngs = [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)]
+    together = views.of({"m": x}, rngs, lambda drawn: drawn, 5)["m"]
+    alone = views.of({"m": x[1:2]}, [torch.Generator().manual_seed(2)], lambda drawn: drawn, 5)["m"]
+    assert torch.equal(together[1], alone[0])
+    assert not torch.equal(together, x)
+
+
+@pytest.mark.parametrize("method", ["kd", "amid", "infonce"])
+def test_an_augmented_pack_does_not_depend_on_company_either(method, trainer):
+    mine = stacked(distilled(method, augment=NOISE, reads_test=True))
+    others = [replace(mine, seed=seed) for seed in (2, 3)]
+    alone = train([mine], trainer)[mine.id]
+    assert alone.state == "complete", alone.error
+    assert_equal(alone, train([*others, mine], trainer)[mine.id])
+    as_it_is = replace(mine, augment={})
+    assert curve(alone, "train/loss") != curve(train([as_it_is], trainer)[as_it_is.id], "train/loss")
+
+
+@pytest.mark.parametrize("method", ["kd", "amid"])
+def test_a_pack_sees_the_views_that_the_plain_loop_sees(method, trainer):
+    plain = distilled(method, augment=NOISE)
+    first, other = trainer(plain), train([stacked(plain)], trainer)[stacked(plain).id]
+    assert curve(other, "train/loss")[0] == pytest.approx(curve(first, "train/loss")[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("arithmetic", ["plain", "stacked"])
+def test_a_frozen_teacher_that_is_asked_at_every_step_says_what_it_said_at_once(arithmetic, trainer):
+    quiet = {name: complete([{"noise": {"deviation": 1e-9}}], kind="vector") for name in ("plain", "rich")}
+    asked = distilled("kd", arithmetic=arithmetic)
+    kept, live = trainer(asked), trainer(replace(asked, augment=quiet))
+    assert curve(live, "train/loss/kd") == pytest.approx(curve(kept, "train/loss/kd"), rel=1e-4)
+
+
+@pytest.mark.parametrize("arithmetic", ["plain", "stacked"])
+def test_the_teacher_sees_the_view_that_the_student_sees(arithmetic, trainer):
+    """Of inputs that are all 0 both say one thing of every row: their similarities are those of equal rows."""
+    nothing = {name: complete(["tests.augmenting:nothing"], kind="vector") for name in ("plain", "rich")}
+    asked = distilled("sp", arithmetic=arithmetic, augment=nothing)
+    assert curve(trainer(asked), "train/loss/sp") == pytest.approx([0, 0, 0], abs=1e-6)
+
+
+def test_an_augmentation_of_a_modality_that_a_trial_does_not_read_decides_nothing():
+    plainly, seen = study(), study(augment={"bottom": ["noise"]})
+    names = [
+        {trial.id for trial in run(one)[1].trials.values() if trial.method == "student_only"} for one in (plainly, seen)
+    ]
+    assert names[0] == names[1]
+    assert plan(plainly, Known()).unsettled.keys() != plan(seen, Known()).unsettled.keys()
+
+
+def test_a_study_says_which_models_are_asked_at_every_step():
+    assert any(
+        "frozen models that read top are asked at every step" in w for w in study(augment={"top": ["flip"]}).warnings
+    )
