@@ -65,6 +65,10 @@ class Train(Section):
     weight_decay: float = Field(1e-4, ge=0)
     clip: float = Field(1.0, ge=0, description="largest gradient norm of each network; 0 clips nothing")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    accumulate: int = Field(1, ge=1, description="batches whose gradients are averaged for one update")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="of the networks; losses are in float32")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of every label that goes to all classes alike")
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: every class weighs the same")
 
 
 # The numbers of the recipe that act step by step and so may be searched: "train.lr", ...

@@ -114,18 +114,18 @@ def test_soft_cross_entropy_matches_the_sum_written_out():
 
 
 @pytest.mark.parametrize(
-    ("logits_shape", "truth", "expected"),
+    ("task", "truth", "expected"),
     [
-        ((8, 3), torch.arange(8) % 3, lambda z, y: F.cross_entropy(z, y)),
-        ((8, 3), normal(8, 3, seed=4).gt(0).double(), lambda z, y: F.binary_cross_entropy_with_logits(z, y)),
-        ((8, 1), normal(8, seed=4), lambda z, y: F.mse_loss(z[:, 0], y)),
+        ("classification", torch.arange(8) % 3, lambda z, y: F.cross_entropy(z, y)),
+        ("multilabel", normal(8, 3, seed=4).gt(0).double(), lambda z, y: F.binary_cross_entropy_with_logits(z, y)),
+        ("regression", normal(8, 3, seed=4), lambda z, y: F.mse_loss(z, y)),
     ],
-    ids=["classes", "yes or no for each class", "values"],
 )
-def test_labels_are_taken_for_what_they_are(logits_shape, truth, expected):
-    scores = normal(*logits_shape)
+def test_labels_are_what_the_task_says(task, truth, expected):
+    scores, term = normal(8, 3), labels.CrossEntropy()
+    term.task = task
     seen = Batch(Outputs(scores, scores, ROWS), truth, torch.arange(8), torch.tensor(0.0))
-    assert labels.CrossEntropy()(seen).item() == pytest.approx(expected(scores, truth).item())
+    assert term(seen).item() == pytest.approx(expected(scores, truth).item())
 
 
 # d, rho, the true information; means that 200 batches of 256 should give, and how far off they may be.

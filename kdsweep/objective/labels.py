@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective.outputs import Batch, Outputs, masked_mean
+from kdsweep.objective.outputs import Batch, Outputs, Sizes, masked_mean
 from kdsweep.objective.term import Term, mean_over_auxiliaries
 
 
@@ -17,29 +17,60 @@ class CrossEntropy(Term):
 
     Of several labels the mean of the binary cross entropies, of values the mean squared error.
 
+    Smoothed labels give the share `smoothing` to all classes alike (Szegedy et al. 2016, arXiv:1512.00567). Balanced
+    ones weigh class c by N / (C n_c), so that the mean weight of the training rows is 1; of several labels, a yes of
+    label c by (N - n_c) / n_c. The training recipe says both: they are the same for every arm.
+
     Args:
         of: "student", "teacher", or "auxiliary": each auxiliary model, then the mean.
     """
 
+    weights: Tensor
+
     def __init__(self, of: str = "student", **schedule: Any) -> None:
         super().__init__(**schedule)
         self.of, self.reads = of, (f"{of}.logits",)
+        self.smoothing, self.balanced = 0.0, False
         if of != "student":
             self.trains = "teacher"
 
+    def setup(self, sizes: Sizes) -> None:
+        self.smoothing, self.balanced = sizes.smoothing, sizes.balanced
+        if self.balanced:
+            assert sizes.labels is not None
+            self.register_buffer("weights", class_weights(sizes.labels, sizes.classes))
+
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
-        def fault(of: Outputs, there: Tensor) -> Tensor:
-            return masked_mean(negative_log_likelihood(of.logits, batch.labels, task=self.task), there)
-
         if self.of != "auxiliary":
-            return fault(batch.of(self.of), rows)
-        return mean_over_auxiliaries(lambda name, there: fault(batch.auxiliary[name], there), batch, rows)
+            return self._fault(batch.of(self.of), batch.labels, rows)
+        return mean_over_auxiliaries(
+            lambda name, there: self._fault(batch.auxiliary[name], batch.labels, there), batch, rows
+        )
+
+    def _fault(self, said: Outputs, labels: Tensor, rows: Tensor) -> Tensor:
+        if self.task == "regression":
+            return masked_mean((said.logits - labels).square().mean(1), rows)
+        if self.task == "multilabel":
+            target_BC = labels * (1 - self.smoothing) + self.smoothing / 2
+            loss_BC = F.binary_cross_entropy_with_logits(said.logits, target_BC, reduction="none")
+            weight = torch.where(labels > 0, self.weights, torch.ones_like(labels)) if self.balanced else 1.0
+            return masked_mean((weight * loss_BC).mean(1), rows)
+        loss_B = negative_log_likelihood(said.logits, labels)
+        if self.smoothing:
+            spread_B = -F.log_softmax(said.logits, dim=1).mean(1)
+            loss_B = (1 - self.smoothing) * loss_B + self.smoothing * spread_B
+        return masked_mean(self.weights[labels] * loss_B if self.balanced else loss_B, rows)
 
 
-def negative_log_likelihood(logits_BC: Tensor, labels: Tensor, *, task: str = "classification") -> Tensor:
-    """Of the labels, per row: [B]. Of values with a variance of 1/2, less a constant: the squared error."""
-    if task == "multilabel":
-        return F.binary_cross_entropy_with_logits(logits_BC, labels, reduction="none").mean(1)
-    if task == "regression":
-        return (logits_BC - labels).square().mean(1)
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """[C]: N / (C n_c) of classes [N]; (N - n_c) / n_c of several labels [N, C]. 1 for what never occurs."""
+    if labels.dim() == 2:
+        count_C = labels.sum(0)
+        return torch.where(count_C > 0, (len(labels) - count_C) / count_C.clamp(min=1), torch.ones_like(count_C))
+    count_C = torch.bincount(labels, minlength=classes).float()
+    return torch.where(count_C > 0, len(labels) / (classes * count_C.clamp(min=1)), torch.ones_like(count_C))
+
+
+def negative_log_likelihood(logits_BC: Tensor, labels: Tensor) -> Tensor:
+    """Of the true classes, per row: [B]."""
     return -torch.gather(F.log_softmax(logits_BC, dim=1), 1, labels[:, None])[:, 0]

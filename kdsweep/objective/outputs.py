@@ -112,6 +112,8 @@ class Sizes(NamedTuple):
         features: shapes of inner layers without the batch axis, by "student.name" or "teacher.name".
         labels: the training set's labels [samples] or [samples, C], for terms that draw samples of other classes.
         task: what the labels are.
+        smoothing: share of every label that goes to all classes alike.
+        balanced: whether every class weighs the same in the label losses, however rare it is.
     """
 
     student: int
@@ -122,6 +124,8 @@ class Sizes(NamedTuple):
     features: Mapping[str, tuple[int, ...]] = {}
     labels: Tensor | None = None
     task: str = "classification"
+    smoothing: float = 0.0
+    balanced: bool = False
 
     def width(self, source: str) -> int:
         """Embedding width of "student", "teacher", or the auxiliary model of a modality."""

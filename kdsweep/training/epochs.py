@@ -85,7 +85,7 @@ class Run:
 
     def outputs(self, role: str, part: Part) -> list[Outputs]:
         """What a role's network says about every row of a part, in evaluation mode."""
-        return [evaluation.outputs(self.networks[role], self.parts[part], self.workers)]
+        return [evaluation.outputs(self.networks[role], self.parts[part], self.workers, self.recipe["precision"])]
 
     def scores(self, part: Part) -> list[dict[str, float]]:
         """Metrics of a part: the network's own, and "teacher_..." of a teacher that trains inside the trial."""
@@ -132,10 +132,13 @@ class Run:
         batch = self._batch(rows, progress, done)
         values = self._critic_steps(batch, progress)
         parts = self.objective(batch, drawn)
-        self.optimiser.backward(parts.total)
-        for network in self.networks.values():
-            self.workers.sum_gradients(network.parameters())
-        self.optimiser.update(progress)
+        every = int(self.recipe["accumulate"])
+        self.optimiser.backward(parts.total / every, adds=done % every > 0)
+        # What is left at the end of training, less than a whole number of batches, is no update.
+        if done % every == every - 1:
+            for network in self.networks.values():
+                self.workers.sum_gradients(network.parameters())
+            self.optimiser.update(progress)
         self.objective.remember(batch, drawn)
         terms = {f"train/loss/{name}": value.detach() for name, value in parts.values.items()}
         return {"train/loss": parts.total.detach(), **terms, **values}
@@ -169,7 +172,9 @@ class Run:
         def say(role: str, network: Network) -> Outputs:
             # Dropout draws from torch's global stream, which nothing else reads: one stream a role, step and worker.
             torch.manual_seed(seed_of(self.trial.seed, "dropout", role, done, self.workers.rank))
-            return self.workers.gather(network.train()(inputs, present), len(rows))
+            with evaluation.half(self.recipe["precision"], rows.device):
+                said = network.train()(inputs, present)
+            return self.workers.gather(said.widen(), len(rows))
 
         frozen = {name: _rows(said, rows) for name, said in self.models.frozen.items()}
         with torch.no_grad():

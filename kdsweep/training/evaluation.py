@@ -13,14 +13,21 @@ from kdsweep.training.workers import Workers
 CHUNK = 2048
 
 
+def half(precision: str, device: torch.device) -> torch.autocast:
+    """Where networks run: `train.precision` of "bfloat16" lets matrix products and convolutions use it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
 @torch.no_grad()
-def outputs(network: Network, part: Tensors, workers: Workers) -> Outputs:
+def outputs(network: Network, part: Tensors, workers: Workers, precision: str = "float32") -> Outputs:
     """The network's Outputs for every row of a part, in evaluation mode."""
     was_training = network.training
     network.eval()
     pieces = []
     for rows in torch.split(torch.arange(len(part), device=part.labels.device), CHUNK):
-        pieces.append(workers.gather(network(*part.batch(workers.mine(rows))), len(rows)))
+        with half(precision, rows.device):
+            said = network(*part.batch(workers.mine(rows)))
+        pieces.append(workers.gather(said.widen(), len(rows)))
     network.train(was_training)
     if len(pieces) == 1:
         return pieces[0]

@@ -165,6 +165,8 @@ def models(
         features=_features(own, teacher, outputs.get("teacher")),
         labels=train.labels.cpu(),
         task=trial.task,
+        smoothing=float(trial.train["label_smoothing"]),
+        balanced=trial.train["class_weights"] == "balanced",
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
     live = {role: of.network for role, of in said.items() if views.steps.keys() & set(of.network.names)}

@@ -61,13 +61,14 @@ class Optimiser:
         self.backward(loss)
         self.update(progress)
 
-    def backward(self, loss: Tensor) -> None:
-        """The loss's gradient for these networks and no others."""
+    def backward(self, loss: Tensor, *, adds: bool = False) -> None:
+        """The loss's gradient for these networks and no others; `adds` it to the one that is there."""
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             # A parameter that nothing reads (a term before its start) has a gradient of 0, not none: weight decay and
             # Adam's moments must not depend on whether a term was dropped from the sum or weighs nothing.
-            parameter.grad = gradient if gradient is not None else torch.zeros_like(parameter)
+            gradient = gradient if gradient is not None else torch.zeros_like(parameter)
+            parameter.grad = parameter.grad + gradient if adds and parameter.grad is not None else gradient
 
     def update(self, progress: float) -> None:
         clip = float(self.recipe["clip"])

@@ -69,6 +69,8 @@ class Pack:
         self.trials = list(trials) * (2 if alone else 1)
         made = list(made) * (2 if alone else 1)
         self.active = len(trials)
+        # The gradient of batches that are still to be followed by others before an update.
+        self.gathering: Tensor | None = None
         self.recipes = [recipe(trial) for trial in self.trials]
         self.bases = {name: copy.deepcopy(network) for name, network in made[0].trained.items()}
         self.objective = copy.deepcopy(made[0].objective)
@@ -163,6 +165,7 @@ class Pack:
             self.frozen_head = self.frozen_head[0], _rows_of(self.frozen_head[1], where)
         for optimiser in (self.main, *self.critics.values()):
             optimiser.keep(where)
+        self.gathering = self.gathering[where] if self.gathering is not None else None
 
     def _heard(self, name: str, lane: int, progress: float) -> bool:
         """Whether a member has this metric: a critic's begins when its adversary joins."""
@@ -178,13 +181,14 @@ class Pack:
         order = torch.stack(orders).to(device)
         sums: State = {}
         for step in range(steps):
-            progress = ((number - 1) * steps + step) / (total * steps)
-            for name, value in self._step(order[:, step * size : (step + 1) * size], progress).items():
+            done = (number - 1) * steps + step
+            for name, value in self._step(order[:, step * size : (step + 1) * size], done, total * steps).items():
                 sums[name] = sums[name] + value / steps if name in sums else value / steps
         return sums
 
-    def _step(self, rows: Tensor, progress: float) -> State:
+    def _step(self, rows: Tensor, done: int, steps: int) -> State:
         """One update of the critics and one of everything else: [K] values, those before the update."""
+        progress = done / steps
         at = torch.tensor(progress, device=rows.device)
         labels = self.parts["train"].labels[rows]
         drawn = self._draw(rows.shape[1], self.terms, range(len(self.trials)))
@@ -203,9 +207,16 @@ class Pack:
 
         buffers = self.buffers["objective"]
         losses, parts = vmap(total)(self._state(groups), buffers, self._head(groups), said, labels, rows, drawn)
-        (gradient,) = torch.autograd.grad(losses.sum(), flat)
-        self._sum_over_workers(gradient)
-        self.main.update(gradient, progress)
+        every = int(self.recipes[0]["accumulate"])
+        (gradient,) = torch.autograd.grad(losses.sum() / every, flat)
+        if self.gathering is not None:
+            gradient, self.gathering = self.gathering + gradient, None
+        # What is left at the end of training, less than a whole number of batches, is no update.
+        if done % every == every - 1:
+            self._sum_over_workers(gradient)
+            self.main.update(gradient, progress)
+        else:
+            self.gathering = gradient
         if any(type(term).remember is not Term.remember for term in self.terms.values()):
             self._remember(_detached(said), rows, labels, drawn, at)
         return {
@@ -316,10 +327,13 @@ class Pack:
         self, base: Network, parameters: State, buffers: State, inputs: State, present: State, *, shared: bool
     ) -> dict[str, Any]:
         def one(parameters: State, buffers: State, inputs: State, present: State) -> dict[str, Any]:
-            outputs: Outputs = functional_call(base, {**parameters, **buffers}, (inputs, present))
-            return {**outputs._asdict(), "features": dict(outputs.features)}
+            with evaluation.half(precision, next(iter(inputs.values())).device):
+                outputs: Outputs = functional_call(base, {**parameters, **buffers}, (inputs, present))
+            widened = outputs.widen()
+            return {**widened._asdict(), "features": dict(widened.features)}
 
         of_data = None if shared else 0
+        precision = self.recipes[0]["precision"]
         found: dict[str, Any] = vmap(one, in_dims=(0, 0, of_data, of_data))(parameters, buffers, inputs, present)
         return found
 
