@@ -1,4 +1,4 @@
-"""The source of a user's own modules, which decides results as much as any setting does."""
+"""What a user brings: the source of modules and the bytes of weights decide results as much as any setting does."""
 
 from __future__ import annotations
 
@@ -21,6 +21,22 @@ def source_digest(dotted: str) -> str:
         package = name if spec.submodule_search_locations else name.rpartition(".")[0]
         waiting += [found for found in _imports(seen[name], package) if found.split(".")[0] == top]
     return hashlib.blake2b(repr(sorted(seen.items())).encode(), digest_size=16).hexdigest()
+
+
+def weights(path: object) -> dict[str, str]:
+    """A safetensors file, named by its bytes; the path is where they were found.
+
+    Raises:
+        ValueError: it is none, or cannot be read.
+    """
+    if not isinstance(path, str) or not path.endswith(".safetensors"):
+        raise ValueError(f"weights are a safetensors file, got {path!r}")
+    try:
+        with Path(path).open("rb") as file:
+            digest = hashlib.file_digest(file, "blake2b").hexdigest()[:24]
+    except OSError as error:
+        raise ValueError(f"cannot read {path!r}: {error.strerror or error}") from error
+    return {"digest": digest, "path": str(Path(path).resolve())}
 
 
 def find_spec(name: str) -> Any:

@@ -33,7 +33,8 @@ class Given:
 
     @property
     def id(self) -> str:
-        return digest({"given": self.kind, "digest": self.digest, "network": self.network})
+        network = without_paths({"teacher": self.network})["teacher"]
+        return digest({"given": self.kind, "digest": self.digest, "network": network})
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,7 @@ class Trial:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "fold"}
         if not self.thresholds and self.select != "best_valid":
             del fields["metric"]
+        fields["networks"] = without_paths(self.networks)
         fields["teacher"] = self.teacher.id if self.teacher is not None else None
         fields["auxiliaries"] = {name: model.id for name, model in self.auxiliaries.items()}
         return fields
@@ -137,6 +139,17 @@ class Trial:
             whole[name] = tuple(whole[name])
         whole["thresholds"] = tuple((int(epoch), float(value)) for epoch, value in whole["thresholds"])
         return cls(**whole)
+
+
+def without_paths(networks: Mapping[str, Any]) -> dict[str, Any]:
+    """Networks by role, the weights that they start from named by their bytes alone, wherever those lie."""
+
+    def bare(part: Any) -> Any:
+        if isinstance(part, Mapping) and "weights" in part:
+            return {**part, "weights": part["weights"]["digest"]}
+        return part
+
+    return {role: bare({place: bare(part) for place, part in network.items()}) for role, network in networks.items()}
 
 
 def digest(value: object) -> str:

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "objective": {"space"},
     "methods": {"objective", "sources", "space"},
     "networks": {"data.card", "objective", "sources", "space"},
-    "data": {"study", "space"},
+    "data": {"sources", "space", "study"},
     "training": {"data", "methods", "metrics", "networks", "objective", "space", "study", "trial"},
     "study_file": {"data", "methods", "metrics", "networks", "space", "study", "trial"},
     "report": {"data.card", "methods", "metrics", "results", "space", "study", "trial"},

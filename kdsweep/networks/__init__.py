@@ -7,7 +7,15 @@ A specification says, for one role, which encoder reads each modality and how th
 `complete` writes short forms out in full, so that equal networks have equal specifications. Instead of a name there may
 be a user's own `package.module:callable`: called with one sample's shape (a fusion: with the embedding widths by name)
 and its arguments as keywords, it returns an nn.Module with a whole number `embedding` that maps [B, *shape] (a fusion:
-two mappings by name, embeddings [B, D] and presence [B] bool) to [B, embedding].
+two mappings by name, embeddings [B, D] and presence [B] bool) to [B, embedding]. Beside the name a place may say
+
+    weights     a safetensors file that the part starts from
+    freeze      true: the part stays as it is
+    lr_scale    factor of its learning rate
+
+A role may instead be one module of the user's own (`kdsweep.networks.whole`), with these keys, too:
+
+    {"module": {"package.module:callable": {}}, "embedding": "layer4", "features": {"map": "layer3"}, "head": "fc"}
 """
 
 from __future__ import annotations
@@ -21,6 +29,11 @@ from kdsweep.data.card import Kind
 
 # The argument under which the specification of a user's own network holds the digest of its source.
 SOURCE = "source digest"
+# What a place may say beside its part, with the defaults, which are left out.
+OPTIONS: Mapping[str, Any] = {"weights": None, "freeze": False, "lr_scale": 1.0}
+# A role that is one module of the user's own, and what else it may say.
+MODULE = "module"
+SHOWN = ("embedding", "features", "head")
 
 
 @dataclass(frozen=True)
@@ -110,18 +123,20 @@ def complete(part: str | Mapping[str, Any] | None, *, kind: Kind | None = None) 
         kind: the modality's kind for an encoder; None for a fusion.
 
     Raises:
-        ValueError: no such part, one that does not read this kind, or an argument that it does not take.
+        ValueError: no such part, one that does not read this kind, or an argument or option that it does not take.
     """
     table = FUSIONS if kind is None else ENCODERS
     if part is None:
-        part = "concat" if kind is None else DEFAULT_ENCODER[kind]
+        part = {}
     if isinstance(part, str):
         part = {part: {}}
-    if len(part) != 1:
-        raise ValueError(f"one encoder or fusion a place, got {', '.join(map(str, part)) or 'none'}")
-    ((name, arguments),) = part.items()
+    names = [name for name in part if name not in OPTIONS]
+    if len(names) > 1:
+        raise ValueError(f"one encoder or fusion a place, got {', '.join(map(str, names))}")
+    name = names[0] if names else "concat" if kind is None else DEFAULT_ENCODER[kind]
+    arguments, beside = part.get(name), options(part)
     if ":" in name:
-        return {name: {**(arguments or {}), SOURCE: own_source(name)}}
+        return {name: {**(arguments or {}), SOURCE: own_source(name)}, **beside}
     if name not in table:
         raise ValueError(f"no {'fusion' if kind is None else 'encoder'} {name!r}: found {', '.join(sorted(table))}")
     if kind is not None and kind not in table[name].kinds:
@@ -130,7 +145,55 @@ def complete(part: str | Mapping[str, Any] | None, *, kind: Kind | None = None) 
     for argument in arguments:
         if argument not in table[name].defaults:
             raise ValueError(f"{name!r} takes {', '.join(table[name].defaults)}, got {argument!r}")
-    return {name: {**table[name].defaults, **arguments}}
+    return {name: {**table[name].defaults, **arguments}, **beside}
+
+
+def complete_module(role: Mapping[str, Any]) -> dict[str, Any]:
+    """The specification of a role that is one module of the user's own, in full.
+
+    Raises:
+        ValueError: it is not one callable, or says something else beside.
+    """
+    if unknown := [key for key in role if key not in (MODULE, *SHOWN, *OPTIONS)]:
+        raise ValueError(f"a role of one module has {', '.join((MODULE, *SHOWN, *OPTIONS))}, got {unknown[0]!r}")
+    module = {role[MODULE]: {}} if isinstance(role[MODULE], str) else role[MODULE]
+    if not isinstance(module, Mapping) or len(module) != 1 or ":" not in next(iter(module)):
+        raise ValueError(f"module is package.module:callable, or that with its arguments, got {role[MODULE]!r}")
+    ((name, arguments),) = module.items()
+    features = role.get("features") or {}
+    if not isinstance(features, Mapping) or not all(isinstance(place, str) for place in features.values()):
+        raise ValueError(f"features names submodules, such as {{map: layer3}}, got {features!r}")
+    for key in ("embedding", "head"):
+        if not isinstance(role.get(key, ""), str):
+            raise ValueError(f"{key} is the name of a submodule, got {role[key]!r}")
+    shown = {"embedding": role.get("embedding", ""), "features": dict(features), "head": role.get("head", "")}
+    return {MODULE: {name: {**(arguments or {}), SOURCE: own_source(name)}}, **shown, **options(role)}
+
+
+def options(part: Mapping[str, Any]) -> dict[str, Any]:
+    """What a place says beside its part, where that is not the default; weights by their bytes.
+
+    Raises:
+        ValueError: an option is of the wrong kind, or the weights cannot be read.
+    """
+    found: dict[str, Any] = {}
+    weights, freeze, scale = (part.get(name, default) for name, default in OPTIONS.items())
+    if weights is not None:
+        found["weights"] = dict(weights) if isinstance(weights, Mapping) else sources.weights(weights)
+    if not isinstance(freeze, bool):
+        raise ValueError(f"freeze is true or false, got {freeze!r}")
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not scale > 0:
+        raise ValueError(f"lr_scale is a number above 0, got {scale!r}")
+    if freeze:
+        found["freeze"] = True
+    elif scale != 1:
+        found["lr_scale"] = float(scale)
+    return found
+
+
+def name_of(part: Mapping[str, Any]) -> str:
+    """The name of the part that a specification in full is about."""
+    return next(name for name in part if name not in OPTIONS)
 
 
 def own_source(name: str) -> str:

@@ -6,16 +6,20 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from kdsweep import sources
 from kdsweep.data.card import Card
-from kdsweep.networks import ENCODERS, FUSIONS, SOURCE, Part, complete, own_source
+from kdsweep.networks import ENCODERS, FUSIONS, MODULE, SHOWN, SOURCE, Part, complete, name_of, own_source
+from kdsweep.networks.base import Network
+from kdsweep.networks.whole import Whole
 from kdsweep.objective.outputs import Outputs
 
 
-class Network(nn.Module):
-    """What one role says about a batch of its modalities.
+class Assembled(Network):
+    """An encoder for each modality, a fusion where there are several, and a linear head.
 
     Args:
         encoders: by modality.
@@ -42,17 +46,15 @@ class Network(nn.Module):
         self.needs, self.any_of = needs, any_of
         source: Any = fusion if fusion is not None else self.encoders[0]
         self.embedding: int = source.embedding
-        self.head = nn.Linear(self.embedding, classes)
+        self.head, self.head_name = nn.Linear(self.embedding, classes), "head"
 
     @property
-    def features(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the inner features that the network shows, without the batch axis."""
+    def features(self) -> Mapping[str, tuple[int, ...]]:
         if self.fusion is not None or not hasattr(self.encoders[0], "inner"):
             return {}
         return {name: getattr(self.encoders[0], "shape") for name in getattr(self.encoders[0], "inner")}  # noqa: B009
 
     def forward(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Outputs:
-        """`inputs` [B, *shape] and `present` [B] bool, by modality."""
         embeddings, features = {}, {}
         for name, encoder in zip(self.names, self.encoders, strict=True):
             found = encoder(inputs[name])
@@ -80,22 +82,60 @@ def build(
     Raises:
         ValueError: a network of the user's own cannot be imported, has no width, or has another source than it had.
     """
+    if MODULE in specification:
+        ((name, arguments),) = specification[MODULE].items()
+        own = _own(name, arguments)
+        _start(own, specification)
+        shown = {key: specification[key] for key in SHOWN}
+        whole = Whole(own, card.modalities, classes, needs=needs, any_of=any_of, **shown)
+        return _with_options(whole, {"module": specification})
     encoders: dict[str, Any] = {}
-    for name, part in specification.items():
-        if name != "fusion":
-            modality = card.modalities[name]
-            ((kind, arguments),) = _fitting(part, modality.kind).items()
-            encoders[name] = _make(kind, ENCODERS, modality.shape, arguments)
+    parts = {
+        name: _fitting(part, card.modalities[name].kind) for name, part in specification.items() if name != "fusion"
+    }
+    for name, part in parts.items():
+        kind = name_of(part)
+        encoders[name] = _start(_make(kind, ENCODERS, card.modalities[name].shape, part[kind]), part)
     fusion = None
     if len(encoders) > 1:
-        ((kind, arguments),) = complete(specification.get("fusion")).items()
-        fusion = _make(kind, FUSIONS, {name: encoder.embedding for name, encoder in encoders.items()}, arguments)
-    return Network(encoders, classes, fusion, needs=needs, any_of=any_of)
+        parts["fusion"] = complete(specification.get("fusion"))
+        kind, widths = name_of(parts["fusion"]), {name: encoder.embedding for name, encoder in encoders.items()}
+        fusion = _start(_make(kind, FUSIONS, widths, parts["fusion"][kind]), parts["fusion"])
+    made = Assembled(encoders, classes, fusion, needs=needs, any_of=any_of)
+    places = {f"encoders.{number}": parts[name] for number, name in enumerate(made.names)}
+    return _with_options(made, {**places, **({"fusion": parts["fusion"]} if fusion is not None else {})})
+
+
+def _start(module: Any, part: Mapping[str, Any]) -> Any:
+    """The module with the weights that its specification names, where it does.
+
+    Raises:
+        ValueError: they have changed since the study was read, or do not fit.
+    """
+    if "weights" not in part:
+        return module
+    path = part["weights"]["path"]
+    if sources.weights(path)["digest"] != part["weights"]["digest"]:
+        raise ValueError(f"{path} has changed since the study was read: launch it again")
+    try:
+        module.load_state_dict(safetensors.torch.load_file(path))
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit: {error}") from error
+    return module
+
+
+def _with_options(network: Network, places: Mapping[str, Mapping[str, Any]]) -> Network:
+    """The network, its frozen parts without gradients, and the learning rates of the others."""
+    network.frozen = tuple(place for place, part in places.items() if part.get("freeze"))
+    network.lr_scales = {place: part["lr_scale"] for place, part in places.items() if "lr_scale" in part}
+    for place in network.frozen:
+        network.get_submodule(place).requires_grad_(False)
+    return network
 
 
 def _fitting(part: Mapping[str, Any], kind: Any) -> Mapping[str, Any]:
     """The encoder asked for; where a control puts another kind of modality in its place, that kind's own."""
-    name = next(iter(part))
+    name = name_of(part)
     # A user's own says nothing of kinds, and is taken at its word.
     return part if ":" in name or kind in ENCODERS[name].kinds else complete(None, kind=kind)
 
@@ -103,13 +143,17 @@ def _fitting(part: Mapping[str, Any], kind: Any) -> Mapping[str, Any]:
 def _make(name: str, table: Mapping[str, Part], reads: Any, arguments: Mapping[str, Any]) -> Any:
     if name in table:
         return _load(table[name].home)(reads, **arguments)
-    # Workers import it themselves: it must be what the trial was named by.
-    if own_source(name) != arguments[SOURCE]:
-        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
-    made = _load(name)(reads, **{key: value for key, value in arguments.items() if key != SOURCE})
+    made = _own(name, arguments, reads)
     if not isinstance(getattr(made, "embedding", None), int):
         raise ValueError(f"a network has a whole number `embedding`, the width of what it returns: {name!r} has none")
     return made
+
+
+def _own(name: str, arguments: Mapping[str, Any], *reads: Any) -> Any:
+    # Workers import it themselves: it must be what the trial was named by.
+    if own_source(name) != arguments[SOURCE]:
+        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
+    return _load(name)(*reads, **{key: value for key, value in arguments.items() if key != SOURCE})
 
 
 def _load(dotted: str) -> Any:

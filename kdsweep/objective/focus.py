@@ -90,7 +90,8 @@ class ModalityFocus(Term):
         return {"keys": torch.rand(batch_size, generator=rng, device=rng.device)}
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
-        assert batch.teacher_head is not None
+        if batch.teacher_head is None:
+            raise ValueError("this term looks through the teacher's head: name it, networks.teacher.head")
         rank_D = torch.argsort(torch.argsort(self.saliency, stable=True), stable=True)
         removed_D = (rank_D < self.n_removed) & (self.measured > 0)
         focused_BD = without_channels(batch.of("teacher").embedding.detach(), removed_D, rows)
@@ -98,7 +99,8 @@ class ModalityFocus(Term):
         return masked_mean(soft_cross_entropy(batch.student.logits, teacher_BC, self.temperature), rows)
 
     def remember(self, batch: Batch, rows: Tensor) -> None:
-        assert batch.teacher_head is not None
+        if batch.teacher_head is None:
+            raise ValueError("this term looks through the teacher's head: name it, networks.teacher.head")
         order_B = permuted_rows(batch.draws["keys"], rows)
         found_D = saliency(batch.teacher_head, batch.student.logits, batch.of("teacher").embedding, order_B, rows)
         # A running mean at first, so that the zeros of the beginning are never part of it.

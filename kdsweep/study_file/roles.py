@@ -63,6 +63,9 @@ def complete(written: Networks, data: Data, card: Card, findings: Findings) -> d
     full: dict[str, dict[str, Any]] = {}
     for role, names in places.items():
         given: Mapping[str, Any] = getattr(written, role)
+        if networks.MODULE in given:
+            full[role] = _module(given, role, findings)
+            continue
         for place in given:
             if place not in names:
                 message = f"the {role} has no {place!r}: it has {listed(names)}{did_you_mean(place, names)}"
@@ -72,6 +75,18 @@ def complete(written: Networks, data: Data, card: Card, findings: Findings) -> d
             kind = None if name == "fusion" else card.modalities[name].kind
             full[role][name] = _part(given.get(name), kind, ("networks", role, name), findings)
     return full
+
+
+def _module(given: Mapping[str, Any], role: str, findings: Findings) -> dict[str, Any]:
+    """A role that is one module of the user's own."""
+    if role == "auxiliary":
+        findings.refuse(("networks", role, "module"), "auxiliary models have an encoder each, by modality, got module")
+        return {}
+    try:
+        return networks.complete_module(given)
+    except ValueError as error:
+        findings.refuse(("networks", role), str(error))
+        return {}
 
 
 def augmentations(
@@ -107,14 +122,17 @@ def _part(spec: Any, kind: Kind | None, path: Path, findings: Findings) -> dict[
         written = {spec: {}} if isinstance(spec, str) else spec
         hint, place = "", path
         for name, arguments in written.items():
+            if name in networks.OPTIONS:
+                continue
             if name not in table:
-                hint, place = did_you_mean(name, table), (*path, name)
+                hint, place = did_you_mean(name, [*table, *networks.OPTIONS]), (*path, name)
             for argument in arguments or {}:
                 if name in table and argument not in table[name].defaults:
                     hint, place = did_you_mean(argument, table[name].defaults), (*path, name, argument)
         findings.refuse(place, f"{error}{hint}")
         return {}
-    ((name, arguments),) = full.items()
+    name = networks.name_of(full)
+    arguments = full[name]
     if ":" in name:
         # A network of the user's own checks its arguments itself.
         return full

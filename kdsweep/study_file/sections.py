@@ -13,7 +13,7 @@ from kdsweep.study import Confirm, Data, Finalists, Resources, Search, Section, 
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
 from kdsweep.trial import Control
 
-Encoder = str | dict[str, dict[str, Any] | None]
+Encoder = str | dict[str, Any]
 
 
 class Networks(Section):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from kdsweep import methods
 from kdsweep.data.card import PARTS
+from kdsweep.networks import MODULE
 from kdsweep.space import Domain, Value
 from kdsweep.study import Arm, Row, Study
 from kdsweep.sweep.packing import structure
@@ -315,5 +316,7 @@ def _objective(method: str, choices: tuple[tuple[str, Value], ...]) -> Any:
 
 
 def _only(network: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:
-    """A network's specification for these modalities alone."""
+    """A network's specification for these modalities alone; a module of the user's own is one whole."""
+    if MODULE in network:
+        return dict(network)
     return {name: part for name, part in network.items() if name in modalities or name == "fusion"}

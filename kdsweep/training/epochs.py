@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kdsweep.data.card import Part
 from kdsweep.data.tensors import Tensors
-from kdsweep.networks.network import Network
+from kdsweep.networks.base import Network
 from kdsweep.objective.outputs import Batch, Outputs
 from kdsweep.objective.term import Term
 from kdsweep.training import evaluation, tasks
@@ -54,10 +54,15 @@ class Run:
         self.recipe, self.objective = recipe(self.trial), self.models.objective
         self.networks = self.models.trained
         critics = {id(p) for term in self.objective.critics().values() for p in _critic(term).parameters()}
-        parameters = {name: list(network.parameters()) for name, network in self.networks.items()}
+        parameters = {name: _trained(network) for name, network in self.networks.items()}
         for name, term in self.objective.items():
             parameters[f"term {name}"] = [p for p in term.parameters() if id(p) not in critics]
-        self.optimiser = Optimiser(parameters, self.recipe)
+        scales = {
+            parameter: network.lr_scale(name)
+            for network in self.networks.values()
+            for name, parameter in network.named_parameters()
+        }
+        self.optimiser = Optimiser(parameters, self.recipe, scales=scales)
         self.critics = {
             name: critic_optimiser(_critic(term), self.recipe, float(term.get_buffer("critic_lr")))
             for name, term in self.objective.critics().items()
@@ -137,7 +142,7 @@ class Run:
         # What is left at the end of training, less than a whole number of batches, is no update.
         if done % every == every - 1:
             for network in self.networks.values():
-                self.workers.sum_gradients(network.parameters())
+                self.workers.sum_gradients(_trained(network))
             self.optimiser.update(progress)
         self.objective.remember(batch, drawn)
         terms = {f"train/loss/{name}": value.detach() for name, value in parts.values.items()}
@@ -194,6 +199,10 @@ class Run:
             auxiliary=frozen | {name: say(name, model) for name, model in self.models.auxiliaries.items()},
             teacher_head=self.models.teacher_head,
         )
+
+
+def _trained(network: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def _critic(term: Term) -> nn.Module:

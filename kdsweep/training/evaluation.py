@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from kdsweep.data.tensors import Tensors
-from kdsweep.networks.network import Network
+from kdsweep.networks.base import Network
 from kdsweep.objective.outputs import Outputs
 from kdsweep.training.workers import Workers
 

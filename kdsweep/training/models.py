@@ -15,7 +15,8 @@ from kdsweep.data.card import Card, Part
 from kdsweep.data.dataset import Dataset, stand_in
 from kdsweep.data.tensors import Tensors, to_tensors
 from kdsweep.data.views import Views
-from kdsweep.networks.network import Network, build
+from kdsweep.networks.base import Network
+from kdsweep.networks.network import build
 from kdsweep.objective.outputs import Outputs, Sizes
 from kdsweep.objective.term import Objective
 from kdsweep.study import Data
@@ -144,7 +145,8 @@ def models(
             shared[model.id] = hear(frozen(model, trial, card, weights).to(device), train, test, workers)
     said = {role: shared[model.id] for role, model in trial.models.items()}
     views = Views(augmentations(trial), card_of(trial, card).modalities)
-    head = teacher.head if teacher is not None else said["teacher"].network.head if "teacher" in said else None
+    taught = teacher if teacher is not None else said["teacher"].network if "teacher" in said else None
+    head = taught.to_logits if taught is not None else None
     if trial.control == "untrained_teacher" and teacher is not None:
         said["teacher"], teacher = hear(teacher.eval().requires_grad_(False), train, test, workers), None
     outputs = {role: of.train for role, of in said.items()}

@@ -31,6 +31,7 @@ class Optimiser:
     Args:
         networks: their parameters, by name.
         recipe: optimizer, lr, weight_decay, clip, momentum, schedule, warmup.
+        scales: factors of the learning rate of some parameters.
     """
 
     def __init__(
@@ -39,20 +40,25 @@ class Optimiser:
         recipe: Mapping[str, Any],
         *,
         betas: tuple[float, float] = (0.9, 0.999),
+        scales: Mapping[nn.Parameter, float] | None = None,
     ) -> None:
         self.networks = {name: list(parameters) for name, parameters in networks.items() if parameters}
         self.recipe = recipe
         self.parameters = [parameter for parameters in self.networks.values() for parameter in parameters]
         lr, decay = float(recipe["lr"]), float(recipe["weight_decay"])
+        by_scale: dict[float, list[nn.Parameter]] = {}
+        for parameter in self.parameters:
+            by_scale.setdefault((scales or {}).get(parameter, 1.0), []).append(parameter)
+        groups: list[dict[str, Any]] = [{"params": several, "scale": scale} for scale, several in by_scale.items()]
         given: dict[str, Any] = {"lr": lr, "weight_decay": decay, "fused": True}
         self.torch: torch.optim.Optimizer
         match recipe["optimizer"]:
             case "adamw":
-                self.torch = torch.optim.AdamW(self.parameters, betas=betas, **given)
+                self.torch = torch.optim.AdamW(groups, betas=betas, **given)
             case "adam":
-                self.torch = torch.optim.Adam(self.parameters, betas=betas, **given)
+                self.torch = torch.optim.Adam(groups, betas=betas, **given)
             case "sgd":
-                self.torch = torch.optim.SGD(self.parameters, momentum=float(recipe["momentum"]), **given)
+                self.torch = torch.optim.SGD(groups, momentum=float(recipe["momentum"]), **given)
             case other:
                 raise ValueError(f"optimizer is adamw, adam or sgd, got {other!r}")
 
@@ -77,7 +83,7 @@ class Optimiser:
                 torch.nn.utils.clip_grad_norm_(parameters, clip)
         factor = rate(progress, schedule=self.recipe["schedule"], warmup=float(self.recipe["warmup"]))
         for group in self.torch.param_groups:
-            group["lr"] = float(self.recipe["lr"]) * factor
+            group["lr"] = float(self.recipe["lr"]) * factor * group["scale"]
         self.torch.step()
 
 
@@ -132,6 +138,7 @@ class StackedOptimiser:
     Args:
         flat: the parameters.
         recipes: each member's; `optimizer` and `schedule` are the same for all.
+        scale: [1, P] factors of the learning rate; None where all are 1.
     """
 
     def __init__(
@@ -141,8 +148,9 @@ class StackedOptimiser:
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        scale: Tensor | None = None,
     ) -> None:
-        self.flat, self.recipes, self.betas, self.eps = flat, list(recipes), betas, eps
+        self.flat, self.recipes, self.betas, self.eps, self.scale = flat, list(recipes), betas, eps, scale
         self.first, self.second = torch.zeros_like(flat.value), torch.zeros_like(flat.value)
         self.steps = torch.zeros(len(recipes), 1, dtype=torch.float64, device=flat.value.device)
 
@@ -152,6 +160,7 @@ class StackedOptimiser:
         before = [values.clone() for values in state] if lanes is not None else []
         rates = [rate(progress, schedule=r["schedule"], warmup=float(r["warmup"])) for r in self.recipes]
         lr = self._column([float(r["lr"]) * factor for r, factor in zip(self.recipes, rates, strict=True)])
+        lr = lr if self.scale is None else lr * self.scale
         decay = self._column([float(r["weight_decay"]) for r in self.recipes])
         self._clip(gradient)
         self._step(gradient, lr, decay)

@@ -21,7 +21,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from kdsweep.data.card import Part
 from kdsweep.data.tensors import Tensors
-from kdsweep.networks.network import Network
+from kdsweep.networks.base import Network
 from kdsweep.objective.outputs import Batch, Outputs
 from kdsweep.objective.term import Objective, Term
 from kdsweep.training import evaluation, tasks
@@ -91,7 +91,7 @@ class Pack:
                 critics[name][key] = value
             else:
                 groups.setdefault(f"term {name}", {})[key] = value
-        self.main = StackedOptimiser(Flat(groups), self.recipes)
+        self.main = StackedOptimiser(Flat(groups), self.recipes, scale=self._scale(groups))
         ratios = {name: self._number(name, "critic_lr") for name in critics}
         self.critics = {
             name: StackedOptimiser(
@@ -105,7 +105,7 @@ class Pack:
         self.frozen_head: tuple[nn.Module, State] | None = None
         if made[0].teacher is None and isinstance(made[0].teacher_head, nn.Module):
             heads = [models.teacher_head for models in made if isinstance(models.teacher_head, nn.Module)]
-            self.frozen_head = copy.deepcopy(heads[0]), _stacked(heads)[0]
+            self.frozen_head = copy.deepcopy(heads[0]), _stacked(heads)[1]
         self.live = {
             role: (copy.deepcopy(network), _stacked([models.live[role] for models in made]))
             for role, network in made[0].live.items()
@@ -113,6 +113,17 @@ class Pack:
         self.views, self.view_draws = made[0].views, [generator(t.seed, "augmentation") for t in self.trials]
         self.draws = [{name: generator(t.seed, "draw", name) for name in self.terms} for t in self.trials]
         self.starts = {name: self._number(name, "start") for name in self.critics}
+
+    def _scale(self, groups: Mapping[str, State]) -> Tensor | None:
+        """[1, P] factors of the learning rate, None where no part of a network has one."""
+        if not any(base.lr_scales for base in self.bases.values()):
+            return None
+        pieces = []
+        for group, state in groups.items():
+            for name, value in state.items():
+                factor = self.bases[group].lr_scale(name) if group in self.bases else 1.0
+                pieces.append(torch.full((1, value[0].numel()), factor, dtype=value.dtype, device=value.device))
+        return torch.cat(pieces, dim=1)
 
     def _number(self, term: str, number: str) -> list[float]:
         values: list[float] = self.buffers["objective"][f"objective.terms.{term}.{number}"].tolist()
@@ -343,7 +354,7 @@ class Pack:
         frozen = {name[7:]: value for name, value in outputs.items() if name.startswith("frozen ")}
         teacher = outputs.get("teacher", frozen.pop("teacher", None))
         trained = {name[10:]: value for name, value in outputs.items() if name.startswith("auxiliary ")}
-        base = self.bases["teacher"].head if "teacher" in self.bases else self.frozen_head and self.frozen_head[0]
+        base = self.bases["teacher"].to_logits if "teacher" in self.bases else self.frozen_head and self.frozen_head[0]
         through = (lambda embedding: functional_call(base, head, (embedding,))) if base is not None else None
         return Batch(
             student=outputs["network"],
@@ -357,7 +368,8 @@ class Pack:
 
     def _head(self, groups: Mapping[str, State]) -> State:
         if "teacher" in self.bases:
-            return {key[5:]: value for key, value in groups["teacher"].items() if key.startswith("head.")}
+            prefix, whole = f"{self.bases['teacher'].head_name}.", {**groups["teacher"], **self.buffers["teacher"]}
+            return {key.removeprefix(prefix): value for key, value in whole.items() if key.startswith(prefix)}
         return self.frozen_head[1] if self.frozen_head is not None else {}
 
     def _draw(self, size: int, terms: Mapping[str, Term], lanes: Sequence[int]) -> dict[str, State]:
@@ -434,9 +446,14 @@ class Pack:
 
 
 def _stacked(modules: Sequence[nn.Module]) -> tuple[State, State]:
-    """Parameters and buffers of equal modules, [K, ...] each."""
+    """Parameters and buffers of equal modules, [K, ...] each; what is never trained is a buffer."""
     parameters, buffers = stack_module_state(list(modules))  # type: ignore[arg-type]
-    return {k: v.detach() for k, v in parameters.items()}, {k: v.detach().clone() for k, v in buffers.items()}
+    learned = {name for name, parameter in modules[0].named_parameters() if parameter.requires_grad}
+    kept = {name: value for name, value in parameters.items() if name not in learned}
+    return (
+        {name: value.detach() for name, value in parameters.items() if name in learned},
+        {name: value.detach().clone() for name, value in {**kept, **buffers}.items()},
+    )
 
 
 def _stack_outputs(several: Sequence[Outputs]) -> dict[str, Any]:

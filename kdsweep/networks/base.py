@@ -1,0 +1,53 @@
+"""What every role's network is: what it reads, the width of what it shows, and which parts of it learn how."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Self
+
+from torch import Tensor, nn
+
+from kdsweep.objective.outputs import Outputs
+
+
+class Network(nn.Module, ABC):
+    """What one role says about a batch of its modalities.
+
+    Attributes:
+        names: of the modalities that it reads.
+        embedding: width D of its embedding.
+        head_name: of the submodule that makes logits of an embedding; "" where there is none.
+        frozen: names of the parts that are never trained, and are in evaluation mode always.
+        lr_scales: factors of the learning rate, by the name of the part.
+    """
+
+    names: tuple[str, ...]
+    embedding: int
+    head_name: str = ""
+    frozen: tuple[str, ...] = ()
+    lr_scales: Mapping[str, float] = {}
+
+    @property
+    @abstractmethod
+    def features(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of the inner features that the network shows, without the batch axis."""
+
+    @abstractmethod
+    def forward(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Outputs:
+        """`inputs` [B, *shape] and `present` [B] bool, by modality."""
+
+    @property
+    def to_logits(self) -> nn.Module | None:
+        """What makes logits of an embedding."""
+        return self.get_submodule(self.head_name) if self.head_name else None
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for place in self.frozen:
+            self.get_submodule(place).eval()
+        return self
+
+    def lr_scale(self, parameter: str) -> float:
+        """The factor of a parameter's learning rate."""
+        return next((scale for place, scale in self.lr_scales.items() if parameter.startswith(f"{place}.")), 1.0)
