@@ -44,13 +44,20 @@ class Data(Section):
     drop_auxiliary: float = Field(0.0, ge=0, lt=1, description="share of training rows that lose their auxiliaries")
 
 
+class Columns(Section):
+    """What a teacher said of every row, as columns of the data: vectors of kind "vector"."""
+
+    logits: str
+    embedding: str | None = None
+
+
 class Teachers(Section):
     """The budget of the models that others distil from, or a teacher that exists already."""
 
     trials: int = Field(8, ge=1)
     seeds: Literal["each", "one"] = "each"
     weights: str | None = None
-    outputs: str | None = None
+    outputs: str | Columns | None = Field(None, description="columns of the data; a name alone is of logits")
 
 
 class Train(Section):

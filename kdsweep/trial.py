@@ -20,9 +20,9 @@ class Given:
     """A teacher that the user brought: named by its bytes, never by its path.
 
     Attributes:
-        kind: "weights" (a safetensors file) or "outputs" (columns of the dataset).
-        digest: of the bytes.
-        network: the specification that the weights fit; empty for outputs.
+        kind: "weights" (a safetensors file) or "outputs" (columns of the dataset, part of its fingerprint).
+        digest: of the bytes of weights.
+        network: the specification that the weights fit; of outputs, the columns of "logits" and "embedding".
         path: where it lies; where a result came from, not what it is.
     """
 

@@ -11,10 +11,15 @@ import torch
 
 from kdsweep import networks
 from kdsweep.data import source
+from kdsweep.data.card import Modality
+from kdsweep.data.tensors import to_tensors
 from kdsweep.networks.network import build
+from kdsweep.sweep.launch import with_facts
+from kdsweep.training import evaluation
 from kdsweep.training.models import network
-from kdsweep.trial import Trial
-from tests.fakes import study
+from kdsweep.training.workers import Workers
+from kdsweep.trial import Given, Trial
+from tests.fakes import run, study
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
 from tests.test_training import curve, teacher, trial
 
@@ -152,3 +157,54 @@ def test_a_study_names_parts_and_whole_networks():
 def test_options_that_are_defaults_name_the_same_trial():
     written = {"mlp": {}, "freeze": False, "lr_scale": 1}
     assert networks.complete(written, kind="vector") == networks.complete("mlp", kind="vector")
+
+
+@pytest.mark.parametrize("method", ["kd", "fitnet"])
+def test_a_teachers_stored_outputs_teach_as_the_teacher_does(method, trainer):
+    planted = trainer.dataset
+    model = network(teacher(), "teacher", CARD)
+    model.load_state_dict(trainer(teacher(reads_test=True)).weights["teacher"])
+    every = to_tensors(planted, ("plain", "rich"), torch.device("cpu"))
+    said = evaluation.outputs(model, every, Workers())
+    with_columns = replace(
+        planted,
+        card=replace(
+            planted.card, modalities={**CARD.modalities, "z": Modality("vector", (3,)), "t": Modality("vector", (8,))}
+        ),
+        modalities={**planted.modalities, "z": said.logits.numpy(), "t": said.embedding.numpy()},
+        present={**planted.present, "z": said.present.numpy(), "t": said.present.numpy()},
+    )
+    asked = replace(distilled(method), teacher=teacher(reads_test=True))
+    brought = replace(asked, teacher=Given("outputs", "", {"logits": "z", "embedding": "t"}))
+    found = Trainer(with_columns)(brought)
+    assert found.state == "complete", found.error
+    # A batch of another size rounds otherwise.
+    assert curve(found, "valid/log_loss") == pytest.approx(curve(trainer(asked), "valid/log_loss"), rel=1e-5)
+
+
+def test_columns_that_hold_outputs_are_seen_by_nobody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "brought.py").write_text(
+        "from dataclasses import replace\n"
+        "from kdsweep.data import source\n"
+        "from kdsweep.data.card import Modality\n"
+        "from kdsweep.study import Data\n"
+        "import numpy as np\n"
+        "def load():\n"
+        "    d = source.load(Data(name='digits', student=('top',)))\n"
+        "    z = np.eye(10, dtype=np.float32)[d.labels]\n"
+        "    card = replace(d.card, modalities={**d.card.modalities, 'z': Modality('vector', (10,))})\n"
+        "    present = {**d.present, 'z': d.present['top']}\n"
+        "    return replace(d, card=card, modalities={**d.modalities, 'z': z}, present=present)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    data = {"python": "brought:load", "student": ["top"]}
+    arms = {"student_only": {}, "kd": {}}
+    found = study(data=data, teachers={"outputs": "z"}, arms=arms, ablate=None, controls=None, report=None)
+    assert found.auxiliary == ("bottom",)
+    trial_of_kd = next(t for t in run(found)[1].trials.values() if t.method == "kd")
+    assert trial_of_kd.teacher == Given("outputs", "", {"logits": "z"})
+    with pytest.raises(ValueError, match=r"fitnet of fitnet reads teacher\.embedding, and"):
+        with_facts(
+            study(data=data, teachers={"outputs": "z"}, arms={"fitnet": {}}, ablate=None, controls=None, report=None)
+        )

@@ -82,12 +82,13 @@ CASES = {
     "an augmentation that is none": (KD + "augment: {top: [flop]}\n", 3, "no augmentation 'flop': found crop, flip"),
     "an augmentation's argument": (KD + "augment: {top: [crop: {share: 2}]}\n", 3, "above 0 and at most 1, got 2"),
     "an augmented modality that is none": (KD + "augment: {tup: [flip]}\n", 3, "no modality 'tup'"),
-    "stored outputs to come": (KD + "teachers: {outputs: logits}\n", 3, "not available yet: expected weights"),
+    "outputs that are no column": (KD + "teachers: {outputs: logits}\n", 3, "the data has no column 'logits'"),
+    "outputs that somebody sees": (KD + "teachers: {outputs: bottom}\n", 3, "is seen by nobody, and 'bottom' is a"),
     "compilation to come": (KD + "resources: {compile: on}\n", 3, "not available yet: expected auto or off, got on"),
     "a teacher's file that is missing": (
         KD + "teachers: {weights: no.safetensors}\n", 3, "cannot read 'no.safetensors'",
     ),
-    "a teacher's file of another kind": (KD + "teachers: {weights: t.pt}\n", 3, "is a safetensors file, got 't.pt'"),
+    "a teacher's file of another kind": (KD + "teachers: {weights: t.pt}\n", 3, "are a safetensors file, got 't.pt'"),
     "a study's name with a slash": (KD + "name: a/b\n", 3, "a study's name has no '/' in it"),
     "more finalists than trials": (
         KD + "search: {trials: 3}\nfinalists: {points: 4}\n", 4, "at most search.trials, got 4 of 3",

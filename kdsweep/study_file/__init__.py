@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
+from kdsweep import sources
 from kdsweep.data.card import Card
 from kdsweep.metrics import of_task
 from kdsweep.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
@@ -78,6 +78,11 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         findings.refuse(("data",), "data is missing: expected its name and the modalities that the student sees")
     auxiliary = roles.auxiliary(data, card) if data is not None and card is not None else None
     metric = _metric(file, findings)
+    columns = _columns(file, card, findings)
+    if data is not None and card is not None and data.auxiliary is None and columns:
+        # What a teacher said is no modality that anybody sees.
+        seen = tuple(name for name in card.modalities if name not in (*data.student, *columns.values()))
+        data = data.model_copy(update={"auxiliary": seen})
     told = arms.shared(recipe, file.every_arm, findings)
     read = arms.read(file.arms, told, auxiliary=auxiliary, task=file.task, findings=findings)
     if not written.get("arms", {}):
@@ -124,7 +129,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         resources=file.resources,
         teacher_space=teacher_space,
         teacher_fixed=teacher_fixed,
-        given=_given(file, networks["teacher"], findings),
+        given=_given(file, networks["teacher"], columns, findings),
         path=path,
         source=source,
         warnings=tuple(findings.warnings),
@@ -154,8 +159,6 @@ def _drops_out(networks: Any) -> bool:
 
 def _check_availability(file: File, findings: Findings) -> None:
     """What the format knows and this version does not do yet is refused, never ignored."""
-    if file.teachers.outputs is not None:
-        findings.refuse(("teachers", "outputs"), "a teacher's stored outputs are not available yet: expected weights")
     if file.resources.compile == "on":
         findings.refuse(("resources", "compile"), "compiled packs are not available yet: expected auto or off, got on")
 
@@ -247,21 +250,43 @@ def _rows(
     return ablation.read(file.ablate, arm, data=data, auxiliary=auxiliary, task=file.task, findings=findings)
 
 
-def _given(file: File, network: Mapping[str, Any], findings: Findings) -> Given | None:
+def _columns(file: File, card: Card | None, findings: Findings) -> dict[str, str]:
+    """The columns that hold what a teacher said, by "logits" and "embedding"."""
+    written, place = file.teachers.outputs, ("teachers", "outputs")
+    if written is None or card is None or file.data is None:
+        return {}
+    if file.teachers.weights is not None:
+        findings.refuse(place, "a teacher is brought as weights or as outputs, got both")
+    columns = {"logits": written} if isinstance(written, str) else written.model_dump(exclude_none=True)
+    roles_taken = (*file.data.student, *(file.data.auxiliary or ()))
+    for key, name in columns.items():
+        shape = card.modalities[name].shape if name in card.modalities else None
+        if shape is None:
+            hint = did_you_mean(name, card.modalities)
+            findings.refuse(place, f"the data has no column {name!r}: it has {listed(card.modalities)}{hint}")
+        elif name in roles_taken:
+            findings.refuse(place, f"what a teacher said is seen by nobody, and {name!r} is a modality of the study")
+        elif len(shape) != 1 or (key == "logits" and shape != (len(card.classes),)):
+            wanted = f"[{len(card.classes)}]" if key == "logits" else "[width]"
+            findings.refuse(place, f"{key} are vectors {wanted}, got {list(shape)} in {name!r}")
+    return columns
+
+
+def _given(file: File, network: Mapping[str, Any], columns: Mapping[str, str], findings: Findings) -> Given | None:
     """The teacher that the user brought, named by its bytes."""
     path = file.teachers.weights
-    if path is None:
+    if path is None and not columns:
         return None
     place = ("teachers", "weights")
     for key in sorted(file.teachers.model_fields_set & {"trials", "seeds"}):
         findings.warn(("teachers", key), f"teachers.{key} is for auxiliary models alone: the teacher is given")
-    if not path.endswith(".safetensors"):
-        findings.refuse(place, f"teachers.weights is a safetensors file, got {path!r}")
-        return None
+    if path is None:
+        if file.augment:
+            findings.warn(("teachers", "outputs"), "the teacher's outputs are of inputs as they are, not augmented")
+        return Given(kind="outputs", digest="", network=dict(columns))
     try:
-        with FilePath(path).open("rb") as weights:
-            digest = hashlib.file_digest(weights, "blake2b").hexdigest()[:24]
-    except OSError as error:
-        findings.refuse(place, f"cannot read {path!r}: {error.strerror or error}")
+        found = sources.weights(path)
+    except ValueError as error:
+        findings.refuse(place, f"teachers.{error}")
         return None
-    return Given(kind="weights", digest=digest, network=network, path=str(FilePath(path).resolve()))
+    return Given(kind="weights", digest=found["digest"], network=network, path=found["path"])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.results import Result, Results
 from kdsweep.study import Study
@@ -226,11 +227,24 @@ def with_facts(study: Study) -> Study:
     """The study with what identifies its data's content, which has to be read for it.
 
     Raises:
-        ValueError: the weights of a given teacher do not fit the network that the study describes.
+        ValueError: the weights of a given teacher do not fit the network that the study describes, or an arm reads what
+            is not among its outputs.
     """
-    if study.given is not None:
+    if study.given is not None and study.given.kind == "weights":
         _check_fit(study, study.given)
+    elif study.given is not None:
+        _check_reads(study, study.given)
     return replace(study, facts=source.load(study.data).facts(study.data))
+
+
+def _check_reads(study: Study, given: Given) -> None:
+    for arm in study.arms.values():
+        if arm.teacher == "multimodal":
+            for name, term in methods.load(arm.method).build(arm.choices).items():
+                for read in term.reads:
+                    source, _, what = read.partition(".")
+                    if source == "teacher" and what not in given.network:
+                        raise ValueError(f"{name} of {arm.name} reads {read}, and teachers.outputs has no {what}")
 
 
 def _check_fit(study: Study, given: Given) -> None:

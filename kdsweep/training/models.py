@@ -68,7 +68,7 @@ class Models:
 def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
     """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""
     seen: list[Part] = ["train", "valid", "test"] if trial.reads_test else ["train", "valid"]
-    modalities = (*trial.student, *trial.auxiliary)
+    modalities = (*trial.student, *trial.auxiliary, *columns(trial).values())
     dataset = dataset.only(seen, modalities, data, trial.fold)
     rows = {part: np.flatnonzero(dataset.split == part) for part in seen}
     if trial.control == "student_only_teacher":
@@ -141,7 +141,9 @@ def models(
 
     shared = heard if heard is not None else {}
     for model in trial.models.values():
-        if model.id not in shared:
+        if isinstance(model, Given) and model.kind == "outputs":
+            shared[model.id] = Heard(stored(model, train), stored(model, test) if test is not None else None, None)
+        elif model.id not in shared:
             shared[model.id] = hear(frozen(model, trial, card, weights).to(device), train, test, workers)
     said = {role: shared[model.id] for role, model in trial.models.items()}
     views = Views(augmentations(trial), card_of(trial, card).modalities)
@@ -171,22 +173,38 @@ def models(
         balanced=trial.train["class_weights"] == "balanced",
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
-    live = {role: of.network for role, of in said.items() if views.steps.keys() & set(of.network.names)}
+    models_read = {role: of.network for role, of in said.items() if of.network is not None}
+    live = {role: model for role, model in models_read.items() if views.steps.keys() & set(model.names)}
     return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head, live, views)
 
 
 class Heard(NamedTuple):
-    """A frozen model, and what it says of the training part and, where it is read, of test."""
+    """A frozen model, where there is one, and what it says of the training part and, where it is read, of test."""
 
     train: Outputs
     test: Outputs | None
-    network: Network
+    network: Network | None
 
 
 def hear(model: Network, train: Tensors, test: Tensors | None, workers: Workers) -> Heard:
     """All that others will ever read of a frozen model, asked once."""
     of_test = evaluation.outputs(model, test, workers) if test is not None else None
     return Heard(evaluation.outputs(model, train, workers), of_test, model)
+
+
+def columns(trial: Trial) -> Mapping[str, str]:
+    """The columns of the data that hold what a brought teacher said, by "logits" and "embedding"."""
+    model = trial.teacher
+    return model.network if isinstance(model, Given) and model.kind == "outputs" else {}
+
+
+def stored(model: Given, part: Tensors) -> Outputs:
+    """What a brought teacher said of a part's rows; without an embedding, one of width 0."""
+    logits, there = part.inputs[model.network["logits"]], part.present[model.network["logits"]]
+    if "embedding" not in model.network:
+        return Outputs(logits, logits[:, :0], there)
+    embedding = model.network["embedding"]
+    return Outputs(logits, part.inputs[embedding], there & part.present[embedding])
 
 
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
