@@ -332,7 +332,7 @@ def read_or_refused(text: str) -> bool:
     return True
 
 
-words = st.sampled_from(["kd", "top", "digits", "defaults", "auto", "both", "", "\x41" * 80])
+words = st.sampled_from(["kd", "top", "defaults", "auto", "both", "", "a:b", "crop", "weights", "module", "\x41" * 80])
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 200) | st.floats(-1, 2) | words,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words | st.just("float"), inner, max_size=3),
@@ -346,7 +346,8 @@ PLACES = (
     "augment", "name", "data student", "data auxiliary", "data folds", "arms kd", "arms amid entropy.weight",
     "arms amid entropy.form", "arms amid use", "arms kd teacher", "train lr", "train epochs", "search first",
     "search pruner", "ablate rows", "networks student top", "networks teacher fusion", "every_arm train.lr",
-    "teachers weights", "report claim",
+    "teachers weights", "report claim", "teachers outputs", "augment top", "networks student module",
+    "networks teacher module", "networks student top", "task", "metric",
 )  # fmt: skip
 
 
@@ -357,6 +358,17 @@ def test_any_value_in_any_place_is_read_or_refused(path, value):
     *parts, last = path.split()
     place = whole
     for part in parts:
-        place = place[part]
+        place = place.setdefault(part, {})
     place[last] = value
     assert read_or_refused(json.dumps(whole))
+
+
+def test_the_documentation_names_every_key_of_the_recipe_every_metric_and_every_augmentation():
+    from kdsweep.data.augment import AUGMENTATIONS
+    from kdsweep.metrics import METRICS
+    from kdsweep.study import Train
+
+    told = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
+    metrics = {name.removeprefix("within_") for name in METRICS}
+    missing = [name for name in (*Train.model_fields, *metrics, *AUGMENTATIONS) if f"`{name}`" not in told]
+    assert not missing

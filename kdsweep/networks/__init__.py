@@ -135,6 +135,8 @@ def complete(part: str | Mapping[str, Any] | None, *, kind: Kind | None = None) 
         raise ValueError(f"one encoder or fusion a place, got {', '.join(map(str, names))}")
     name = names[0] if names else "concat" if kind is None else DEFAULT_ENCODER[kind]
     arguments, beside = part.get(name), options(part)
+    if not isinstance(arguments, Mapping | None):
+        raise ValueError(f"the arguments of {name} are a mapping, got {arguments!r}")
     if ":" in name:
         return {name: {**(arguments or {}), SOURCE: own_source(name)}, **beside}
     if name not in table:
@@ -160,6 +162,8 @@ def complete_module(role: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(module, Mapping) or len(module) != 1 or ":" not in next(iter(module)):
         raise ValueError(f"module is package.module:callable, or that with its arguments, got {role[MODULE]!r}")
     ((name, arguments),) = module.items()
+    if not isinstance(arguments, Mapping | None):
+        raise ValueError(f"the arguments of {name} are a mapping, got {arguments!r}")
     features = role.get("features") or {}
     if not isinstance(features, Mapping) or not all(isinstance(place, str) for place in features.values()):
         raise ValueError(f"features names submodules, such as {{map: layer3}}, got {features!r}")

@@ -126,7 +126,7 @@ def _part(spec: Any, kind: Kind | None, path: Path, findings: Findings) -> dict[
                 continue
             if name not in table:
                 hint, place = did_you_mean(name, [*table, *networks.OPTIONS]), (*path, name)
-            for argument in arguments or {}:
+            for argument in arguments if isinstance(arguments, Mapping) else ():
                 if name in table and argument not in table[name].defaults:
                     hint, place = did_you_mean(argument, table[name].defaults), (*path, name, argument)
         findings.refuse(place, f"{error}{hint}")
