@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from kdsweep.data import source
 from kdsweep.data.augment import AUGMENTATIONS, complete
 from kdsweep.data.card import Modality
 from kdsweep.data.views import Views, crop, flip, mask, noise
+from kdsweep.objective import CrossEntropy
+from kdsweep.objective.outputs import Batch, Mixed, Outputs
+from kdsweep.sweep.launch import with_facts
 from kdsweep.sweep.plan import Known, plan
 from tests.fakes import run, study
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
@@ -116,3 +120,40 @@ def test_a_study_says_which_models_are_asked_at_every_step():
     assert any(
         "frozen models that read top are asked at every step" in w for w in study(augment={"top": ["flip"]}).warnings
     )
+
+
+MIXED = {"mixup": {"alpha": 0.5}}
+
+
+@pytest.mark.parametrize("method", ["student_only", "kd", "amid"])
+def test_blended_rows_do_not_depend_on_company_and_are_those_of_the_plain_loop(method, trainer):
+    plain = distilled(method, augment=MIXED, reads_test=True)
+    mine = stacked(plain)
+    alone = train([mine], trainer)[mine.id]
+    assert alone.state == "complete", alone.error
+    assert_equal(alone, train([replace(mine, seed=2), replace(mine, seed=3), mine], trainer)[mine.id])
+    assert curve(alone, "train/loss")[0] == pytest.approx(curve(trainer(plain), "train/loss")[0], rel=1e-4)
+
+
+def test_a_blend_holds_the_share_of_each_row_and_the_longer_of_two_sequences():
+    views = Views(MIXED, {"v": Modality("vector", (2,)), "s": Modality("sequence", (2, 2))})
+    short, long = torch.tensor([[[[1.0, 1], [0, 0]]]]), torch.tensor([[[[3.0, 1], [5, 1]]]])
+    one, other = {"v": torch.zeros(1, 1, 2), "s": short}, {"v": torch.ones(1, 1, 2), "s": long}
+    found = views.blend(one, other, torch.tensor([0.75]))
+    assert found["v"].tolist() == [[[0.25, 0.25]]]
+    assert found["s"].tolist() == [[[[1.5, 1], [1.25, 1]]]]
+
+
+def test_labels_of_a_blend_count_by_their_share():
+    scores, labels, others = torch.randn(6, 3), torch.arange(6) % 3, torch.arange(6).flip(0) % 3
+    batch = Batch(Outputs(scores, scores, torch.ones(6, dtype=torch.bool)), labels, labels, torch.tensor(0.0))
+    blended = batch._replace(mixed=Mixed(others, torch.tensor(0.3)))
+    soft = 0.3 * F.one_hot(labels, 3) + 0.7 * F.one_hot(others, 3)
+    assert CrossEntropy()(blended).item() == pytest.approx(F.cross_entropy(scores, soft).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["dkd", "supcon", "crd"])
+def test_a_method_that_takes_rows_as_they_are_is_refused_beside_mixup(method, trainer):
+    assert "mixup blends them" in trainer(distilled(method, augment=MIXED)).error
+    with pytest.raises(ValueError, match="mixup blends them"):
+        with_facts(study(augment=MIXED, arms={method: {}}, ablate=None, controls=None, report=None))

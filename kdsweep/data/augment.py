@@ -18,6 +18,8 @@ from kdsweep import sources
 from kdsweep.data.card import Kind
 
 SOURCE = "source digest"
+# Blends whole rows: it stands beside the modalities.
+MIXUP = "mixup"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,21 @@ def _one(written: Any, kind: Kind) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= largest:
             raise ValueError(f"{name}.{argument} is above 0 and at most {largest:g}, got {value!r}")
     return {name: {**known.defaults, **{key: float(value) for key, value in arguments.items()}}}
+
+
+def complete_mixup(written: Any) -> dict[str, float]:
+    """Mixup's specification in full.
+
+    Raises:
+        ValueError: it has another argument than `alpha`, or alpha is not above 0.
+    """
+    arguments = {} if written is None else written
+    if not isinstance(arguments, Mapping) or set(arguments) - {"alpha"}:
+        raise ValueError(f"mixup is a mapping with alpha, got {written!r}")
+    alpha = arguments.get("alpha", 0.2)
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < float("inf"):
+        raise ValueError(f"mixup.alpha is above 0, got {alpha!r}")
+    return {"alpha": float(alpha)}
 
 
 def own_source(name: str) -> str:

@@ -7,14 +7,15 @@ B rows of a batch, K members, S the shape of one sample.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from kdsweep.data.augment import SOURCE, own_source
+from kdsweep.data.augment import MIXUP, SOURCE, own_source
 from kdsweep.data.card import Kind, Modality
 
 # (inputs [B, *S], what was drawn [B, ...]) -> inputs [B, *S]
@@ -33,12 +34,41 @@ class Views:
         ValueError: an augmentation of the user's own cannot be imported, or has another source than it had.
     """
 
-    def __init__(self, augment: Mapping[str, Sequence[Mapping[str, Any]]], modalities: Mapping[str, Modality]) -> None:
+    def __init__(self, augment: Mapping[str, Any], modalities: Mapping[str, Modality]) -> None:
+        self.modalities = modalities
+        self.alpha: float | None = augment[MIXUP]["alpha"] if MIXUP in augment else None
         self.steps = {
             name: [_step(one, modalities[name]) for one in several]
             for name, several in sorted(augment.items())
-            if several
+            if several and name != MIXUP
         }
+
+    def change(self, names: Iterable[str]) -> bool:
+        """Whether a model that reads these modalities sees another view of them than the data's."""
+        return self.alpha is not None or bool(self.steps.keys() & set(names))
+
+    def partners(self, rows: Tensor, rngs: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+        """Mixup: the rows [K, B] that are blended into `rows`, and the shares [K] of those that they go into.
+
+        One share a batch, from Beta(alpha, alpha). Zhang, Cisse, Dauphin, Lopez-Paz. mixup. arXiv:1710.09412
+        """
+        orders, shares = [], []
+        for rng in rngs:
+            orders.append(torch.randperm(rows.shape[1], generator=rng))
+            seed = int(torch.randint(2**62, (), generator=rng))
+            shares.append(np.random.default_rng(seed).beta(self.alpha or 1.0, self.alpha or 1.0))
+        order = torch.stack(orders).to(rows.device)
+        return torch.gather(rows, 1, order), torch.tensor(shares, dtype=torch.float32, device=rows.device)
+
+    def blend(self, inputs: Mapping[str, Tensor], others: Mapping[str, Tensor], shares: Tensor) -> dict[str, Tensor]:
+        """Inputs [K, b, *S] with `1 - share` of the others in them; a blend of sequences is as long as the longer."""
+        mixed = {}
+        for name, x in inputs.items():
+            share = shares.view(-1, *[1] * (x.dim() - 1))
+            mixed[name] = share * x + (1 - share) * others[name]
+            if self.modalities[name].kind == "sequence":
+                mixed[name][..., -1] = torch.maximum(x[..., -1], others[name][..., -1])
+        return mixed
 
     def of(self, inputs: Mapping[str, Tensor], rngs: Sequence[torch.Generator], mine: Callable[[Tensor], Tensor],
            total: int) -> dict[str, Tensor]:  # fmt: skip

@@ -186,6 +186,7 @@ class SupervisedContrast(Term):
     paper = "Khosla et al. Supervised Contrastive Learning. NeurIPS 2020, arXiv:2004.11362"
     reads = EMBEDDINGS
     tasks = CLASSES
+    mixes = False
 
     temperature: Tensor
 
@@ -225,6 +226,7 @@ class ClassContrast(Term):
     paper = "Xia et al. Robust Cross-Modal Knowledge Distillation for Unconstrained Videos. arXiv:2304.07775"
     reads = EMBEDDINGS
     tasks = CLASSES
+    mixes = False
 
     temperature: Tensor
 

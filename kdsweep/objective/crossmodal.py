@@ -73,6 +73,7 @@ class CompositionalContrast(Term):
     )
     reads = (*EMBEDDINGS, "student.logits")
     tasks = CLASSES
+    mixes = False
 
     temperature: Tensor
     divergence: Tensor
@@ -158,6 +159,7 @@ class CustomizedLogits(Term):
     paper = "Huo, Xu, Guo, Wang, Guo. C2KD: Bridging the Modality Gap for Cross-Modal Knowledge Distillation. CVPR 2024"
     reads = (*EMBEDDINGS, "student.logits", "teacher.logits")
     tasks = CLASSES
+    mixes = False
 
     krc: Tensor
 

@@ -42,10 +42,18 @@ class CrossEntropy(Term):
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         if self.of != "auxiliary":
-            return self._fault(batch.of(self.of), batch.labels, rows)
+            return self._blended(batch.of(self.of), batch, rows)
         return mean_over_auxiliaries(
-            lambda name, there: self._fault(batch.auxiliary[name], batch.labels, there), batch, rows
+            lambda name, there: self._blended(batch.auxiliary[name], batch, there), batch, rows
         )
+
+    def _blended(self, said: Outputs, batch: Batch, rows: Tensor) -> Tensor:
+        """Of rows that are blends of two, each label by its share (Zhang et al. mixup. arXiv:1710.09412)."""
+        fault = self._fault(said, batch.labels, rows)
+        if batch.mixed is None:
+            return fault
+        share = batch.mixed.share
+        return share * fault + (1 - share) * self._fault(said, batch.mixed.labels, rows)
 
     def _fault(self, said: Outputs, labels: Tensor, rows: Tensor) -> Tensor:
         if self.task == "regression":

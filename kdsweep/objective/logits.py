@@ -127,6 +127,7 @@ class DecoupledLogits(Term):
     paper = DECOUPLED
     reads = ("student.logits", "teacher.logits")
     tasks = CLASSES
+    mixes = False
 
     alpha: Tensor
     beta: Tensor
@@ -244,6 +245,7 @@ class OneForAll(Term):
     )
     reads = ("student.logits", "teacher.logits")
     tasks = CLASSES
+    mixes = False
 
     epsilon: Tensor
 

@@ -101,6 +101,8 @@ class MutualInformation(Term):
         self.left, self.right, self.estimator, self.detached = left, right, estimator, detached
         self.negatives, self.steps = negatives, steps
         self.paper = "; ".join(filter(None, (after, ESTIMATORS[estimator])))
+        # Memories hold samples as they are.
+        self.mixes = estimator != "crd"
         self.reads = (f"{left}.embedding", f"{right}.embedding")
         if "student" not in {left, right} - set(detached):
             self.trains = "teacher"

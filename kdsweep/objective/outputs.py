@@ -45,6 +45,18 @@ class Outputs(NamedTuple):
         return Outputs(widen(self.logits), widen(self.embedding), self.present, features)
 
 
+class Mixed(NamedTuple):
+    """Rows that are blends of two (mixup): `share` of the row of `Batch.labels`, the rest of a row of `labels`.
+
+    Attributes:
+        labels: as `Batch.labels`.
+        share: 0-dim, in [0, 1].
+    """
+
+    labels: Tensor
+    share: Tensor
+
+
 class Batch(NamedTuple):
     """All that a term may read.
 
@@ -57,6 +69,7 @@ class Batch(NamedTuple):
         auxiliary: the auxiliary models' outputs, by modality.
         draws: random numbers that the term itself asked for, in `Term.draw`.
         teacher_head: the teacher's map from embedding [B, D] to logits [B, C], for terms that look through it.
+        mixed: None where every row is one row of the data.
     """
 
     student: Outputs
@@ -67,6 +80,7 @@ class Batch(NamedTuple):
     auxiliary: Mapping[str, Outputs] = {}
     draws: Mapping[str, Tensor] = {}
     teacher_head: Callable[[Tensor], Tensor] | None = None
+    mixed: Mixed | None = None
 
     def detach(self) -> Batch:
         """The same batch, through which no gradient flows: what a critic trains on."""
@@ -113,6 +127,7 @@ class Sizes(NamedTuple):
         labels: the training set's labels [samples] or [samples, C], for terms that draw samples of other classes.
         task: what the labels are.
         smoothing: share of every label that goes to all classes alike.
+        mixed: whether rows are blends of two.
         balanced: whether every class weighs the same in the label losses, however rare it is.
     """
 
@@ -126,6 +141,7 @@ class Sizes(NamedTuple):
     task: str = "classification"
     smoothing: float = 0.0
     balanced: bool = False
+    mixed: bool = False
 
     def width(self, source: str) -> int:
         """Embedding width of "student", "teacher", or the auxiliary model of a modality."""

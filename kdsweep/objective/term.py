@@ -28,6 +28,8 @@ class Term(nn.Module, ABC):
         reads: the outputs it needs, as "student.logits", "teacher.embedding", "auxiliary.embedding", ... A row counts
             only when everything read is present in it.
         trains: "teacher" for a term whose gradient reaches nothing but the teacher (or auxiliary models).
+        mixes: whether it understands blends of two rows (mixup): False for one that takes labels for classes of
+            one row, or remembers samples.
         tasks: those whose labels and scores it understands: `CLASSES` for one that reads a softmax or classes.
 
     Attributes:
@@ -50,6 +52,7 @@ class Term(nn.Module, ABC):
     reads: tuple[str, ...] = ("student.logits",)
     trains: Literal["student", "teacher"] = "student"
     tasks: tuple[str, ...] = TASKS
+    mixes: bool = True
 
     weight: Tensor
     start: Tensor
@@ -168,6 +171,8 @@ class Objective(nn.Module):
         for name, term in self.items():
             if sizes.task not in term.tasks:
                 raise ValueError(f"{name} is a term for {', '.join(term.tasks)}, got the task {sizes.task}")
+            if sizes.mixed and not term.mixes:
+                raise ValueError(f"{name} takes labels or samples as they are, and mixup blends them")
             term.task = sizes.task
             with stream(name):
                 term.setup(sizes)

@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from kdsweep import sources
+from kdsweep.data.augment import MIXUP
 from kdsweep.data.card import Card
 from kdsweep.metrics import of_task
 from kdsweep.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
@@ -281,7 +282,10 @@ def _given(file: File, network: Mapping[str, Any], columns: Mapping[str, str], f
     for key in sorted(file.teachers.model_fields_set & {"trials", "seeds"}):
         findings.warn(("teachers", key), f"teachers.{key} is for auxiliary models alone: the teacher is given")
     if path is None:
-        if file.augment:
+        if MIXUP in file.augment:
+            message = "mixup blends inputs, and what a teacher said of the rows as they are teaches nothing of blends"
+            findings.refuse(("teachers", "outputs"), message)
+        elif file.augment:
             findings.warn(("teachers", "outputs"), "the teacher's outputs are of inputs as they are, not augmented")
         return Given(kind="outputs", digest="", network=dict(columns))
     try:

@@ -89,12 +89,17 @@ def _module(given: Mapping[str, Any], role: str, findings: Findings) -> dict[str
         return {}
 
 
-def augmentations(
-    written: Mapping[str, Any], data: Data, card: Card, findings: Findings
-) -> dict[str, list[dict[str, Any]]]:
+def augmentations(written: Mapping[str, Any], data: Data, card: Card, findings: Findings) -> dict[str, Any]:
     """What is done to each modality's training inputs, in full."""
-    read, full = (*data.student, *auxiliary(data, card)), {}
+    read = (*data.student, *auxiliary(data, card))
+    full: dict[str, Any] = {}
     for name, several in written.items():
+        if name == augment.MIXUP:
+            try:
+                full[name] = augment.complete_mixup(several)
+            except ValueError as error:
+                findings.refuse(("augment", name), str(error))
+            continue
         if name not in read:
             message = f"the study reads no modality {name!r}: it reads {listed(read)}{did_you_mean(name, read)}"
             findings.refuse(("augment", name), message)
@@ -106,7 +111,9 @@ def augmentations(
             continue
         if steps:
             full[name] = steps
-    if full:
+    if augment.MIXUP in full:
+        findings.warn(("augment",), "mixup blends all modalities: frozen models are asked at every step")
+    elif full:
         kept = [name for name in auxiliary(data, card) if name not in full]
         aside = f"; only models of {listed(kept)} alone are asked once" if kept else ""
         findings.warn(("augment",), f"frozen models that read {listed(full)} are asked at every step{aside}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from kdsweep import methods
 from kdsweep.data import source
+from kdsweep.data.augment import MIXUP
 from kdsweep.results import Result, Results
 from kdsweep.study import Study
 from kdsweep.sweep.packing import WIDTH, pack
@@ -228,13 +229,22 @@ def with_facts(study: Study) -> Study:
 
     Raises:
         ValueError: the weights of a given teacher do not fit the network that the study describes, or an arm reads what
-            is not among its outputs.
+            is not among its outputs or what mixup blends.
     """
     if study.given is not None and study.given.kind == "weights":
         _check_fit(study, study.given)
     elif study.given is not None:
         _check_reads(study, study.given)
+    if MIXUP in study.augment:
+        _check_mixes(study)
     return replace(study, facts=source.load(study.data).facts(study.data))
+
+
+def _check_mixes(study: Study) -> None:
+    for arm in study.arms.values():
+        for name, term in methods.load(arm.method).build(arm.choices).items():
+            if not term.mixes:
+                raise ValueError(f"{name} of {arm.name} takes labels or samples as they are, and mixup blends them")
 
 
 def _check_reads(study: Study, given: Given) -> None:

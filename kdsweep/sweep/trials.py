@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from kdsweep import methods
+from kdsweep.data.augment import MIXUP
 from kdsweep.data.card import PARTS
 from kdsweep.networks import MODULE
 from kdsweep.space import Domain, Value
@@ -230,7 +231,7 @@ class Trials:
     def _augmented(self, *seen: tuple[str, ...]) -> dict[str, Any]:
         """What is done to the inputs that a trial reads, and nothing else: other modalities decide nothing in it."""
         read = {name for names in seen for name in names}
-        return {name: steps for name, steps in self.study.augment.items() if name in read}
+        return {name: steps for name, steps in self.study.augment.items() if name in read or name == MIXUP}
 
     def _is_given(self, arm: Arm) -> bool:
         return self.study.given is not None and arm.teacher == "multimodal"
@@ -265,6 +266,8 @@ def meaningless(study: Study, arm: Arm, control: str) -> str:
     if study.task == "regression" and control in ("label_smoothing", "shuffled_within_class"):
         return "values have no classes"
     if control == "label_smoothing":
+        if MIXUP in study.augment:
+            return "mixup blends the labels already"
         if kind == "joint":
             return "the teacher trains with the student: its place cannot be taken by labels"
         terms = [term for _, term in _objective(arm.method, tuple(sorted(arm.choices.items()))).items()]

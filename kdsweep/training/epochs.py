@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from kdsweep.data.card import Part
 from kdsweep.data.tensors import Tensors
 from kdsweep.networks.base import Network
-from kdsweep.objective.outputs import Batch, Outputs
+from kdsweep.objective.outputs import Batch, Mixed, Outputs
 from kdsweep.objective.term import Term
 from kdsweep.training import evaluation, tasks
 from kdsweep.training.models import Models, recipe, together
@@ -166,13 +166,14 @@ class Run:
         return values
 
     def _batch(self, rows: Tensor, progress: float, done: int) -> Batch:
-        train = self.parts["train"]
-        mine = self.workers.mine(rows)
-        inputs, present = train.batch(mine)
-        if self.models.views.steps:
-            one_lane = {name: values[None] for name, values in inputs.items()}
-            seen = self.models.views.of(one_lane, [self.views], self.workers.mine, len(rows))
-            inputs = {name: values[0] for name, values in seen.items()}
+        train, views, mixed = self.parts["train"], self.models.views, None
+        inputs, present = self._seen(rows)
+        if views.alpha is not None:
+            partners, shares = views.partners(rows[None], [self.views])
+            others, there = self._seen(partners[0])
+            inputs = views.blend(inputs, others, shares)
+            present = {name: present[name] & there[name] for name in present}
+            mixed = Mixed(train.labels[partners[0]], shares[0])
 
         def say(role: str, network: Network) -> Outputs:
             # Dropout draws from torch's global stream, which nothing else reads: one stream a role, step and worker.
@@ -198,7 +199,17 @@ class Run:
             teacher=teacher,
             auxiliary=frozen | {name: say(name, model) for name, model in self.models.auxiliaries.items()},
             teacher_head=self.models.teacher_head,
+            mixed=mixed,
         )
+
+    def _seen(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """This worker's inputs of a batch, in the view that the trial's networks see, and their presence."""
+        inputs, present = self.parts["train"].batch(self.workers.mine(rows))
+        if not self.models.views.steps:
+            return inputs, present
+        one_lane = {name: values[None] for name, values in inputs.items()}
+        seen = self.models.views.of(one_lane, [self.views], self.workers.mine, len(rows))
+        return {name: values[0] for name, values in seen.items()}, present
 
 
 def _trained(network: nn.Module) -> list[nn.Parameter]:

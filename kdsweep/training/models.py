@@ -171,10 +171,11 @@ def models(
         task=trial.task,
         smoothing=float(trial.train["label_smoothing"]),
         balanced=trial.train["class_weights"] == "balanced",
+        mixed=views.alpha is not None,
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
     models_read = {role: of.network for role, of in said.items() if of.network is not None}
-    live = {role: model for role, model in models_read.items() if views.steps.keys() & set(model.names)}
+    live = {role: model for role, model in models_read.items() if views.change(model.names)}
     return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head, live, views)
 
 

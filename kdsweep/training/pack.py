@@ -22,7 +22,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from kdsweep.data.card import Part
 from kdsweep.data.tensors import Tensors
 from kdsweep.networks.base import Network
-from kdsweep.objective.outputs import Batch, Outputs
+from kdsweep.objective.outputs import Batch, Mixed, Outputs
 from kdsweep.objective.term import Objective, Term
 from kdsweep.training import evaluation, tasks
 from kdsweep.training.epochs import Epoch
@@ -293,11 +293,15 @@ class Pack:
 
     def _say(self, groups: Mapping[str, State], rows: Tensor) -> dict[str, Any]:
         """What every network says of its own batch, as plain tensors with a leading K."""
-        # Networks see this worker's slice of the batch, the objective the whole of it.
-        mine = self.workers.mine(rows.T).T
-        inputs, present = self.parts["train"].batch(mine)
-        inputs = self.views.of(inputs, self.view_draws, self.workers.mine, rows.shape[1])
-        said: dict[str, Any] = {}
+        inputs, present = self._seen(rows)
+        mixed: State = {}
+        if self.views.alpha is not None:
+            partners, shares = self.views.partners(rows, self.view_draws)
+            others, there = self._seen(partners)
+            inputs = self.views.blend(inputs, others, shares)
+            present = {name: present[name] & there[name] for name in present}
+            mixed = {"labels": self.parts["train"].labels[partners], "share": shares}
+        said: dict[str, Any] = {"mixed": mixed} if mixed else {}
         for name, base in self.bases.items():
             base.train()
             spoken = self._run(base, groups[name], self.buffers[name], inputs, present, shared=False)
@@ -316,6 +320,12 @@ class Pack:
             several = [Outputs(**said[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
             said["frozen teacher"] = {**together(several)._asdict(), "features": {}}
         return said
+
+    def _seen(self, rows: Tensor) -> tuple[State, State]:
+        """This worker's inputs of a batch [K, B], in the view that each member's networks see, and their presence."""
+        # Networks see this worker's slice of the batch, the objective the whole of it.
+        inputs, present = self.parts["train"].batch(self.workers.mine(rows.T).T)
+        return self.views.of(inputs, self.view_draws, self.workers.mine, rows.shape[1]), present
 
     def _gathered(self, spoken: dict[str, Any], total: int) -> dict[str, Any]:
         """Along the batch axis, which is the second here. Never under `vmap`, where collectives go wrong unheard."""
@@ -350,7 +360,7 @@ class Pack:
 
     def _batch(self, said: Mapping[str, Any], labels: Tensor, rows: Tensor, at: Tensor, head: State) -> Batch:
         """One member's batch, inside `vmap`."""
-        outputs = {name: Outputs(**value) for name, value in said.items()}
+        outputs = {name: Outputs(**value) for name, value in said.items() if name != "mixed"}
         frozen = {name[7:]: value for name, value in outputs.items() if name.startswith("frozen ")}
         teacher = outputs.get("teacher", frozen.pop("teacher", None))
         trained = {name[10:]: value for name, value in outputs.items() if name.startswith("auxiliary ")}
@@ -364,6 +374,7 @@ class Pack:
             teacher=teacher,
             auxiliary={**frozen, **trained},
             teacher_head=through,
+            mixed=Mixed(**said["mixed"]) if "mixed" in said else None,
         )
 
     def _head(self, groups: Mapping[str, State]) -> State:
