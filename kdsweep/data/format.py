@@ -164,7 +164,7 @@ class _Kept:
         """What will be read back of these rows: a narrow type rounds."""
         for some, values in self.dataset.chunks(self.name, rows):
             present = self.dataset.present[self.name][some]
-            yield widen(self.narrow(values).copy(), present, self.modality, self.scale)
+            yield widen(self.narrow(values), present, self.modality, self.scale)
 
 
 def _write_file(path: Path, dataset: Dataset, rows: Array, kept: Mapping[str, _Kept], meta: bytes, size: int) -> None:
