@@ -19,6 +19,8 @@ MEASURES = {"multilabel": "mean average precision", "regression": "R²"}
 BYTES = 2**29
 # Features above which the first principal components stand for them.
 FEATURES, COMPONENTS = 512, 256
+# Inverse strengths of the penalty, of which the validation part chooses.
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 
 
 class Score(NamedTuple):
@@ -34,24 +36,26 @@ def measure(task: str) -> str:
 
 
 def scores(dataset: Dataset, data: Data) -> Iterator[Score]:
-    """Logistic (of a regression: ridge) regression of standardised features; missing values are 0.
+    """Logistic (of a regression: ridge) regression of standardised features, on all that is no test row.
 
-    Of more than 512 features it sees the first 256 principal components.
+    Its penalty is chosen on validation. Missing values are 0. Of more than 512 features it sees the first 256 principal
+    components.
     """
+    from threadpoolctl import threadpool_limits
+
     parts = dataset.parts(data)
     names = tuple(dataset.card.modalities)
-    train, test = (_some(dataset, parts[part]) for part in ("train", "test"))  # type: ignore[index]
-    if not len(train) or not len(test):
-        return
-    both = dataset.select(np.concatenate([train, test]))
-    every = np.arange(len(both))
-    for asked in (*((name,) for name in names), *((names,) if len(names) > 1 else ())):
-        there = np.any([both.present[name] for name in asked], axis=0)
-        x = np.concatenate([both.modalities[name][every].reshape(len(both), -1) for name in asked], axis=1)
-        fit, judge = every[: len(train)][there[: len(train)]], every[len(train) :][there[len(train) :]]
-        if len(judge) and len(np.unique(both.labels[fit], axis=0)) > 1:
-            found = _score(both.card.task, x[fit], both.labels[fit], x[judge], both.labels[judge])
-            yield Score(asked, found, len(judge))
+    rows = {part: _some(dataset, parts[part]) for part in ("train", "valid", "test")}  # type: ignore[index]
+    whole = dataset.select(np.concatenate(list(rows.values())))
+    part_of = np.repeat(list(rows), [len(some) for some in rows.values()])
+    # A second thread costs these small matrices more than it gives, and far more where the machine is shared.
+    with threadpool_limits(1):
+        for asked in (*((name,) for name in names), *((names,) if len(names) > 1 else ())):
+            there = np.any([whole.present[name] for name in asked], axis=0)
+            x = np.concatenate([_flat(whole, name) for name in asked], axis=1)
+            fit, choose, judge = (np.flatnonzero(there & (part_of == part)) for part in rows)
+            if len(judge) and len(np.unique(whole.labels[fit], axis=0)) > 1:
+                yield Score(asked, _score(whole.card.task, x, whole.labels, fit, choose, judge), len(judge))
 
 
 def _some(dataset: Dataset, rows: Array) -> Array:
@@ -62,25 +66,51 @@ def _some(dataset: Dataset, rows: Array) -> Array:
     return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
-def _score(task: str, x: Array, y: Array, test_x: Array, test_y: Array) -> float:
+def _flat(dataset: Dataset, name: str) -> Array:
+    values: Array = dataset.modalities[name][np.arange(len(dataset))]
+    return values.reshape(len(values), -1)
+
+
+def _score(task: str, x: Array, labels: Array, fit: Array, choose: Array, judge: Array) -> float:
     from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.metrics import average_precision_score, r2_score
-    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     steps: list[Any] = [StandardScaler()]
     if x.shape[1] > FEATURES:
-        steps.append(PCA(min(COMPONENTS, len(x)), svd_solver="randomized", random_state=0))
-    logistic = LogisticRegression(C=0.1, max_iter=200)
+        steps.append(PCA(min(COMPONENTS, len(fit)), svd_solver="randomized", random_state=0))
     with warnings.catch_warnings():
         # A few hundred steps tell as much as is asked here.
         warnings.simplefilter("ignore")
-        if task == "regression":
-            return float(r2_score(test_y, make_pipeline(*steps, Ridge()).fit(x, y).predict(test_x)))
-        if task == "multilabel":
-            said = make_pipeline(*steps, OneVsRestClassifier(logistic)).fit(x, y).predict_proba(test_x)
-            occurs = np.flatnonzero(test_y.any(0))
-            return float(np.mean([average_precision_score(test_y[:, one], said[:, one]) for one in occurs]))
-        return float(make_pipeline(*steps, logistic).fit(x, y).score(test_x, test_y))
+        prepared = make_pipeline(*steps).fit(x[fit])
+        seen, chosen_by, unseen = (prepared.transform(x[rows]) for rows in (fit, choose, judge))
+        if not len(choose):
+            return _judged(task, _model(task, STRENGTHS[-2]).fit(seen, labels[fit]), unseen, labels[judge])
+
+        def on_validation(strength: float) -> float:
+            return _judged(task, _model(task, strength).fit(seen, labels[fit]), chosen_by, labels[choose])
+
+        best = _model(task, max(STRENGTHS, key=on_validation))
+        best.fit(np.concatenate([seen, chosen_by]), np.concatenate([labels[fit], labels[choose]]))
+        return _judged(task, best, unseen, labels[judge])
+
+
+def _model(task: str, strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.multiclass import OneVsRestClassifier
+
+    if task == "regression":
+        return Ridge(alpha=1 / strength)
+    logistic = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+    return OneVsRestClassifier(logistic) if task == "multilabel" else logistic
+
+
+def _judged(task: str, model: Any, x: Array, labels: Array) -> float:
+    from sklearn.metrics import average_precision_score, r2_score
+
+    if task == "regression":
+        return float(r2_score(labels, model.predict(x)))
+    if task == "multilabel":
+        said, occurs = model.predict_proba(x), np.flatnonzero(labels.any(0))
+        return float(np.mean([average_precision_score(labels[:, one], said[:, one]) for one in occurs]))
+    return float(model.score(x, labels))
