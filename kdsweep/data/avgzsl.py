@@ -4,8 +4,8 @@ github.com/ExplainableML/AVCA-GZSL, "Downloading our features" (avgzsl_benchmark
 
     ROOT/UCF/features/main_features/{audio,video}/{stage_2_train,stage_2_test_seen,stage_2_test_unseen}/CLASS.h5
 
-and the same under ActivityNet and under cls_features. A file holds `data` [n, F] and `video_urls` [n], names of
-clips. main_features are SeLaVi's (audio 512, video 512), cls_features VGGish's and C3D's (audio 128, video 4096). All classes
+and the same under ActivityNet and under cls_features. A file holds `data` [n, F] and `video_urls` [n], names of clips.
+main_features are SeLaVi's (audio 512, video 512), cls_features VGGish's and C3D's (audio 128, video 4096). All classes
 and all clips are read, each once: these are for recognition, where the benchmark's division by class is of no use.
 Mercea, Riesch, Koepke, Akata. arXiv:2203.03598. Needs h5py: pip install 'kdsweep[hdf5]'.
 """

@@ -5,7 +5,8 @@ Download avmnist from github.com/pliang279/MultiBench and unpack it; `root` is t
     image/train_data.npy [60000, 784]    audio/train_data.npy [60000, 112, 112]    train_labels.npy
 
 and the same of test, 10000, in 0 to 255. The last 5,000 of the training rows validate, as there. `pool: 2` averages
-squares of 2 x 2 of a spectrogram, which then needs a quarter of the 3.5 GB. Liang et al. MultiBench. arXiv:2107.07502; after Vielzeuf et al., 1808.07275.
+squares of 2 x 2 of a spectrogram, which then needs a quarter of the 3.5 GB. Liang et al. MultiBench. arXiv:2107.07502;
+after Vielzeuf et al., 1808.07275.
 """
 
 from __future__ import annotations

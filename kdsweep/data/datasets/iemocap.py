@@ -2,13 +2,13 @@
 
 IEMOCAP_features_raw.pkl, as the dialogue models share it (github.com/declare-lab/conv-emotion, DialogueRNN): a pickle
 of videoIDs, videoSpeakers, videoLabels, videoText [100], videoAudio [100], videoVisual [512] and videoSentence, each a
-mapping from dialogue to its utterances, then the names of the training and of the test dialogues (session 5). `root` is
-its folder. IEMOCAP itself is licensed by USC (sail.usc.edu/iemocap). Busso et al. LRE 42, 2008; Majumder et al.
+mapping from dialogue to its utterances, then the names of the training and of the test dialogues (session 5). `root`
+is its folder. IEMOCAP itself is licensed by USC (sail.usc.edu/iemocap). Busso et al. LRE 42, 2008; Majumder et al.
 DialogueRNN. arXiv:1811.00405.
 
 The pickle is read by an unpickler that makes numpy arrays and plain containers and nothing else. `group: session` is
-for `folds: {by: group, count: 5}`, the usual protocol with speakers that are never shared; the published test part is one
-session, so that there dialogues are the groups.
+for `folds: {by: group, count: 5}`, the usual protocol with speakers that are never shared; the published test part is
+one session, so that there dialogues are the groups.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """UCF101's clips that have sound: one feature vector of the video and one of the audio for each.
 
-Download and unpack what kdsweep/data/avgzsl.py describes; `root` is the folder that holds UCF/. The test part is
-that of the published split 1: the clips of the source videos g01 to g07. UCF101 (Soomro, Zamir, Shah. arXiv:1212.0402) is for
-academic use.
+Download and unpack what kdsweep/data/avgzsl.py describes; `root` is the folder that holds UCF/. The test part is that
+of the published split 1: the clips of the source videos g01 to g07. UCF101 (Soomro, Zamir, Shah. arXiv:1212.0402) is
+for academic use.
 """
 
 from __future__ import annotations
