@@ -98,11 +98,13 @@ class Dataset:
 
     def chunks(self, name: str, rows: Array | None = None) -> Iterator[tuple[Array, Array]]:
         """Row numbers and their values of one modality, piece by piece: all rows, or these."""
-        asked = np.arange(len(self)) if rows is None else rows
+        values = self.modalities[name]
         step = max(1, CHUNK_BYTES // max(1, 4 * math.prod(self.shape(name))))
-        for start in range(0, len(asked), step):
-            some = asked[start : start + step]
-            yield some, self.modalities[name][some]
+        for start in range(0, len(self) if rows is None else len(rows), step):
+            stop = start + step
+            some = np.arange(start, min(stop, len(self))) if rows is None else rows[start:stop]
+            # All rows of an array need no copy.
+            yield some, values[start:stop] if rows is None and isinstance(values, np.ndarray) else values[some]
 
     def without_auxiliary(self, rows: Array, auxiliary: tuple[str, ...], share: float, seed: int) -> Dataset:
         """Take the auxiliary modalities away from this share of `rows`; a smaller share takes a subset of a larger."""
