@@ -62,7 +62,7 @@ def import_(
             classes=tuple(name.strip() for name in classes.split(",")) if classes else (),
             licence=licence,
             source=source,
-            scratch=out.absolute().parent if out.absolute().parent.is_dir() else None,
+            scratch=next(folder for folder in out.absolute().parents if folder.is_dir()),
             show=_progress,
         )
         storage: Any = _known("--store", store, told)

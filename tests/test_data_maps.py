@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,8 +151,21 @@ def test_a_decoding_that_was_killed_leaves_nothing_that_is_read(folder, monkeypa
         read(folder, monkeypatch, large=True).select(np.arange(3))
     assert not list(folder.glob(".decoded/*/*.npy"))
     monkeypatch.undo()
+    stray = next(folder.glob(".decoded/*")) / ".train.gait.npy.00000000"
+    stray.write_bytes(b"of a process that was killed")
     rows = read(folder, monkeypatch, large=True).select(np.arange(ROWS)).modalities["gait"]
     assert rows[np.arange(ROWS)].shape == (ROWS, 5, 3)
+    assert not stray.exists()
+
+
+def test_many_ask_at_once_and_one_decodes(folder, monkeypatch):
+    decoded: list[int] = []
+    monkeypatch.setattr(maps, "unpack", lambda *told, unpack=maps.unpack: decoded.append(1) or unpack(*told))
+    with ThreadPoolExecutor(4) as pool:
+        datasets = [read(folder, monkeypatch, large=True) for _ in range(4)]
+        seen = list(pool.map(lambda dataset: dataset.modalities["gait"][np.arange(20)].sum(), datasets))
+    assert len(set(seen)) == 1
+    assert len(decoded) == 1
 
 
 def test_what_memory_holds_is_not_mapped(monkeypatch, tmp_path):

@@ -105,6 +105,18 @@ def broken(name: str) -> tuple[list[str], str]:
     if name == "truncated":
         Path("video.npz").write_bytes(Path("video.npz").read_bytes()[:60])
         return BASE, r"video\.npz:feats: the file is damaged"
+    if name == "truncated array":
+        np.save("x.npy", np.zeros((ROWS, 2), np.float32))
+        Path("x.npy").write_bytes(Path("x.npy").read_bytes()[:-20])
+        return ["--modality", "x=x.npy", *BASE[4:]], r"x\.npy: the file is damaged"
+    if name == "array of objects":
+        np.save("x.npy", np.array([None] * ROWS), allow_pickle=True)
+        return ["--modality", "x=x.npy", *BASE[4:]], r"x\.npy: the file is damaged or not what its name says"
+    if name == "id not utf-8":
+        ids = np.array([id_.encode() for id_ in IDS])
+        ids[5] = b"clip \xe9"
+        np.savez("video.npz", feats=np.ones((ROWS, 3)), clip=ids)
+        return BASE, r"video\.npz: an id is UTF-8 text, got b'clip \\xe9' in row 5, column clip"
     if name == "not a number":
         values = np.ones((ROWS, 3), np.float32)
         values[7, 2] = np.nan
@@ -146,6 +158,9 @@ def broken(name: str) -> tuple[list[str], str]:
 
 FAULTS = (
     "truncated",
+    "truncated array",
+    "array of objects",
+    "id not utf-8",
     "not a number",
     "ragged",
     "not utf-8",

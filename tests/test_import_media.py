@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -120,15 +121,20 @@ def test_columns_of_a_saved_hugging_face_dataset(tmp_path):
                 "vector": datasets.List(datasets.Value("float32")),
                 "kind": datasets.ClassLabel(names=["cat", "dog"]),
                 "look": datasets.Image(),
+                "sound": {"bytes": datasets.Value("binary"), "path": datasets.Value("string")},
             }
         )
+        wave = io.BytesIO()
+        soundfile.write(wave, np.zeros(800), 8000, format="wav")
         rows = {
+            "sound": [{"bytes": wave.getvalue(), "path": None}] * len(names),
             "key": list(names),
             "vector": [[float(ord(name)), 1.0] for name in names],
             "kind": [n % 2 for n in range(len(names))],
             "look": [pillow.fromarray(np.full((4, 4), n, np.uint8)) for n in range(len(names))],
         }
-        return datasets.Dataset.from_dict(rows, features=features)
+        # To make an Audio column from values asks for a codec; to read one does not.
+        return datasets.Dataset.from_dict(rows, features=features).cast_column("sound", datasets.Audio())
 
     datasets.DatasetDict(train=part("abcd"), test=part("ef")).save_to_disk(tmp_path / "saved")
 
@@ -140,9 +146,10 @@ def test_columns_of_a_saved_hugging_face_dataset(tmp_path):
     assert column("kind").values == ["cat", "dog", "cat", "dog", "cat", "dog"]
     assert column("split").values == ["train"] * 4 + ["test"] * 2
     assert [one.shape for one in column("look").values] == [(1, 2, 2)] * 6
+    assert [one.shape for one in column("sound").values] == [(64, 8)] * 6
     joined = importing.join({"v": column("vector"), "look": column("look")}, column("kind"), split=column("split"))
     assert joined.counts.missing == {"v": 0, "look": 0}
-    with pytest.raises(ValueError, match="no column 'nothing': it has key, vector, kind, look"):
+    with pytest.raises(ValueError, match="no column 'nothing': it has key, vector, kind, look, sound"):
         column("nothing")
     with pytest.raises(ValueError, match=r"hf:.*: the dataset cannot be read"):
         files.read(f"hf:{tmp_path}:vector", id_column=None)

@@ -59,7 +59,7 @@ def _values(whole: Any, column: str, told: str, recipe: media.Recipe) -> Sequenc
         return [feature.names[label] if label is not None and label >= 0 else None for label in whole[column]]
     if isinstance(feature, datasets.Image | datasets.Audio):
         # Undecoded: what is read is read as in a folder of files.
-        raw = whole.cast_column(column, type(feature)(decode=False))
+        raw = whole.select_columns([column]).cast_column(column, type(feature)(decode=False))
         names = [f"{told}, row {row}" for row in range(len(raw))]
         if isinstance(feature, datasets.Image):
             return media.Decoded(

@@ -8,6 +8,7 @@ N rows, n of them asked for.
 from __future__ import annotations
 
 import functools
+import glob
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -121,6 +122,9 @@ class Map:
             self.cache.mkdir(parents=True, exist_ok=True)
             # Workers of one machine start together, and one of them decodes.
             with FileLock(f"{values}.lock"):
+                for stray in self.cache.glob(f".{glob.escape(values.name)}.*"):
+                    # Of a process that was killed: whoever writes this file holds the lock.
+                    stray.unlink()
                 if not (values.is_file() and present.is_file()):
                     _write_whole(span, self.column, values, present)
         except OSError as error:
