@@ -149,7 +149,7 @@ def test_columns_of_a_saved_hugging_face_dataset(tmp_path):
     assert [one.shape for one in column("sound").values] == [(64, 8)] * 6
     joined = importing.join({"v": column("vector"), "look": column("look")}, column("kind"), split=column("split"))
     assert joined.counts.missing == {"v": 0, "look": 0}
-    with pytest.raises(ValueError, match="no column 'nothing': it has key, vector, kind, look, sound"):
+    with pytest.raises(ValueError, match="no column 'nothing': it has sound, key, vector, kind, look"):
         column("nothing")
     with pytest.raises(ValueError, match=r"hf:.*: the dataset cannot be read"):
         files.read(f"hf:{tmp_path}:vector", id_column=None)
