@@ -165,12 +165,14 @@ def _write(path: Path, text: str) -> None:
 
 def _dataset(told: str, split_seed: int, options: dict[str, str]) -> tuple[Dataset, Data]:
     from kdsweep.data import source
+    from kdsweep.data.checks import check
     from kdsweep.study import Data
 
     place = "path" if Path(told).is_dir() else "python" if ":" in told else "name"
     # Which modality a student sees decides nothing here.
     asked = Data.model_validate({place: told, "student": ["any"], "split_seed": split_seed, "options": options})
-    return source.load(asked), asked
+    # Whoever wrote the files, and whoever wrote a loader: nothing is shown of what cannot be trained on.
+    return check(source.load(asked), where=told), asked
 
 
 def _task(told: str) -> Task:

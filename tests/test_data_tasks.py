@@ -105,6 +105,11 @@ def test_flags_take_their_names_from_the_columns():
         parsed([[0, 1], [0, 2]], "multilabel")
 
 
+def test_no_number_is_no_class():
+    with pytest.raises(ValueError, match=r"y\.csv:mood: a label is a name or a number, got nan in the row 'r1'"):
+        parsed([1.0, float("nan")], "classification")
+
+
 def test_numbers_are_targets():
     assert parsed([0.5, 2], "regression").classes == ("mood",)
     told = parsed([[0.5, 2], [1, 3]], "regression", classes=("valence", "arousal"))

@@ -38,6 +38,9 @@ def parse(values: Sequence[Any], ids: Sequence[str], piece: Piece, *, task: Task
         return _numbers(values, ids, piece, classes)
     if task == "multilabel" and not isinstance(values[0], str) and _is_numbers(values[0]):
         return _flags(values, ids, piece, classes)
+    for value, id_ in zip(values, ids, strict=True):
+        if isinstance(value, float | np.floating) and not np.isfinite(value):
+            raise ValueError(f"{piece.where}: a label is a name or a number, got {value} in the row {id_!r}")
     names = [_names(value) if task == "multilabel" else [text(value)] for value in values]
     known = {name: number for number, name in enumerate(classes or _sorted({one for row in names for one in row}))}
     several = np.zeros((len(names), len(known)), np.float32)
