@@ -68,7 +68,7 @@ def import_(
         storage: Any = _known("--store", store, told)
         if wrong := sorted(set(storage.values()) - {"float32", "float16", "uint8"}):
             raise ValueError(f"--store keeps values as float32, float16 or uint8, got {', '.join(wrong)}")
-        fingerprint = format.write(joined.dataset, out, storage=storage)
+        fingerprint = format.write(joined.dataset, out, storage=storage, show=_progress)
     except ValueError as error:
         _fail(str(error))
     counts = joined.counts
@@ -146,7 +146,7 @@ def split(
             parted = splitting.leaving_out(dataset, leave_out, seed=seed)
         else:
             parted = splitting.drawn(dataset, seed=seed, folds=folds, fold=fold or 0)
-        fingerprint = format.write(parted, out)
+        fingerprint = format.write(parted, out, show=_progress)
     except ValueError as error:
         _fail(str(error))
     counts = ", ".join(f"{part} {len(rows)}" for part, rows in parted.parts(asked).items())
@@ -185,13 +185,13 @@ def _task(told: str) -> Task:
     return cast("Task", told)
 
 
-def _progress(rows: Iterable[int], name: str) -> Iterable[int]:
+def _progress(numbers: Iterable[int], name: str) -> Iterable[int]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     # A second is worth no bar, and a log holds none.
-    return track(rows, description=name, console=console, transient=True, disable=not console.is_terminal)
+    return track(numbers, description=name, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _pairs(flag: str, told: list[str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ from kdsweep.data.card import PARTS, Card, Modality
 from kdsweep.data.checks import check
 from kdsweep.data.columns import Column, Scale, Storage, encode, narrow, scale_of, whole, widen
 from kdsweep.data.dataset import Dataset, Hash
+from kdsweep.data.progress import Show, silent
 
 Array = NDArray[Any]
 VERSION = 1
@@ -105,11 +106,12 @@ def read(folder: Path) -> Dataset:
     )
 
 
-def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | None = None) -> str:
+def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | None = None, show: Show = silent) -> str:
     """Write a dataset as a new folder, whole or not at all; returns the fingerprint of what was written.
 
     Args:
         storage: what a modality's values are kept as; float32 where it is not said. What is read back is float32.
+        show: is given the pieces of each file to pass through: a progress bar.
 
     Raises:
         ValueError: the folder exists, or something is wrong with the dataset.
@@ -132,7 +134,9 @@ def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | No
         partial.mkdir(parents=True)
         for file, rows in _files(dataset).items():
             size = max(1, GROUP_BYTES // max(one.row_bytes for one in kept.values()))
-            _write_file(partial / file, dataset, rows, kept, meta, size)
+            pieces = show(range(0, len(rows), size), f"writing {file}")
+            groups = (rows[start : start + size] for start in pieces)
+            _write_file(partial / file, (_table(dataset, some, kept) for some in groups), meta)
         os.rename(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -167,13 +171,13 @@ class _Kept:
             yield widen(self.narrow(values), present, self.modality, self.scale)
 
 
-def _write_file(path: Path, dataset: Dataset, rows: Array, kept: Mapping[str, _Kept], meta: bytes, size: int) -> None:
+def _write_file(path: Path, groups: Iterable[pa.Table], meta: bytes) -> None:
     writer: pq.ParquetWriter | None = None
     try:
-        for start in range(0, len(rows), size):
-            table = _table(dataset, rows[start : start + size], kept).replace_schema_metadata({KEY: meta})
+        for group in groups:
+            table = group.replace_schema_metadata({KEY: meta})
             writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
-            writer.write_table(table, row_group_size=size)
+            writer.write_table(table, row_group_size=len(table))
     finally:
         if writer is not None:
             writer.close()

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +20,12 @@ from kdsweep.data.dataset import Dataset
 from kdsweep.data.files import Piece
 from kdsweep.data.maps import memory_limit
 from kdsweep.data.media import Decoded
+from kdsweep.data.progress import Show, silent
 from kdsweep.study import Task
 
 Array = NDArray[Any]
 # Other words for the parts of a split.
 WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
-
-
-class Show(Protocol):
-    """Passes rows through, and shows how many have passed."""
-
-    def __call__(self, rows: Iterable[int], name: str) -> Iterable[int]: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ def join(
     licence: str = "",
     source: str = "",
     scratch: Path | None = None,
-    show: Show = lambda rows, name: rows,
+    show: Show = silent,
 ) -> Joined:
     """The rows that have a label and at least one modality, in the order of the labels.
 
