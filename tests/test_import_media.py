@@ -18,8 +18,8 @@ av = pytest.importorskip("av")
 soundfile = pytest.importorskip("soundfile")
 
 
-def film(path: Path, brightness: list[int], edge: int = 32) -> None:
-    """A video whose frames are plain, each of its own brightness."""
+def film(path: Path, brightness: list, edge: int = 32) -> None:
+    """A video whose frames are plain, each of its own brightness; or are arrays."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width = stream.height = edge
@@ -47,10 +47,13 @@ def test_a_short_video_shows_frames_again(tmp_path):
 
 
 def test_a_truncated_video_is_named(tmp_path):
-    film(tmp_path / "clip.avi", list(range(0, 200, 10)), edge=64)
+    film(tmp_path / "clip.avi", list(np.random.default_rng(0).integers(0, 255, (20, 64, 64, 3))), edge=64)
     content = (tmp_path / "clip.avi").read_bytes()
     (tmp_path / "clip.avi").write_bytes(content[:100])
     with pytest.raises(ValueError, match=r"clip\.avi: the video is damaged"):
+        list(media.folder(tmp_path, Recipe())[1])
+    (tmp_path / "clip.avi").write_bytes(content[: len(content) * 6 // 10])
+    with pytest.raises(ValueError, match=r"clip\.avi: the video is damaged: it should hold 20 frames, and breaks off"):
         list(media.folder(tmp_path, Recipe())[1])
     (tmp_path / "clip.avi").write_bytes(b"")
     with pytest.raises(ValueError, match=r"clip\.avi: the video is damaged"):

@@ -22,6 +22,8 @@ SUFFIXES = {
 }
 # Seconds of sound in one frame of a spectrogram, and from one frame to the next.
 WINDOW, HOP = 0.025, 0.010
+# Of the frames that a video's header tells of, the share below which it was cut off.
+WHOLE = 0.9
 
 
 class Recipe(NamedTuple):
@@ -160,7 +162,8 @@ def video(file: Path, recipe: Recipe) -> Array:
         raise ValueError(f"{file}: reading videos needs PyAV: pip install 'kdsweep[videos]'") from error
     try:
         with av.open(str(file)) as container:
-            # Headers often do not tell, or lie: packets are counted, which decodes nothing.
+            told = container.streams.video[0].frames
+            # Headers often do not tell, or are a frame or two off: packets are counted, which decodes nothing.
             count = sum(packet.pts is not None for packet in container.demux(video=0))
         wanted = ((np.arange(recipe.frames) + 0.5) * count / recipe.frames).astype(int)
         shown: list[Array] = []
@@ -174,8 +177,8 @@ def video(file: Path, recipe: Recipe) -> Array:
                     break
     except (av.FFmpegError, IndexError, OSError) as error:
         raise ValueError(f"{file}: the video is damaged, or none: {error}") from error
-    if len(shown) < recipe.frames:
-        raise ValueError(f"{file}: the video is damaged: it should hold {count} frames, and breaks off")
+    if len(shown) < recipe.frames or count < WHOLE * told:
+        raise ValueError(f"{file}: the video is damaged: it should hold {max(count, told)} frames, and breaks off")
     return np.stack(shown).transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
 
 
