@@ -207,8 +207,8 @@ def _array(piece: Piece, value: Any, id_: str) -> Array:
         rule = "a sample is an array of numbers"
         raise ValueError(f"{piece.where}: {rule}, got otherwise in {_at(piece, id_)}: {error}") from error
     array = array.reshape(1) if array.ndim == 0 else array
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
+    if not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
         place = " ".join(map(str, bad[0]))
         got = f"{array[tuple(bad[0])]} in {_at(piece, id_)}, feature {place}"
         raise ValueError(f"{piece.where}: values are finite, got {got}")
