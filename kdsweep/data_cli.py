@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from kdsweep.data.audit import Audit, Score
     from kdsweep.data.dataset import Dataset
-    from kdsweep.study import Data
+    from kdsweep.study import Data, Task
 
 app = typer.Typer(help="Bring data of your own, look at them, and give them a split.", no_args_is_help=True)
 Out = Annotated[Path, typer.Option(help="folder to write; it must not exist")]
+DATA = Annotated[str, typer.Argument(help="a folder, a shipped dataset, or package.module:callable", metavar="DATA")]
+OPTION = Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a dataset's loader, such as root=")]
 
 
 @app.command("import")
 def import_(
     modality: Annotated[
-        list[str], typer.Option(help="NAME=FILE[:COLUMN], a folder of images or wav, or module:callable")
+        list[str],
+        typer.Option(help="NAME=FILE[:COLUMN], a folder of images, sounds or videos, hf:NAME:COLUMN, module:callable"),
     ],
-    label: Annotated[str, typer.Option(help="FILE:COLUMN")],
+    label: Annotated[str, typer.Option(help="FILE:COLUMN, or FILE:PATTERN* of several columns")],
     out: Out,
+    task: Annotated[
+        str, typer.Option(help="classification, retrieval, multilabel or regression: what a label is")
+    ] = "classification",
     id_: Annotated[
         str | None, typer.Option("--id", help="column that names rows; without it they match by order")
     ] = None,
@@ -33,32 +38,37 @@ def import_(
     kind: Annotated[list[str] | None, typer.Option(help="NAME=KIND, where an array's axes do not tell")] = None,
     store: Annotated[list[str] | None, typer.Option(help="NAME=float32|float16|uint8")] = None,
     classes: Annotated[str, typer.Option(help="names in order, with commas; default: those that occur")] = "",
-    size: Annotated[int | None, typer.Option(help="edge to which images are resized")] = None,
-    mels: Annotated[int, typer.Option(help="bins of a sound's spectrogram")] = 64,
+    size: Annotated[int | None, typer.Option(help="edge to which images and frames are resized")] = None,
+    mels: Annotated[int, typer.Option(min=1, help="bins of a sound's spectrogram")] = 64,
+    frames: Annotated[int, typer.Option(min=1, help="of a video, evenly spaced")] = 16,
     licence: Annotated[str, typer.Option(help="of the data")] = "",
     source: Annotated[str, typer.Option(help="where the data come from")] = "",
 ) -> None:
     """Make one dataset of several files, a modality each, joined by id."""
-    from kdsweep.data import files, format, importing
+    from kdsweep.data import files, format, importing, media
 
+    recipe = media.Recipe(size, mels, frames)
     try:
-        told = _pairs("--modality", modality)
-        pieces = {name: files.read(where, id_column=id_, size=size, mels=mels) for name, where in told.items()}
+        told, made_for = _pairs("--modality", modality), _task(task)
+        pieces = {name: files.read(where, id_column=id_, recipe=recipe) for name, where in told.items()}
         label_piece = files.read(label, id_column=id_)
         joined = importing.join(
             pieces,
             label_piece,
             group=files.read(_beside(group, label), id_column=id_) if group else None,
             split=files.read(_beside(split, label), id_column=id_) if split else None,
+            task=made_for,
             kinds=_known("--kind", kind, told),
             classes=tuple(name.strip() for name in classes.split(",")) if classes else (),
             licence=licence,
             source=source,
+            scratch=next(folder for folder in out.absolute().parents if folder.is_dir()),
+            show=_progress,
         )
         storage: Any = _known("--store", store, told)
         if wrong := sorted(set(storage.values()) - {"float32", "float16", "uint8"}):
             raise ValueError(f"--store keeps values as float32, float16 or uint8, got {', '.join(wrong)}")
-        fingerprint = format.write(joined.dataset, out, storage=storage)
+        fingerprint = format.write(joined.dataset, out, storage=storage, show=_progress)
     except ValueError as error:
         _fail(str(error))
     counts = joined.counts
@@ -72,103 +82,116 @@ def import_(
 
 @app.command()
 def describe(
-    data: Annotated[
-        str, typer.Argument(help="a folder, a shipped dataset, or package.module:callable", metavar="DATA")
-    ],
-    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a dataset's loader, such as root=")] = None,
+    data: DATA,
+    option: OPTION = None,
     split_seed: Annotated[int, typer.Option(help="where the data have no split")] = 0,
     scores: Annotated[bool, typer.Option(help="also fit a linear model to each modality")] = True,
+    html: Annotated[Path | None, typer.Option(help="also write a page that needs no network")] = None,
 ) -> None:
     """Show what a dataset holds, what may be wrong with it, and what its test part can tell apart."""
-    from kdsweep.data import audit as audits
+    from kdsweep.data import audit, linear
+    from kdsweep.data_display import show
+    from kdsweep.report.data_page import Findings, render
 
     try:
         dataset, asked = _dataset(data, split_seed, _pairs("--option", option or []))
-        found = audits.audit(dataset, asked)
-        fitted = list(audits.linear_scores(dataset, asked)) if scores else []
-    except ValueError as error:
+        found = Findings(
+            name=data,
+            card=dataset.card,
+            audit=audit.audit(dataset, asked),
+            scores=list(linear.scores(dataset, asked)) if scores else [],
+            measure=linear.measure(dataset.card.task),
+            fingerprint=dataset.fingerprint,
+        )
+        show(found)
+        if html is not None:
+            _write(html, render(found))
+            typer.echo(f"wrote {html}")
+    except (ValueError, OSError) as error:
         _fail(str(error))
-    from rich.console import Console
-
-    _show(Console(highlight=False), dataset, found, fitted)
 
 
 @app.command()
 def split(
-    data: Annotated[
-        str, typer.Argument(help="a folder, a shipped dataset, or package.module:callable", metavar="DATA")
-    ],
-    out: Out,
+    data: DATA,
+    out: Annotated[Path, typer.Option(help="folder for one fold, or FILE.csv for all of them; it must not exist")],
     seed: Annotated[int, typer.Option(help="draws the split")] = 0,
-    folds: Annotated[int, typer.Option(help="one in so many rows tests")] = 5,
-    fold: Annotated[int, typer.Option(help="which of them, from 0")] = 0,
+    folds: Annotated[int, typer.Option(min=2, help="one in so many rows tests")] = 5,
+    fold: Annotated[int | None, typer.Option(help="which of them a folder gets, from 0")] = None,
     leave_out: Annotated[list[str] | None, typer.Option(help="a group that tests, instead; may be repeated")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a dataset's loader, such as root=")] = None,
+    every_group: Annotated[bool, typer.Option(help="each group tests once: a column of FILE.csv each")] = False,
+    id_: Annotated[str, typer.Option("--id", help="what FILE.csv calls the column that names rows")] = "id",
+    option: OPTION = None,
 ) -> None:
-    """Write a dataset with a split of its own: stratified by class, never through a group."""
+    """Give a dataset a split of its own: stratified by class, never through a group."""
     from kdsweep.data import format, splitting
 
     try:
+        if out.exists():
+            raise ValueError(f"a split is written to a new place, and {out} exists")
+        as_table = out.suffix.lower() == ".csv"
+        if every_group and (leave_out or not as_table):
+            raise ValueError("--every-group writes a FILE.csv and takes no --leave-out: a folder holds one split")
+        if as_table and fold is not None:
+            raise ValueError("a FILE.csv holds all folds, --fold picks one for a folder")
         dataset, asked = _dataset(data, 0, _pairs("--option", option or []))
+        if as_table:
+            columns = splitting.leave_one_out if every_group else splitting.k_fold
+            made = {"split": splitting.leaving_out(dataset, leave_out, seed=seed).split} if leave_out else None
+            table = splitting.table(dataset, made or columns(dataset, seed=seed, folds=folds), id_column=id_)
+            _write(out, table.to_csv(index=False))
+            typer.echo(f"wrote {out}: {len(table)} rows, {len(table.columns) - 1} splits, a column each")
+            return
         if leave_out:
             parted = splitting.leaving_out(dataset, leave_out, seed=seed)
         else:
-            parted = splitting.drawn(dataset, seed=seed, folds=folds, fold=fold)
-        fingerprint = format.write(parted, out)
+            parted = splitting.drawn(dataset, seed=seed, folds=folds, fold=fold or 0)
+        fingerprint = format.write(parted, out, show=_progress)
     except ValueError as error:
         _fail(str(error))
     counts = ", ".join(f"{part} {len(rows)}" for part, rows in parted.parts(asked).items())
     typer.echo(f"wrote {out}: {counts}, {fingerprint}")
 
 
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _dataset(told: str, split_seed: int, options: dict[str, str]) -> tuple[Dataset, Data]:
     from kdsweep.data import source
+    from kdsweep.data.checks import check
     from kdsweep.study import Data
 
     place = "path" if Path(told).is_dir() else "python" if ":" in told else "name"
     # Which modality a student sees decides nothing here.
     asked = Data.model_validate({place: told, "student": ["any"], "split_seed": split_seed, "options": options})
-    return source.load(asked), asked
+    # Whoever wrote the files, and whoever wrote a loader: nothing is shown of what cannot be trained on.
+    return check(source.load(asked), where=told), asked
 
 
-def _show(console: Console, dataset: Dataset, found: Audit, scores: list[Score]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+def _task(told: str) -> Task:
+    from typing import get_args
 
-    from kdsweep.report.stats import detectable
+    from kdsweep.study import Task
 
-    card = dataset.card
-    parts = ", ".join(f"{part} {count}" for part, count in found.rows.items())
-    console.print(f"{len(dataset)} rows ({parts}), {len(card.classes)} classes, task {card.task}")
-    if found.groups:
-        console.print("groups: " + ", ".join(f"{part} {count}" for part, count in found.groups.items()))
-    console.print(escape(f"licence: {card.licence or 'not stated'}. source: {card.source or 'not stated'}"))
+    if told not in get_args(Task):
+        raise ValueError(f"--task is one of {', '.join(get_args(Task))}, got {told!r}")
+    return cast("Task", told)
 
-    grid = Table("modality", "kind", "shape", box=None, pad_edge=False)
-    for heading in ("present", "linear score"):
-        grid.add_column(heading, justify="right")
-    by_name = {score.modalities: score for score in scores}
-    for line in found.modalities:
-        score = by_name.get((line.name,))
-        shape = " x ".join(map(str, line.modality.shape))
-        shown = f"{100 * score.accuracy:.1f} %" if score else ""
-        grid.add_row(escape(line.name), line.modality.kind, shape, f"{100 * line.present:.1f} %", shown)
-    if (every := by_name.get(tuple(card.modalities))) is not None and len(card.modalities) > 1:
-        grid.add_row("all of them", "", "", "", f"{100 * every.accuracy:.1f} %")
-    console.print(grid)
 
-    balance = sorted(found.classes.items(), key=lambda item: -item[1]["train"])
-    largest, smallest = balance[0], balance[-1]
-    console.print(
-        escape(f"largest class: {largest[0]} ({largest[1]['train']} in train), ")
-        + escape(f"smallest: {smallest[0]} ({smallest[1]['train']})")
-    )
-    groups = found.groups.get("test", 0)
-    for seeds in (5, 10, 20):
-        shows = 100 * detectable(seeds, found.rows["test"], groups=groups if groups > 1 else None)
-        console.print(f"{seeds} seeds can show a difference of about {shows:.1f} points of accuracy on test")
-    for warning in found.warnings:
-        console.print(escape(f"warning: {warning}"), style="yellow")
+def _progress(numbers: Iterable[int], name: str) -> Iterable[int]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    # A second is worth no bar, and a log holds none.
+    return track(numbers, description=name, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _pairs(flag: str, told: list[str]) -> dict[str, str]:

@@ -213,7 +213,7 @@ def test_the_documented_loader_runs(tmp_path, monkeypatch):
 
 
 def test_a_dataset_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(ValueError, match=r"no dataset 'digit'.*found av_digits, digits"):
+    with pytest.raises(ValueError, match=r"no dataset 'digit'.*found activitynet, av_digits"):
         source.card(Data(name="digit", student=("top",)))
     with pytest.raises(ValueError, match="cannot import 'nowhere:load'"):
         source.load(Data(python="nowhere:load", student=("top",)))

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from kdsweep.cli import app
 from kdsweep.data import files, format, importing, media
 from kdsweep.data.files import Piece
+from kdsweep.data.media import Recipe
 
 ROWS = 24
 IDS = [f"clip {row}" for row in range(ROWS)]
@@ -104,6 +105,18 @@ def broken(name: str) -> tuple[list[str], str]:
     if name == "truncated":
         Path("video.npz").write_bytes(Path("video.npz").read_bytes()[:60])
         return BASE, r"video\.npz:feats: the file is damaged"
+    if name == "truncated array":
+        np.save("x.npy", np.zeros((ROWS, 2), np.float32))
+        Path("x.npy").write_bytes(Path("x.npy").read_bytes()[:-20])
+        return ["--modality", "x=x.npy", *BASE[4:]], r"x\.npy: the file is damaged"
+    if name == "array of objects":
+        np.save("x.npy", np.array([None] * ROWS), allow_pickle=True)
+        return ["--modality", "x=x.npy", *BASE[4:]], r"x\.npy: the file is damaged or not what its name says"
+    if name == "id not utf-8":
+        ids = np.array([id_.encode() for id_ in IDS])
+        ids[5] = b"clip \xe9"
+        np.savez("video.npz", feats=np.ones((ROWS, 3)), clip=ids)
+        return BASE, r"video\.npz: an id is UTF-8 text, got b'clip \\xe9' in row 5, column clip"
     if name == "not a number":
         values = np.ones((ROWS, 3), np.float32)
         values[7, 2] = np.nan
@@ -145,6 +158,9 @@ def broken(name: str) -> tuple[list[str], str]:
 
 FAULTS = (
     "truncated",
+    "truncated array",
+    "array of objects",
+    "id not utf-8",
     "not a number",
     "ragged",
     "not utf-8",
@@ -196,7 +212,7 @@ def test_a_folder_of_sounds_becomes_spectrograms_of_one_length(tmp_path):
     for name, hertz, seconds in (("low", 300, 0.5), ("high", 2500, 0.3)):
         wave = np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)
         wavfile.write(tmp_path / f"{name}.wav", rate, (wave * 32000).astype(np.int16))
-    ids, (high, low) = media.folder(tmp_path, size=None, mels=32)
+    ids, (high, low) = media.folder(tmp_path, Recipe(mels=32))
     assert ids == ["high", "low"]
     assert high.shape == low.shape == (32, 48)
     assert high[:, 5].argmax() > low[:, 5].argmax()
@@ -214,20 +230,20 @@ def test_a_folder_of_images_becomes_arrays_in_minus_one_to_one(tmp_path):
     image = pytest.importorskip("PIL.Image")
     image.fromarray(np.full((6, 4), 255, np.uint8)).save(tmp_path / "white.png")
     image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "black.png")
-    ids, (black, white) = media.folder(tmp_path, size=None, mels=1)
+    ids, (black, white) = media.folder(tmp_path, Recipe())
     assert ids == ["black", "white"]
     assert (black.shape, black.max()) == ((3, 8, 8), -1)
     assert (white.shape, white.min()) == ((1, 6, 4), 1)
-    _, resized = media.folder(tmp_path, size=5, mels=1)
+    _, resized = media.folder(tmp_path, Recipe(size=5))
     assert [one.shape[1:] for one in resized] == [(5, 5), (5, 5)]
     (tmp_path / "white.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"white\.png: the image is damaged"):
-        media.folder(tmp_path, size=None, mels=1)
+        list(media.folder(tmp_path, Recipe())[1])
 
 
 def test_a_folder_of_nothing_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"a folder of images .* got none"):
-        media.folder(tmp_path, size=None, mels=1)
+    with pytest.raises(ValueError, match=r"a folder is one of images .* got none"):
+        list(media.folder(tmp_path, Recipe())[1])
 
 
 def test_describe_shows_what_is_there_and_warns_of_leaks(told):

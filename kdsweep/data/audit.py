@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kdsweep.data import labels
 from kdsweep.data.card import PARTS, Modality, Part
 from kdsweep.data.dataset import Dataset
 from kdsweep.study import Data
@@ -18,21 +19,27 @@ Array = NDArray[Any]
 
 
 class ModalityLine(NamedTuple):
-    """One modality: presence is a share of all rows, `constant` counts a vector's features that never vary in train."""
+    """One modality.
+
+    Attributes:
+        present: share of all rows, and by part.
+        constant: how many of a vector's features never vary in train.
+    """
 
     name: str
     modality: Modality
     present: float
+    by_part: dict[Part, float]
     constant: int
 
 
-class Score(NamedTuple):
-    """Test accuracy, on so many samples, of logistic regression on standardised features, or on their first 256
-    principal components where they are more than 512."""
+class Target(NamedTuple):
+    """One number that a regression predicts, in the training part."""
 
-    modalities: tuple[str, ...]
-    accuracy: float
-    samples: int
+    mean: float
+    deviation: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -40,65 +47,57 @@ class Audit:
     """A dataset under a study's split.
 
     Attributes:
-        classes: rows of each class, by part.
+        classes: rows of each class, by part; empty for a regression.
+        targets: of a regression, by name.
         groups: how many groups each part has; empty where rows name none.
         warnings: what a reader of the study's report would object to.
     """
 
     rows: dict[Part, int]
     classes: dict[str, dict[Part, int]]
+    targets: dict[str, Target]
     groups: dict[Part, int]
     modalities: tuple[ModalityLine, ...]
     warnings: tuple[str, ...]
 
 
 def audit(dataset: Dataset, data: Data) -> Audit:
-    """Counts, missingness, balance, and leaks between the parts."""
+    """Counts, missingness, balance, and leaks between the parts. Values are read piece by piece."""
     parts = dataset.parts(data)
-    every = np.arange(len(dataset))
-    whole = dataset.select(every)
-    rows: dict[Part, int] = {part: len(parts[part]) for part in PARTS}
-    classes = {}
-    for label, name in enumerate(dataset.card.classes):
-        classes[name] = {part: int((dataset.labels[parts[part]] == label).sum()) for part in PARTS}
+    classes: dict[str, dict[Part, int]] = {}
+    targets: dict[str, Target] = {}
+    if dataset.card.task == "regression":
+        seen = dataset.labels[parts["train"]].T
+        targets = {
+            name: Target(float(row.mean()), float(row.std()), float(row.min()), float(row.max()))
+            for name, row in zip(dataset.card.classes, seen, strict=True)
+        }
+    else:
+        names = dataset.card.classes
+        counts = {part: labels.counts_of(dataset.labels[rows], len(names)) for part, rows in parts.items()}
+        classes = {name: {part: int(counts[part][label]) for part in PARTS} for label, name in enumerate(names)}
     groups: dict[Part, int] = {}
     if dataset.groups is not None:
         groups = {part: len(set(dataset.groups[parts[part]])) for part in PARTS}
     lines = []
     for name, modality in dataset.card.modalities.items():
-        constant = 0
-        if modality.kind == "vector":
-            train = whole.modalities[name][parts["train"]][whole.present[name][parts["train"]]]
-            constant = int((train == train[:1]).all(0).sum()) if len(train) else 0
-        lines.append(ModalityLine(name, modality, float(whole.present[name].mean()), constant))
-    return Audit(rows, classes, groups, tuple(lines), tuple(_warnings(whole, parts, classes, lines)))
+        there = dataset.present[name][np.arange(len(dataset))]
+        by_part: dict[Part, float] = {part: float(there[parts[part]].mean()) for part in PARTS if len(parts[part])}
+        constant = _constant(dataset, name, parts["train"][there[parts["train"]]]) if modality.kind == "vector" else 0
+        lines.append(ModalityLine(name, modality, float(there.mean()), by_part, constant))
+    rows: dict[Part, int] = {part: len(parts[part]) for part in PARTS}
+    return Audit(rows, classes, targets, groups, tuple(lines), tuple(_warnings(dataset, parts, classes, lines)))
 
 
-def linear_scores(dataset: Dataset, data: Data) -> Iterator[Score]:
-    """What a linear model makes of each modality alone, and of all of them side by side; missing values are 0."""
-    from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    parts = dataset.parts(data)
-    whole = dataset.select(np.concatenate([parts["train"], parts["test"]]))
-    names = tuple(dataset.card.modalities)
-    for asked in (*((name,) for name in names), *((names,) if len(names) > 1 else ())):
-        there = np.any([whole.present[name] for name in asked], axis=0)
-        x = np.concatenate([whole.modalities[name].reshape(len(whole), -1) for name in asked], axis=1)
-        train = np.flatnonzero(there[: len(parts["train"])])
-        test = np.flatnonzero(there[len(parts["train"]) :]) + len(parts["train"])
-        if len(test) and len(set(whole.labels[train])) > 1:
-            steps = [StandardScaler()]
-            if x.shape[1] > 512:
-                steps.append(PCA(min(256, len(train)), svd_solver="randomized", random_state=0))
-            model = make_pipeline(*steps, LogisticRegression(C=0.1, max_iter=200))
-            with warnings.catch_warnings():
-                # A few hundred steps tell as much as is asked here.
-                warnings.simplefilter("ignore")
-                model.fit(x[train], whole.labels[train])
-            yield Score(asked, float(model.score(x[test], whole.labels[test])), len(test))
+def _constant(dataset: Dataset, name: str, rows: Array) -> int:
+    """How many features of a vector are equal in all these rows."""
+    first: Array | None = None
+    same = np.zeros(0, bool)
+    for _, values in dataset.chunks(name, rows):
+        if first is None:
+            first, same = values[:1], np.ones(values.shape[1], bool)
+        same &= (values == first).all(0)
+    return int(same.sum())
 
 
 def _warnings(
@@ -124,9 +123,16 @@ def _warnings(
 
 def _duplicates(dataset: Dataset, parts: dict[Part, Array], name: str) -> Iterator[str]:
     """Test rows whose very values of a modality were trained on."""
-    values, present = dataset.modalities[name], dataset.present[name]
-    seen = {values[row].tobytes(): row for row in parts["train"] if present[row]}
-    again = [row for row in parts["test"] if present[row] and values[row].tobytes() in seen]
+    seen = {digest: row for row, digest in _digests(dataset, parts["train"], name)}
+    again = [(row, seen[digest]) for row, digest in _digests(dataset, parts["test"], name) if digest in seen]
     if again:
-        twin = dataset.ids[seen[values[again[0]].tobytes()]]
-        yield f"{len(again)} test rows have a twin in train by {name}, such as {dataset.ids[again[0]]} and {twin}"
+        row, twin = again[0]
+        some = f"{dataset.ids[row]} and {dataset.ids[twin]}"
+        yield f"{len(again)} test rows have a twin in train by {name}, such as {some}"
+
+
+def _digests(dataset: Dataset, rows: Array, name: str) -> Iterator[tuple[int, bytes]]:
+    present = dataset.present[name][np.arange(len(dataset))]
+    for some, values in dataset.chunks(name, rows[present[rows]]):
+        for row, value in zip(some.tolist(), values, strict=True):
+            yield row, hashlib.blake2b(value.tobytes(), digest_size=16).digest()

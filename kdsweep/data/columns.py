@@ -6,7 +6,7 @@ Letters: N rows, n rows asked for, L steps of the longest sequence, F features.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import methodcaller
 from pathlib import Path
@@ -24,40 +24,48 @@ Scale = tuple[float, float]
 Storage = Literal["float32", "float16", "uint8"]
 
 
-class Kept(NamedTuple):
-    """Values [N, *shape] in the type they are kept in, and their [low, high] where they are bytes."""
-
-    values: Array
-    scale: Scale | None
-
-
-def narrow(values: Array, modality: Modality, storage: Storage) -> Kept:
-    """Values as they are kept. A byte b stands for low + b/255 · (high − low); the flag of a sequence stays 0 or 1.
+def scale_of(chunks: Iterable[Array], modality: Modality, storage: Storage) -> Scale | None:
+    """The [low, high] of values that are kept as bytes; None for those that keep their own.
 
     Raises:
         ValueError: float16 does not reach that far.
     """
     if storage == "float32":
-        return Kept(values, None)
-    if storage == "float16":
-        furthest, reach = float(np.abs(values).max(initial=0)), float(np.finfo(np.float16).max)
-        if furthest > reach:
-            raise ValueError(f"float16 reaches to {reach:.0f}, got {furthest:g}: keep it as float32 or uint8")
-        return Kept(values.astype(np.float16), None)
+        return None
+    low, high = math.inf, -math.inf
+    for values in chunks:
+        body = values[..., :-1] if modality.kind == "sequence" else values
+        low, high = min(low, float(body.min(initial=low))), max(high, float(body.max(initial=high)))
+    if storage == "uint8":
+        return low, high
+    furthest, reach = max(-low, high), float(np.finfo(np.float16).max)
+    if furthest > reach:
+        raise ValueError(f"float16 reaches to {reach:.0f}, got {furthest:g}: keep it as float32 or uint8")
+    return None
+
+
+def narrow(values: Array, modality: Modality, storage: Storage, scale: Scale | None) -> Array:
+    """Values as they are kept. A byte b stands for low + b/255 · (high − low); the flag of a sequence stays 0 or 1."""
+    if scale is None:
+        return values.astype(storage, copy=False)
+    low, high = scale
     body = values[..., :-1] if modality.kind == "sequence" else values
-    low, high = float(body.min()), float(body.max())
     kept = np.rint((body - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
     if modality.kind == "sequence":
         kept = np.concatenate([kept, values[..., -1:].astype(np.uint8)], axis=-1)
-    return Kept(kept, (low, high))
+    return kept
 
 
-def widen(kept: Kept, modality: Modality) -> Array:
-    """What is read back of kept values: float32 [N, *shape]."""
-    if modality.kind != "sequence":
-        return _float32(*kept)
-    real = kept.values[..., -1:].astype(np.float32)
-    return np.concatenate([_float32(kept.values[..., :-1], kept.scale) * real, real], axis=-1)
+def widen(kept: Array, present: Array, modality: Modality, scale: Scale | None) -> Array:
+    """What is read back of kept values: float32 [n, *shape], 0 where they are missing and behind a sequence."""
+    if modality.kind == "sequence":
+        real = kept[..., -1:].astype(np.float32)
+        body = np.where(real != 0, _float32(kept[..., :-1], scale), np.float32(0))
+        values = np.concatenate([body, real], axis=-1)
+    else:
+        values = _float32(kept, scale)
+    values[~present] = 0
+    return values
 
 
 def encode(values: Array, present: Array, modality: Modality) -> pa.Array:
@@ -73,23 +81,31 @@ def encode(values: Array, present: Array, modality: Modality) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends), steps, mask=missing)
 
 
-def decode(column: pa.Array, modality: Modality, scale: Scale | None) -> tuple[Array, Array]:
-    """Values [n, *shape] float32, 0 where missing, and presence [n]."""
+class Kept(NamedTuple):
+    """Values [n, *shape] in the type they are kept in, 0 where missing, and presence [n]."""
+
+    values: Array
+    present: Array
+
+
+def unpack(column: pa.Array, modality: Modality) -> Kept:
+    """A column of a file as arrays, sequences padded and flagged, nothing widened."""
     present = np.asarray(column.is_valid())
     there = column.filter(column.is_valid())
-    values = np.zeros((len(column), *modality.shape), np.float32)
     if modality.kind != "sequence":
         flat = there.storage.flatten().to_numpy(zero_copy_only=False)
-        values[present] = _float32(flat.reshape(len(there), *modality.shape), scale)
-        return values, present
+        values = np.zeros((len(column), *modality.shape), flat.dtype)
+        values[present] = flat.reshape(len(there), *modality.shape)
+        return Kept(values, present)
     longest, width = modality.shape
     real = np.arange(longest) < np.asarray(there.value_lengths())[:, None]
     steps = there.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, width - 1)
-    padded = np.zeros((len(there), longest, width), np.float32)
-    padded[real, :-1] = _float32(steps, scale)
+    padded = np.zeros((len(there), longest, width), steps.dtype)
+    padded[real, :-1] = steps
     padded[..., -1] = real
+    values = np.zeros((len(column), longest, width), steps.dtype)
     values[present] = padded
-    return values, present
+    return Kept(values, present)
 
 
 class RowGroup(NamedTuple):
@@ -123,15 +139,21 @@ class Column:
 
     def _read(self, rows: Array) -> tuple[Array, Array]:
         values, present = np.zeros((len(rows), *self.modality.shape), np.float32), np.zeros(len(rows), bool)
-        for group in self._row_groups():
+        for group in self.row_groups():
             here = np.flatnonzero((rows >= group.start) & (rows < group.stop))
             if len(here):
-                column = whole(group.path, methodcaller("read_row_group", group.number, [self.name]))
-                chosen = column[self.name].combine_chunks().take(pa.array(rows[here] - group.start))
-                values[here], present[here] = decode(chosen, self.modality, self.scale)
+                kept = unpack(self.read(group).take(pa.array(rows[here] - group.start)), self.modality)
+                values[here] = widen(*kept, self.modality, self.scale)
+                present[here] = kept.present
         return values, present
 
-    def _row_groups(self) -> Iterator[RowGroup]:
+    def read(self, group: RowGroup) -> pa.Array:
+        """The whole of one row group."""
+        table = whole(group.path, methodcaller("read_row_group", group.number, [self.name]))
+        return table[self.name].combine_chunks()
+
+    def row_groups(self) -> Iterator[RowGroup]:
+        """Those of all files, in the order of the dataset's rows."""
         start = 0
         for path in self.files:
             meta = whole(path, lambda file: file.metadata)
@@ -139,26 +161,6 @@ class Column:
                 stop = start + meta.row_group(number).num_rows
                 yield RowGroup(path, number, start, stop)
                 start = stop
-
-
-@dataclass(frozen=True)
-class Values:
-    """A column's values, indexed by row numbers like an array [N, *shape]."""
-
-    column: Column
-
-    def __getitem__(self, rows: Array) -> Array:
-        return self.column.take(rows)[0]
-
-
-@dataclass(frozen=True)
-class Presence:
-    """Where a column is not null, indexed by row numbers like an array [N]."""
-
-    column: Column
-
-    def __getitem__(self, rows: Array) -> Array:
-        return self.column.take(rows)[1]
 
 
 def whole(path: Path, reading: Callable[[Any], Any]) -> Any:

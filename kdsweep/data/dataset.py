@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,8 @@ from kdsweep.data.card import PARTS, Card, Facts, Part, Rows
 from kdsweep.study import Data, Folds
 
 Array = NDArray[Any]
+# Bytes of float32 that are read at a time by whoever looks at everything.
+CHUNK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,11 @@ class Dataset:
     Attributes:
         card: its description.
         modalities: float32 arrays [N, *shape], by name; missing rows are zero-filled. Of a dataset on disk these, and
-            `present`, are columns that are read when they are indexed with row numbers: `select` and `only` read.
+            `present`, are columns that are read when they are indexed with row numbers: `select` and `only` read,
+            or, of what is larger than memory, leave it where it is (`maps`).
         present: [N] bool by modality; False where that modality is missing.
-        labels: [N] int64.
+        labels: [N] int64; of task multilabel [N, C] float32, 0 or 1; of task regression [N, R] float32, where the
+            card's classes are the names of the R targets.
         ids: [N] str, unique; what a result names a sample by.
         split: [N] of "train", "valid", "test", or None where the study draws it.
         groups: [N] str (speaker, subject, recording), or None.
@@ -59,7 +64,7 @@ class Dataset:
         return {"train": train, "valid": valid, "test": test}
 
     def only(self, parts: Sequence[Part], modalities: Iterable[str], data: Data, fold: int = 0) -> Dataset:
-        """The rows of these parts alone, in memory, with `split` saying which is which. Nothing else is read."""
+        """The rows of these parts alone, with `split` saying which is which. Nothing else is read."""
         rows = self.parts(data, fold)
         asked = self._altered(modalities={name: self.modalities[name] for name in modalities})
         chosen = asked.select(np.concatenate([rows[part] for part in parts]))
@@ -70,7 +75,7 @@ class Dataset:
         folds = []
         for fold in range(data.folds.count if data.folds else 1):
             parts = self.parts(data, fold)
-            digests = {part: _digest(self.ids[rows]) for part, rows in parts.items()}
+            digests = {part: Hash(self.ids[rows]).text() for part, rows in parts.items()}
             folds.append(Rows(digests, {part: len(rows) for part, rows in parts.items()}))
         test = self.parts(data)["test"]
         groups = len(set(self.groups[test])) if self.groups is not None else None
@@ -78,28 +83,56 @@ class Dataset:
 
     def digest(self) -> str:
         """A fingerprint of ids, labels, every value, and what is missing."""
-        content: list[Array] = [self.ids, self.labels]
-        everything = np.arange(len(self))
+        every = np.arange(len(self))
+        hashed = Hash(self.ids, self.labels)
         for name in sorted(self.modalities):
-            content += [np.array([name]), self.modalities[name][everything], self.present[name][everything]]
-        return _digest(*content)
+            hashed.add(np.array([name]))
+            hashed.add_in_pieces((len(self), *self.shape(name)), (values for _, values in self.chunks(name)))
+            hashed.add(self.present[name][every])
+        return hashed.text()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of one sample of a modality."""
+        values = self.modalities[name]
+        return values.shape[1:] if isinstance(values, np.ndarray) else self.card.modalities[name].shape
+
+    def chunks(self, name: str, rows: Array | None = None) -> Iterator[tuple[Array, Array]]:
+        """Row numbers and their values of one modality, piece by piece: all rows, or these."""
+        values = self.modalities[name]
+        step = max(1, CHUNK_BYTES // max(1, 4 * math.prod(self.shape(name))))
+        for start in range(0, len(self) if rows is None else len(rows), step):
+            stop = start + step
+            some = np.arange(start, min(stop, len(self))) if rows is None else rows[start:stop]
+            # All rows of an array need no copy.
+            yield some, values[start:stop] if rows is None and isinstance(values, np.ndarray) else values[some]
 
     def without_auxiliary(self, rows: Array, auxiliary: tuple[str, ...], share: float, seed: int) -> Dataset:
         """Take the auxiliary modalities away from this share of `rows`; a smaller share takes a subset of a larger."""
         lost = np.random.default_rng([seed, 0xD209]).permutation(rows)[: round(share * len(rows))]
         modalities, present = dict(self.modalities), dict(self.present)
         for name in auxiliary:
-            modalities[name], present[name] = modalities[name].copy(), present[name].copy()
-            modalities[name][lost], present[name][lost] = 0, False
+            modalities[name], present[name] = _without(modalities[name], lost), present[name].copy()
+            present[name][lost] = False
         return self._altered(modalities=modalities, present=present)
 
     def shuffled_within_class(self, rows: Array, auxiliary: tuple[str, ...], seed: int) -> Dataset:
-        """Permute the auxiliary inputs of `rows` within each class, all auxiliary modalities by one permutation."""
+        """Permute the auxiliary inputs of `rows` within each class, all auxiliary modalities by one permutation.
+
+        Of several labels a class is a set of them.
+
+        Raises:
+            ValueError: the labels are numbers.
+        """
+        if self.card.task == "regression":
+            raise ValueError(
+                "shuffled_within_class permutes within classes, and the labels of a regression are numbers"
+            )
         rng, source = np.random.default_rng([seed, 0x5FFE]), np.arange(len(self))
-        for label in np.unique(self.labels[rows]):
-            members = rows[self.labels[rows] == label]
+        kinds, of_row = np.unique(self.labels[rows], axis=0, return_inverse=True)
+        for kind in range(len(kinds)):
+            members = rows[of_row == kind]
             source[members] = rng.permutation(members)
-        moved = {name: self.modalities[name][source] for name in auxiliary}
+        moved = {name: _selected(self.modalities[name], source) for name in auxiliary}
         there = {name: self.present[name][source] for name in auxiliary}
         return self._altered(modalities={**self.modalities, **moved}, present={**self.present, **there})
 
@@ -111,9 +144,9 @@ class Dataset:
         return self._altered(card=card, modalities={**self.modalities, **moved}, present={**self.present, **there})
 
     def select(self, rows: Array) -> Dataset:
-        """These rows alone, in memory."""
+        """These rows alone: in memory, or still on disk where they are larger than that."""
         return self._altered(
-            modalities={name: values[rows] for name, values in self.modalities.items()},
+            modalities={name: _selected(values, rows) for name, values in self.modalities.items()},
             present={name: self.present[name][rows] for name in self.modalities},
             labels=self.labels[rows],
             ids=self.ids[rows],
@@ -131,8 +164,20 @@ def stand_in(card: Card, student: tuple[str, ...], auxiliary: tuple[str, ...]) -
     return replace(card, modalities={**card.modalities, **dict.fromkeys(auxiliary, card.modalities[student[0]])})
 
 
+def _selected(values: Any, rows: Array) -> Any:
+    return values[rows] if isinstance(values, np.ndarray) else values.select(rows)
+
+
+def _without(values: Any, rows: Array) -> Any:
+    if not isinstance(values, np.ndarray):
+        return values.without(rows)
+    left = values.copy()
+    left[rows] = 0
+    return left
+
+
 def _hold_out(dataset: Dataset, rows: Array, share: int, seed: int) -> tuple[Array, Array]:
-    """Split off one in `share` of the rows, stratified by class; rows of one group stay together."""
+    """Split off one in `share` of the rows, stratified where there are classes; rows of one group stay together."""
     return next(_splits(dataset, rows, share, seed))
 
 
@@ -145,26 +190,43 @@ def _fold(dataset: Dataset, folds: Folds, seed: int, fold: int) -> dict[Part, Ar
 
 
 def _splits(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tuple[Array, Array]]:
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
+    # Sets of labels and numbers are no strata.
+    has_classes = dataset.labels.ndim == 1
     labels = dataset.labels[rows]
     if dataset.groups is not None:
         found = len(set(dataset.groups[rows]))
         if found < count:
             raise ValueError(f"a group is never split: {count} parts need {count} groups, got {found}")
-        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        splitter = (StratifiedGroupKFold if has_classes else GroupKFold)(count, shuffle=True, random_state=seed)
         cuts = splitter.split(labels, labels, dataset.groups[rows])
     else:
-        cuts = StratifiedKFold(count, shuffle=True, random_state=seed).split(labels, labels)
+        splitter = (StratifiedKFold if has_classes else KFold)(count, shuffle=True, random_state=seed)
+        cuts = splitter.split(labels, labels)
     for rest, held in cuts:
         yield rows[np.sort(rest)], rows[np.sort(held)]
 
 
-def _digest(*arrays: Array) -> str:
-    hashed = hashlib.blake2b(digest_size=12)
-    for array in arrays:
+class Hash:
+    """A fingerprint of arrays, which may come in pieces."""
+
+    def __init__(self, *arrays: Array) -> None:
+        self._hashed = hashlib.blake2b(digest_size=12)
+        for array in arrays:
+            self.add(array)
+
+    def add(self, array: Array) -> None:
         # A fixed-width text array holds its width in every entry: equal texts must digest equally.
         text = array.dtype.kind in "US"
-        hashed.update(f"{'text' if text else array.dtype.str}{array.shape}".encode())
-        hashed.update("\n".join(array.tolist()).encode() if text else np.ascontiguousarray(array).tobytes())
-    return hashed.hexdigest()
+        self._hashed.update(f"{'text' if text else array.dtype.str}{array.shape}".encode())
+        self._hashed.update("\n".join(array.tolist()).encode() if text else np.ascontiguousarray(array).tobytes())
+
+    def add_in_pieces(self, shape: tuple[int, ...], pieces: Iterable[Array]) -> None:
+        """A float32 array of this shape, in pieces along its first axis: as if it were added whole."""
+        self._hashed.update(f"{np.dtype(np.float32).str}{shape}".encode())
+        for piece in pieces:
+            self._hashed.update(np.ascontiguousarray(piece, np.float32).tobytes())
+
+    def text(self) -> str:
+        return self._hashed.hexdigest()

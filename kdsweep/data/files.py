@@ -1,6 +1,7 @@
 """Reading what an import is told: one column of a file, with the ids of its rows where the file names them.
 
 values.npz:features   values.npy   table.csv:label   table.csv:f*   table.parquet:embedding   images/   sounds/
+videos/   hf:name:column   hf:folder/:column
 my_package.my_module:callable, which returns a mapping from id to array
 """
 
@@ -10,7 +11,7 @@ import fnmatch
 import importlib
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from kdsweep.data import media
+from kdsweep.data import hub, media
 
 Array = NDArray[Any]
 
@@ -35,40 +36,44 @@ class Piece(NamedTuple):
         where: file and column, for messages.
         ids: of the rows; None where the file does not name them, and rows are matched by their order.
         values: arrays (texts for a label, a group, a split); None where one is missing.
+        names: of the columns that lie side by side in `values`, where they do.
     """
 
     where: str
     ids: list[str] | None
-    values: Sequence[Any]
+    values: Sequence[Any] | Array | media.Decoded
+    names: tuple[str, ...] = ()
 
 
-def read(told: str, *, id_column: str | None, size: int | None = None, mels: int = 64) -> Piece:
+def read(told: str, *, id_column: str | None, recipe: media.Recipe = media.PLAIN) -> Piece:
     """The column that `told` names.
 
     Args:
         id_column: what the column of ids is called in tables and archives.
-        size: edge in pixels to which images are resized.
-        mels: bins of a sound's spectrogram.
+        recipe: what becomes of images, sounds and videos.
 
     Raises:
         ValueError: there is no such file or column, or the file is damaged: names it.
     """
+    if told.startswith(hub.PREFIX):
+        return Piece(told, *hub.read(told, id_column=id_column, recipe=recipe))
     path, column = _place(told)
     try:
         if path is None:
             return _called(told)
         if path.is_dir():
-            return Piece(told, *media.folder(path, size=size, mels=mels))
+            return Piece(told, *media.folder(path, recipe))
         match path.suffix.lower():
             case ".npy":
-                return Piece(told, None, np.load(path, allow_pickle=False))
+                # Through a map: it may be larger than memory.
+                return Piece(told, None, _numpy(lambda: np.load(path, mmap_mode="r", allow_pickle=False)))
             case ".npz":
                 return _archive(path, column, id_column)
             case ".csv" | ".parquet":
                 return _table(path, column, id_column)
-    except (OSError, zipfile.BadZipFile, EOFError, pa.ArrowException, pd.errors.ParserError) as error:
+    except (OSError, zipfile.BadZipFile, EOFError, pa.ArrowException, pd.errors.ParserError, _Damaged) as error:
         raise ValueError(f"{told}: the file is damaged or not what its name says: {error}") from error
-    known = "npz, npy, csv, parquet, a folder of images or of wav files, or package.module:callable"
+    known = "npz, npy, csv, parquet, a folder of images, sounds or videos, hf:name, or package.module:callable"
     raise ValueError(f"{told}: reading {path.suffix or 'this'} is not available: expected {known}")
 
 
@@ -89,18 +94,41 @@ def _archive(path: Path, column: str | None, id_column: str | None) -> Piece:
         name = column or (archive.files[0] if len(archive.files) == 1 else None)
         if name not in archive.files:
             raise ValueError(f"{path}: name one of its arrays, as {path.name}:name: it has {', '.join(archive.files)}")
-        ids = archive[id_column].astype(str).tolist() if id_column in archive.files else None
-        return Piece(f"{path}:{name}", ids, archive[name])
+        ids = None
+        if id_column in archive.files:
+            ids = _ids(_numpy(lambda: archive[str(id_column)]).tolist(), f"{path}", str(id_column))
+        return Piece(f"{path}:{name}", ids, _numpy(lambda: archive[str(name)]))
+
+
+class _Damaged(Exception):
+    """An array that numpy cannot read."""
+
+
+def _numpy(load: Callable[[], Array]) -> Array:
+    try:
+        return load()
+    except ValueError as error:
+        # Truncated, or of Python objects, which would have to be unpickled. numpy does not name the file.
+        raise _Damaged(str(error)) from error
+
+
+def _ids(values: Iterable[Any], where: str, column: str) -> list[str]:
+    ids = []
+    for row, id_ in enumerate(values):
+        if _is_missing(id_):
+            raise ValueError(f"{where}: every row has an id, got none in row {row}, column {column}")
+        try:
+            ids.append(id_.decode() if isinstance(id_, bytes) else str(id_))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{where}: an id is UTF-8 text, got {id_!r} in row {row}, column {column}") from error
+    return ids
 
 
 def _table(path: Path, column: str | None, id_column: str | None) -> Piece:
     table = _read_table(path, id_column)
     ids = None
     if id_column in table.columns:
-        missing = np.flatnonzero(table[id_column].isna())
-        if len(missing):
-            raise ValueError(f"{path}: every row has an id, got none in row {missing[0]}, column {id_column}")
-        ids = table[id_column].astype(str).tolist()
+        ids = _ids(table[id_column], str(path), str(id_column))
     if column in table.columns:
         values = table[column]
         # A missing value is None or NaN; a list is neither.
@@ -114,7 +142,7 @@ def _table(path: Path, column: str | None, id_column: str | None) -> Piece:
             got = f"{table[name].iloc[bad]!r} in row {bad}, column {name}"
             raise ValueError(f"{path}: columns side by side are numbers, got {got}: name the columns you mean")
     rows = table[chosen].to_numpy(np.float64)
-    return Piece(f"{path}:{column or '*'}", ids, [None if np.isnan(row).all() else row for row in rows])
+    return Piece(f"{path}:{column or '*'}", ids, [None if np.isnan(row).all() else row for row in rows], tuple(chosen))
 
 
 def _read_table(path: Path, id_column: str | None) -> pd.DataFrame:

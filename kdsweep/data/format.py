@@ -1,6 +1,9 @@
 """A dataset on disk: a folder of Parquet files, one for each part of its split, that describe themselves.
 
-    id string · label (the class's name) · split · group · one column a modality, null where it is missing
+    id string · label · split · group · one column a modality, null where it is missing
+
+A label is the class's name; of task multilabel a list of names; of task regression a list of as many numbers as the
+card's `classes` name.
 
 The schema's metadata, under the key "kdsweep", holds the card, the scales of bytes, and the content's fingerprint.
 """
@@ -8,10 +11,12 @@ The schema's metadata, under the key "kdsweep", holds the card, the scales of by
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -21,10 +26,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from kdsweep.data import labels, maps
 from kdsweep.data.card import PARTS, Card, Modality
 from kdsweep.data.checks import check
-from kdsweep.data.columns import Column, Kept, Presence, Scale, Storage, Values, encode, narrow, whole, widen
-from kdsweep.data.dataset import Dataset
+from kdsweep.data.columns import Column, Scale, Storage, encode, narrow, scale_of, whole, widen
+from kdsweep.data.dataset import Dataset, Hash
+from kdsweep.data.progress import Show, silent
 
 Array = NDArray[Any]
 VERSION = 1
@@ -84,17 +91,14 @@ def read(folder: Path) -> Dataset:
     """
     card, files, scales, fingerprint = describe(folder)
     texts = _texts(files)
-    known = {name: label for label, name in enumerate(card.classes)}
-    for row, name in enumerate(texts["label"]):
-        if name not in known:
-            raise ValueError(f"{folder}: a label is a class, got {str(name)!r} in row {row}, column label")
-    columns = {name: Column(files, name, modality, scales.get(name)) for name, modality in card.modalities.items()}
+    made = (Column(files, name, modality, scales.get(name)) for name, modality in card.modalities.items())
+    values, present = maps.columns(made, rows=len(texts["id"]), folder=folder, fingerprint=fingerprint)
     return Dataset(
         card=card,
         # They are indexed by row numbers like arrays, and like arrays by nothing else before `select`.
-        modalities={name: cast(Array, Values(column)) for name, column in columns.items()},
-        present={name: cast(Array, Presence(column)) for name, column in columns.items()},
-        labels=np.array([known[name] for name in texts["label"]], dtype=np.int64),
+        modalities=cast(Mapping[str, Array], values),
+        present=cast(Mapping[str, Array], present),
+        labels=labels.decode(_read(files, ("label",))["label"], card, folder),
         ids=texts["id"],
         split=texts.get("split"),
         groups=texts.get("group"),
@@ -102,11 +106,12 @@ def read(folder: Path) -> Dataset:
     )
 
 
-def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | None = None) -> str:
+def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | None = None, show: Show = silent) -> str:
     """Write a dataset as a new folder, whole or not at all; returns the fingerprint of what was written.
 
     Args:
         storage: what a modality's values are kept as; float32 where it is not said. What is read back is float32.
+        show: is given the pieces of each file to pass through: a progress bar.
 
     Raises:
         ValueError: the folder exists, or something is wrong with the dataset.
@@ -116,71 +121,107 @@ def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | No
     for name in dataset.card.modalities:
         if name in RESERVED:
             raise ValueError(f"a modality has a name other than {', '.join(RESERVED)}, got {name!r}")
-    dataset = check(_in_file_order(dataset), where=str(folder))
-    kept = {
-        name: narrow(dataset.modalities[name], modality, (storage or {}).get(name, "float32"))
-        for name, modality in dataset.card.modalities.items()
-    }
-    meta = _metadata(dataset, kept)
+    check(dataset, where=str(folder))
+    order = np.concatenate(list(_files(dataset).values()))
+    kept = {}
+    for name, modality in dataset.card.modalities.items():
+        told = (storage or {}).get(name, "float32")
+        scale = scale_of((values for _, values in dataset.chunks(name)), modality, told)
+        kept[name] = _Kept(dataset, name, modality, told, scale)
+    meta = _metadata(dataset, order, kept)
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         partial.mkdir(parents=True)
-        for name, rows in _files(dataset).items():
-            table = _table(dataset.select(rows), {name: values[rows] for name, (values, _) in kept.items()})
-            size = max(1, GROUP_BYTES // max(values[0].nbytes for values, _ in kept.values()))
-            pq.write_table(
-                table.replace_schema_metadata({KEY: meta}), partial / name, row_group_size=size, compression="zstd"
-            )
+        for file, rows in _files(dataset).items():
+            size = max(1, GROUP_BYTES // max(one.row_bytes for one in kept.values()))
+            pieces = show(range(0, len(rows), size), f"writing {file}")
+            groups = (rows[start : start + size] for start in pieces)
+            _write_file(partial / file, (_table(dataset, some, kept) for some in groups), meta)
         os.rename(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return str(json.loads(meta)["fingerprint"])
 
 
-def _texts(files: tuple[Path, ...]) -> dict[str, Array]:
+@dataclass(frozen=True)
+class _Kept:
+    """A modality as it will lie on disk, made from its values whenever rows of it are asked for."""
+
+    dataset: Dataset
+    name: str
+    modality: Modality
+    storage: Storage
+    scale: Scale | None
+
+    @property
+    def row_bytes(self) -> int:
+        return math.prod(self.modality.shape) * np.dtype(self.storage).itemsize
+
+    def narrow(self, values: Array) -> Array:
+        return narrow(values, self.modality, self.storage, self.scale)
+
+    def column(self, rows: Array) -> pa.Array:
+        values = self.narrow(self.dataset.modalities[self.name][rows])
+        return encode(values, self.dataset.present[self.name][rows], self.modality)
+
+    def read_back(self, rows: Array) -> Iterator[Array]:
+        """What will be read back of these rows: a narrow type rounds."""
+        for some, values in self.dataset.chunks(self.name, rows):
+            present = self.dataset.present[self.name][some]
+            yield widen(self.narrow(values), present, self.modality, self.scale)
+
+
+def _write_file(path: Path, groups: Iterable[pa.Table], meta: bytes) -> None:
+    writer: pq.ParquetWriter | None = None
+    try:
+        for group in groups:
+            table = group.replace_schema_metadata({KEY: meta})
+            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table, row_group_size=len(table))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _read(files: tuple[Path, ...], asked: Iterable[str]) -> pa.Table:
     tables = []
     for path in files:
-        names = [name for name in RESERVED if name in whole(path, lambda file: file.schema_arrow.names)]
+        names = [name for name in asked if name in whole(path, lambda file: file.schema_arrow.names)]
         tables.append(whole(path, methodcaller("read", names)))
-    table = pa.concat_tables(tables)
+    return pa.concat_tables(tables)
+
+
+def _texts(files: tuple[Path, ...]) -> dict[str, Array]:
+    table = _read(files, ("id", "split", "group"))
     return {name: np.array(table[name].cast(pa.string()).to_pylist(), dtype=str) for name in table.column_names}
 
 
-def _in_file_order(dataset: Dataset) -> Dataset:
-    """All rows in memory, in the order in which they will be read back."""
-    if dataset.split is None:
-        return dataset.select(np.arange(len(dataset)))
-    rank = {part: number for number, part in enumerate(PARTS)}
-    return dataset.select(np.argsort([rank.get(part, len(rank)) for part in dataset.split], kind="stable"))
-
-
 def _files(dataset: Dataset) -> dict[str, Array]:
+    """The rows of each file, in the order in which they will be read back."""
     if dataset.split is None:
         return {FILES[0]: np.arange(len(dataset))}
     rows = {f"{part}.parquet": np.flatnonzero(dataset.split == part) for part in PARTS}
     return {name: numbers for name, numbers in rows.items() if len(numbers)}
 
 
-def _table(dataset: Dataset, kept: Mapping[str, Array]) -> pa.Table:
+def _table(dataset: Dataset, rows: Array, kept: Mapping[str, _Kept]) -> pa.Table:
     columns = {
-        "id": pa.array(dataset.ids.tolist(), pa.string()),
-        "label": pa.array([dataset.card.classes[label] for label in dataset.labels], pa.string()),
+        "id": pa.array(dataset.ids[rows].tolist(), pa.string()),
+        "label": labels.encode(dataset.labels[rows], dataset.card),
     }
     for name, texts in (("split", dataset.split), ("group", dataset.groups)):
         if texts is not None:
-            columns[name] = pa.array(texts.tolist(), pa.string())
-    for name, values in kept.items():
-        columns[name] = encode(values, dataset.present[name], dataset.card.modalities[name])
-    return pa.table(columns)
+            columns[name] = pa.array(texts[rows].tolist(), pa.string())
+    return pa.table(columns | {name: one.column(rows) for name, one in kept.items()})
 
 
-def _metadata(dataset: Dataset, kept: Mapping[str, Kept]) -> bytes:
+def _metadata(dataset: Dataset, order: Array, kept: Mapping[str, _Kept]) -> bytes:
     card = dataset.card
-    # A narrow type rounds: what identifies the dataset is what will be read back.
-    read_back = {name: widen(values, card.modalities[name]) for name, values in kept.items()}
-    for name, values in read_back.items():
-        values[~dataset.present[name]] = 0
-    rounded = Dataset(card, read_back, dataset.present, dataset.labels, dataset.ids, dataset.split, dataset.groups)
+    hashed = Hash(dataset.ids[order], dataset.labels[order])
+    for name in sorted(kept):
+        hashed.add(np.array([name]))
+        hashed.add_in_pieces((len(dataset), *card.modalities[name].shape), kept[name].read_back(order))
+        hashed.add(dataset.present[name][order])
     told = {
         "format": VERSION,
         "task": card.task,
@@ -190,6 +231,6 @@ def _metadata(dataset: Dataset, kept: Mapping[str, Kept]) -> bytes:
         "source": card.source,
         "modalities": {name: {"kind": one.kind, "shape": one.shape} for name, one in card.modalities.items()},
         "scales": {name: one.scale for name, one in kept.items() if one.scale},
-        "fingerprint": rounded.digest(),
+        "fingerprint": hashed.text(),
     }
     return json.dumps(told).encode()

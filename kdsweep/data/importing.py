@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdsweep.data import targets
 from kdsweep.data.card import Card, Kind, Modality
 from kdsweep.data.checks import check
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.files import Piece
+from kdsweep.data.maps import memory_limit
+from kdsweep.data.media import Decoded
+from kdsweep.data.progress import Show, silent
+from kdsweep.study import Task
 
 Array = NDArray[Any]
 # Other words for the parts of a split.
@@ -42,16 +51,21 @@ def join(
     *,
     group: Piece | None = None,
     split: Piece | None = None,
+    task: Task = "classification",
     kinds: Mapping[str, str] | None = None,
     classes: tuple[str, ...] = (),
     licence: str = "",
     source: str = "",
+    scratch: Path | None = None,
+    show: Show = silent,
 ) -> Joined:
     """The rows that have a label and at least one modality, in the order of the labels.
 
     Args:
         kinds: of modalities whose arrays do not tell.
-        classes: their names in the order of the labels; default: those that occur, sorted.
+        classes: their names in the order of the labels, or those of the targets; default: those that occur, sorted.
+        scratch: folder for what is larger than memory, in files without a name.
+        show: is given the rows of each modality to pass through: a progress bar.
 
     Raises:
         ValueError: something is wrong with the data: names the file, the row and the column.
@@ -59,37 +73,37 @@ def join(
     pieces = {**modalities, "label": label}
     pieces |= {name: piece for name, piece in (("group", group), ("split", split)) if piece is not None}
     by_id = {name: _by_id(piece, pieces) for name, piece in pieces.items()}
-    labelled = {id_: value for id_, value in by_id["label"].items() if value is not None}
-    wanted = {id_ for name in modalities for id_, value in by_id[name].items() if value is not None}
-    ids = [id_ for id_ in labelled if id_ in wanted]
+    wanted = {id_ for name in modalities for id_ in by_id[name]}
+    ids = [id_ for id_ in by_id["label"] if id_ in wanted]
     if not ids:
         raise ValueError(
             f"{label.where}: rows are matched by id, got none that any modality has: is --id the same in all?"
         )
+    told = targets.parse([label.values[by_id["label"][id_]] for id_ in ids], ids, label, task=task, classes=classes)
     made = {}
     for name, piece in modalities.items():
-        made[name] = _modality(piece, [by_id[name].get(id_) for id_ in ids], ids, (kinds or {}).get(name))
-    names = classes or _sorted({_text(labelled[id_]) for id_ in ids})
-    labels = _labels([_text(labelled[id_]) for id_ in ids], ids, names, label.where)
+        rows = [by_id[name].get(id_) for id_ in ids]
+        made[name] = _modality(piece, rows, ids, (kinds or {}).get(name), scratch, functools.partial(show, name=name))
     dataset = Dataset(
         card=Card(
             {name: one.modality for name, one in made.items()},
-            names,
+            told.classes,
+            task=task,
             grouped=group is not None,
             licence=licence,
             source=source,
         ),
         modalities={name: one.values for name, one in made.items()},
         present={name: one.present for name, one in made.items()},
-        labels=labels,
+        labels=told.labels,
         ids=np.array(ids),
         split=np.array([WORDS.get(word, word) for word in _texts(split, by_id["split"], ids)]) if split else None,
         groups=np.array(_texts(group, by_id["group"], ids)) if group else None,
     )
     counts = Counts(
         rows=len(ids),
-        unlabelled=len(wanted - set(labelled)),
-        without_any=len(labelled) - len(ids),
+        unlabelled=len(wanted - set(by_id["label"])),
+        without_any=len(by_id["label"]) - len(ids),
         missing={name: int((~one.present).sum()) for name, one in made.items()},
     )
     return Joined(check(dataset, where=label.where), counts)
@@ -101,8 +115,8 @@ class _Made(NamedTuple):
     present: Array
 
 
-def _by_id(piece: Piece, pieces: Mapping[str, Piece]) -> dict[str, Any]:
-    """A column's values by id; by their place where no file names ids."""
+def _by_id(piece: Piece, pieces: Mapping[str, Piece]) -> dict[str, int]:
+    """The rows of a column that hold something, by id; by their place where no file names ids."""
     if piece.ids is None:
         for other in pieces.values():
             if other.ids is not None:
@@ -111,52 +125,76 @@ def _by_id(piece: Piece, pieces: Mapping[str, Piece]) -> dict[str, Any]:
             if len(other.values) != len(piece.values):
                 lengths = f"{len(piece.values)} in {piece.where}, {len(other.values)} in {other.where}"
                 raise ValueError(f"rows without ids match by their order and are equally many, got {lengths}")
-        return {f"{row:06d}": value for row, value in enumerate(piece.values)}
-    if len(piece.ids) != len(piece.values):
+    elif len(piece.ids) != len(piece.values):
         raise ValueError(f"{piece.where}: one id a row, got {len(piece.ids)} of {len(piece.values)} rows")
-    found = dict(zip(piece.ids, piece.values, strict=True))
-    if len(found) < len(piece.ids):
-        first: dict[str, int] = {}
-        for row, id_ in enumerate(piece.ids):
-            if id_ in first:
-                raise ValueError(f"{piece.where}: ids are unique, got {id_!r} in rows {first[id_]} and {row}")
-            first[id_] = row
-    return found
+    ids = piece.ids if piece.ids is not None else [f"{row:06d}" for row in range(len(piece.values))]
+    found: dict[str, int] = {}
+    for row, id_ in enumerate(ids):
+        if id_ in found:
+            raise ValueError(f"{piece.where}: ids are unique, got {id_!r} in rows {found[id_]} and {row}")
+        found[id_] = row
+    if isinstance(piece.values, np.ndarray | Decoded):
+        # Nothing is missing in an array, and to look at what is decoded would decode it.
+        return found
+    return {id_: row for id_, row in found.items() if piece.values[row] is not None}
 
 
-def _modality(piece: Piece, values: list[Any], ids: list[str], kind: str | None) -> _Made:
+def _modality(
+    piece: Piece,
+    rows: Sequence[int | None],
+    ids: list[str],
+    kind: str | None,
+    scratch: Path | None,
+    show: Callable[[Iterable[int]], Iterable[int]],
+) -> _Made:
+    """One modality's values; `rows` says where in the piece each id is."""
     if kind is not None and kind not in get_args(Kind):
         raise ValueError(f"a kind is one of {', '.join(get_args(Kind))}, got {kind!r}")
-    present = np.array([value is not None for value in values])
-    arrays = {row: _array(piece, value, ids[row]) for row, value in enumerate(values) if value is not None}
-    shapes = {row: array.shape for row, array in arrays.items()}
-    first, shape = next(iter(shapes.items()))
-    ragged = next((row for row, other in shapes.items() if other != shape), None)
-    found = kind or _kind(piece, shape, ragged is not None)
+    present = np.array([row is not None for row in rows])
+    there = np.flatnonzero(present).tolist()
+    if not there:
+        raise ValueError(f"{piece.where}: a modality has at least one row that has a label, got none")
+
+    def array(row: int) -> Array:
+        return _array(piece, piece.values[rows[row]], ids[row])  # type: ignore[index]
+
+    one_shape = isinstance(piece.values, np.ndarray | Decoded)
+    shapes = {there[0]: array(there[0]).shape} if one_shape else {row: array(row).shape for row in there}
+    shape = shapes[there[0]]
+    found = kind or _kind(piece, shape, ragged=len(shape) == 2 and len(set(shapes.values())) > 1)
     if found == "sequence":
-        return _sequence(piece, arrays, ids, present)
-    if ragged is not None:
-        got = f"{shape} in {_at(piece, ids[first])} and {shapes[ragged]} in {_at(piece, ids[ragged])}"
-        raise ValueError(f"{piece.where}: samples of kind {found} have one shape, got {got}")
-    filled = np.zeros((len(values), *shape), np.float32)
-    for row, array in arrays.items():
-        filled[row] = array
-    return _Made(Modality(found, shape), filled, present)  # type: ignore[arg-type]
+        if len(shape) != 2:
+            raise ValueError(
+                f"{piece.where}: a sequence is [steps, features], got {shape} in {_at(piece, ids[there[0]])}"
+            )
+        longest, width = max(length for length, *_ in shapes.values()), shape[1]
+        full: tuple[int, ...] = (longest, width + 1)
+    else:
+        full = shape
+    values = _room((len(ids), *full), scratch)
+    for row in show(there):
+        made = array(row)
+        if found == "sequence":
+            if made.ndim != 2 or made.shape[1] != width or not 1 <= len(made) <= longest:
+                rule = f"a sequence is [steps, {width}] with at least one step"
+                raise ValueError(f"{piece.where}: {rule}, got {made.shape} in {_at(piece, ids[row])}")
+            # Steps behind a sequence are 0, and its last feature says which are real.
+            values[row, : len(made), :-1] = made
+            values[row, : len(made), -1] = 1
+        elif made.shape != shape:
+            got = f"{shape} in {_at(piece, ids[there[0]])} and {made.shape} in {_at(piece, ids[row])}"
+            raise ValueError(f"{piece.where}: samples of kind {found} have one shape, got {got}")
+        else:
+            values[row] = made
+    return _Made(Modality(found, full), values, present)  # type: ignore[arg-type]
 
 
-def _sequence(piece: Piece, arrays: Mapping[int, Array], ids: list[str], present: Array) -> _Made:
-    """Steps behind a sequence are 0, and its last feature says which are real."""
-    width = next(iter(arrays.values())).shape[-1]
-    for row, array in arrays.items():
-        if array.ndim != 2 or array.shape[1] != width or not len(array):
-            got = f"{array.shape} in {_at(piece, ids[row])}"
-            raise ValueError(f"{piece.where}: a sequence is [steps, {width}] with at least one step, got {got}")
-    longest = max(len(array) for array in arrays.values())
-    values = np.zeros((len(present), longest, width + 1), np.float32)
-    for row, array in arrays.items():
-        values[row, : len(array), :-1] = array
-        values[row, : len(array), -1] = 1
-    return _Made(Modality("sequence", (longest, width + 1)), values, present)
+def _room(shape: tuple[int, ...], scratch: Path | None) -> Array:
+    """Zeros: in memory, or in a file without a name, which nothing can leave behind, where they are too many."""
+    if scratch is None or 4 * math.prod(shape) <= memory_limit():
+        return np.zeros(shape, np.float32)
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        return np.memmap(file, np.float32, "w+", shape=shape)
 
 
 def _array(piece: Piece, value: Any, id_: str) -> Array:
@@ -169,16 +207,16 @@ def _array(piece: Piece, value: Any, id_: str) -> Array:
         rule = "a sample is an array of numbers"
         raise ValueError(f"{piece.where}: {rule}, got otherwise in {_at(piece, id_)}: {error}") from error
     array = array.reshape(1) if array.ndim == 0 else array
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
+    if not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
         place = " ".join(map(str, bad[0]))
         got = f"{array[tuple(bad[0])]} in {_at(piece, id_)}, feature {place}"
         raise ValueError(f"{piece.where}: values are finite, got {got}")
     return array
 
 
-def _kind(piece: Piece, shape: tuple[int, ...], ragged: bool) -> str:
-    if ragged and len(shape) == 2:
+def _kind(piece: Piece, shape: tuple[int, ...], *, ragged: bool) -> str:
+    if ragged:
         return "sequence"
     kinds = {1: "vector", 3: "image", 4: "video"}
     if len(shape) not in kinds:
@@ -187,29 +225,11 @@ def _kind(piece: Piece, shape: tuple[int, ...], ragged: bool) -> str:
     return kinds[len(shape)]
 
 
-def _labels(texts: list[str], ids: list[str], classes: tuple[str, ...], where: str) -> Array:
-    known = {name: number for number, name in enumerate(classes)}
-    for text, id_ in zip(texts, ids, strict=True):
-        if text not in known:
-            raise ValueError(f"{where}: a label is one of {', '.join(classes)}, got {text!r} in the row {id_!r}")
-    return np.array([known[text] for text in texts], dtype=np.int64)
-
-
-def _texts(piece: Piece, values: Mapping[str, Any], ids: list[str]) -> list[str]:
+def _texts(piece: Piece, rows: Mapping[str, int], ids: list[str]) -> list[str]:
     for id_ in ids:
-        if values.get(id_) is None:
+        if id_ not in rows:
             raise ValueError(f"{piece.where}: every row has a value, got none for {id_!r}")
-    return [_text(values[id_]) for id_ in ids]
-
-
-def _text(value: Any) -> str:
-    # A column of whole numbers with gaps is read as floats.
-    return str(int(value)) if isinstance(value, float | np.floating) and value == int(value) else str(value)
-
-
-def _sorted(names: set[str]) -> tuple[str, ...]:
-    numbers = all(name.lstrip("-").isdigit() for name in names)
-    return tuple(sorted(names, key=int) if numbers else sorted(names))
+    return [targets.text(piece.values[rows[id_]]) for id_ in ids]
 
 
 def _at(piece: Piece, id_: str) -> str:

@@ -11,13 +11,50 @@ import torch
 from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
+from kdsweep.data.maps import OnDisk
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A modality that stays on disk: indexed like a tensor [N, *shape] float32, it brings those rows to the device."""
+
+    rows: OnDisk
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        index = np.arange(len(self.rows))[rows] if isinstance(rows, slice) else rows.cpu().numpy()
+        kept = self.rows.take(index.reshape(-1))
+        # Bytes travel, floats are made on the device.
+        values = self._widened(torch.from_numpy(kept.values).to(self.device))
+        if not kept.present.all():
+            there = torch.from_numpy(kept.present).to(self.device)
+            values = torch.where(there.reshape(-1, *(1,) * (values.ndim - 1)), values, 0.0)
+        return values.reshape(*index.shape, *values.shape[1:])
+
+    def _widened(self, kept: Tensor) -> Tensor:
+        """What `columns.widen` makes of values that are there, to the last bit."""
+        values, scale = kept.to(torch.float32), self.rows.map.scale
+        if scale is None:
+            return values
+        low, high = scale
+        body = values * float(np.float32((high - low) / 255)) + float(np.float32(low))
+        if self.rows.map.modality.kind != "sequence":
+            return body
+        real = values[..., -1:]
+        return torch.cat([torch.where(real != 0, body[..., :-1], 0.0), real], dim=-1)
 
 
 @dataclass(frozen=True)
 class Tensors:
-    """N rows. `inputs` [N, *shape] float32 and `present` [N] bool by modality, `labels` [N] int64, `ids`, `groups`."""
+    """N rows. `inputs` [N, *shape] float32 and `present` [N] bool by modality, `labels`, `ids`, `groups`.
 
-    inputs: Mapping[str, Tensor]
+    Labels are [N] int64, [N, C] float32 of 0 and 1 (multilabel) or [N, R] float32 (regression).
+    """
+
+    inputs: Mapping[str, Tensor | Mapped]
     present: Mapping[str, Tensor]
     labels: Tensor
     ids: np.ndarray[Any, Any]
@@ -33,9 +70,16 @@ class Tensors:
 
 
 def to_tensors(dataset: Dataset, modalities: tuple[str, ...], device: torch.device) -> Tensors:
-    """These modalities of a dataset, on a device."""
+    """These modalities of a dataset, on a device; what is larger than memory stays on disk."""
+    inputs: dict[str, Tensor | Mapped] = {}
+    for name in modalities:
+        values: Any = dataset.modalities[name]
+        on_disk = isinstance(values, OnDisk)
+        inputs[name] = (
+            Mapped(values, device) if on_disk else torch.as_tensor(np.ascontiguousarray(values), device=device)
+        )
     return Tensors(
-        {name: torch.as_tensor(np.ascontiguousarray(dataset.modalities[name]), device=device) for name in modalities},
+        inputs,
         {name: torch.as_tensor(dataset.present[name].copy(), device=device) for name in modalities},
         torch.as_tensor(dataset.labels, device=device),
         dataset.ids,

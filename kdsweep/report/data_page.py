@@ -1,0 +1,80 @@
+"""One self-contained page about a dataset, before anything is trained on it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from kdsweep.report import html
+from kdsweep.report.data_sections import balance, modalities, power
+from kdsweep.report.tables import Cell
+
+if TYPE_CHECKING:
+    from kdsweep.data.audit import Audit
+    from kdsweep.data.card import Card
+    from kdsweep.data.linear import Score
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found in a dataset.
+
+    Attributes:
+        name: as the user told it.
+        scores: of linear models; empty where none was fitted.
+        measure: what a score is.
+        fingerprint: of the whole content; "" where it is not known.
+    """
+
+    name: str
+    card: Card
+    audit: Audit
+    scores: Sequence[Score]
+    measure: str
+    fingerprint: str = ""
+
+
+def render(findings: Findings) -> str:
+    """The page; equal findings give equal pages."""
+    # A section is asked for what it makes of findings, as those of a report are of runs.
+    asked: Any = findings
+    parts = [html.draw(module, asked) for module in (modalities, balance, power)]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(html.HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    scripts = [get_plotlyjs(), (html.HERE / "assets" / "page.js").read_text()]
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return environment.get_template("data.html").render(
+        findings=findings,
+        parts=[part for part in parts if part.tables or part.figure or part.trouble != html.EMPTY],
+        facts=_facts(findings),
+        # Only these two scripts may run, whatever a name in the data says.
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'",
+        scripts=[Markup(script) for script in scripts],
+        style=Markup((html.HERE / "assets" / "page.css").read_text()),
+        sort=_sort,
+    )
+
+
+def _facts(findings: Findings) -> list[str]:
+    card, audit = findings.card, findings.audit
+    rows = ", ".join(f"{part} {count}" for part, count in audit.rows.items())
+    facts = [f"{sum(audit.rows.values())} rows ({rows})", f"task {card.task}"]
+    facts.append(f"{len(card.classes)} {'targets' if audit.targets else 'classes'}")
+    if audit.groups:
+        facts.append("groups: " + ", ".join(f"{part} {count}" for part, count in audit.groups.items()))
+    facts += [f"licence: {card.licence or 'not stated'}", f"source: {card.source or 'not stated'}"]
+    return [*facts, *([f"fingerprint {findings.fingerprint}"] if findings.fingerprint else [])]
+
+
+def _sort(cell: Cell) -> str:
+    """What a column is sorted by."""
+    return "" if cell is None else repr(cell) if isinstance(cell, int | float) else str(cell)

@@ -1,0 +1,34 @@
+"""Which difference in accuracy between two methods the test part can show, with 80 % power at p < 0.05, if the two
+disagree on a tenth of its samples. Smaller ones stay undecided, whoever wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdsweep.report.stats import detectable
+from kdsweep.report.tables import Table
+
+if TYPE_CHECKING:
+    from kdsweep.report.data_page import Findings
+
+TITLE = "What the test part can show"
+SEEDS = (5, 10, 20)
+
+
+def table(findings: Findings) -> list[Table]:
+    found = differences(findings)
+    rows = [{"seeds": seeds, "smallest difference (points)": 100 * share} for seeds, share in found.items()]
+    return [Table("power", "Smallest difference in test accuracy that is likely to be shown.", rows, {})]
+
+
+def differences(findings: Findings) -> dict[int, float]:
+    """By number of seeds, as a share; empty where the task's metric is no share of right answers."""
+    if findings.card.task != "classification":
+        return {}
+    groups = findings.audit.groups.get("test", 0)
+    samples = findings.audit.rows["test"]
+    return {seeds: detectable(seeds, samples, groups=groups if groups > 1 else None) for seeds in SEEDS}
+
+
+def figure(findings: Findings) -> None:
+    return None
