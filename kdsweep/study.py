@@ -41,6 +41,9 @@ class Data(Section):
     auxiliary: tuple[str, ...] | None = Field(None, description="seen in training only; default: all the others")
     split_seed: int = 0
     folds: Folds | None = None
+    standardise: bool | None = Field(
+        None, description="put inputs on one scale by the training part's mean and deviation; default: of a path, yes"
+    )
     drop_auxiliary: float = Field(0.0, ge=0, lt=1, description="share of training rows that lose their auxiliaries")
 
 

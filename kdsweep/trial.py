@@ -46,6 +46,7 @@ class Trial:
         method, code: the recipe, and the digest of the code that decides its result.
         fingerprint, rows: the dataset's content, and digests of the row ids in its train, valid and test parts.
         student, auxiliary: modalities seen at deployment, and in training only (empty where nothing reads them).
+        standardise: whether inputs are put on one scale by the training part's mean and deviation.
         drop_auxiliary: the share of training rows whose auxiliary modalities are taken away.
         select: which epoch counts, "last" or "best_valid".
         metric: what `select` and the thresholds read.
@@ -78,6 +79,7 @@ class Trial:
     choices: Mapping[str, Value] = field(default_factory=dict)
     numbers: Mapping[str, Value] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    standardise: bool = False
     drop_auxiliary: float = 0.0
     control: str = ""
     augment: Mapping[str, Any] = field(default_factory=dict)

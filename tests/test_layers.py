@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "networks": {"data.card", "objective", "sources", "space"},
     "data": {"sources", "space", "study"},
     "training": {"data", "methods", "metrics", "networks", "objective", "space", "study", "trial"},
-    "study_file": {"data", "methods", "metrics", "networks", "space", "study", "trial"},
+    "study_file": {"data", "methods", "metrics", "networks", "sources", "space", "study", "trial"},
     "report": {"data.card", "methods", "metrics", "results", "space", "study", "trial"},
     "display": {"metrics", "results"},
 }

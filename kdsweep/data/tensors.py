@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.maps import OnDisk
+from kdsweep.data.scaling import Scaling
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Mapped:
 
     rows: OnDisk
     device: torch.device
+    scaling: Scaling | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -32,6 +34,10 @@ class Mapped:
         if not kept.present.all():
             there = torch.from_numpy(kept.present).to(self.device)
             values = torch.where(there.reshape(-1, *(1,) * (values.ndim - 1)), values, 0.0)
+        if self.scaling is not None:
+            padded = self.rows.map.modality.kind == "sequence"
+            there = torch.from_numpy(kept.present).to(self.device)
+            values = self.scaling.apply(values, there, padded=padded)
         return values.reshape(*index.shape, *values.shape[1:])
 
     def _widened(self, kept: Tensor) -> Tensor:
@@ -69,15 +75,29 @@ class Tensors:
         return inputs, {name: there[rows] for name, there in self.present.items()}
 
 
-def to_tensors(dataset: Dataset, modalities: tuple[str, ...], device: torch.device) -> Tensors:
-    """These modalities of a dataset, on a device; what is larger than memory stays on disk."""
+def to_tensors(
+    dataset: Dataset,
+    modalities: tuple[str, ...],
+    device: torch.device,
+    scaling: Mapping[str, Scaling] | None = None,
+) -> Tensors:
+    """These modalities of a dataset, on a device; what is larger than memory stays on disk.
+
+    Args:
+        scaling: of the modalities that are put on another scale.
+    """
+    scales = scaling or {}
     inputs: dict[str, Tensor | Mapped] = {}
     for name in modalities:
         values: Any = dataset.modalities[name]
-        on_disk = isinstance(values, OnDisk)
-        inputs[name] = (
-            Mapped(values, device) if on_disk else torch.as_tensor(np.ascontiguousarray(values), device=device)
-        )
+        if isinstance(values, OnDisk):
+            inputs[name] = Mapped(values, device, scales.get(name))
+            continue
+        tensor = torch.as_tensor(np.ascontiguousarray(values), device=device)
+        if name in scales:
+            there = torch.as_tensor(dataset.present[name].copy(), device=device)
+            tensor = scales[name].apply(tensor, there, padded=dataset.card.modalities[name].kind == "sequence")
+        inputs[name] = tensor
     return Tensors(
         inputs,
         {name: torch.as_tensor(dataset.present[name].copy(), device=device) for name in modalities},

@@ -252,6 +252,7 @@ class Trials:
             select=study.select,
             metric=study.metric,
             train=study.train.model_dump(),
+            standardise=study.data.path is not None if study.data.standardise is None else study.data.standardise,
             networks={},
             seed=seed,
             fold=place.fold,

@@ -13,6 +13,7 @@ from torch import Tensor
 from kdsweep import methods
 from kdsweep.data.card import Card, Part
 from kdsweep.data.dataset import Dataset, stand_in
+from kdsweep.data.scaling import Scaling, of_part
 from kdsweep.data.tensors import Tensors, to_tensors
 from kdsweep.data.views import Views
 from kdsweep.networks.base import Network
@@ -80,7 +81,13 @@ def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> d
         # Drawn from the rows' own digest: which rows lose out is decided by the trial's identity and nothing else.
         seed = seed_of(0, "drop auxiliary", trial.rows["train"])
         dataset = dataset.without_auxiliary(rows["train"], trial.auxiliary, trial.drop_auxiliary, seed)
-    return {part: to_tensors(dataset.select(rows[part]), modalities, device) for part in seen}
+    chosen = {part: dataset.select(rows[part]) for part in seen}
+    scaling: dict[str, Scaling] = {}
+    if trial.standardise:
+        # Under a control another kind of modality may stand in an auxiliary one's place: the dataset's own card knows.
+        kinds = dataset.card.modalities
+        scaling = {name: of_part(chosen["train"], name, kinds[name]) for name in (*trial.student, *trial.auxiliary)}
+    return {part: to_tensors(one, modalities, device, scaling) for part, one in chosen.items()}
 
 
 def card_of(trial: Trial, card: Card) -> Card:
@@ -201,11 +208,12 @@ def columns(trial: Trial) -> Mapping[str, str]:
 
 def stored(model: Given, part: Tensors) -> Outputs:
     """What a brought teacher said of a part's rows; without an embedding, one of width 0."""
-    logits, there = part.inputs[model.network["logits"]], part.present[model.network["logits"]]
+    every = torch.arange(len(part), device=part.labels.device)
+    logits, there = part.inputs[model.network["logits"]][every], part.present[model.network["logits"]]
     if "embedding" not in model.network:
         return Outputs(logits, logits[:, :0], there)
     embedding = model.network["embedding"]
-    return Outputs(logits, part.inputs[embedding], there & part.present[embedding])
+    return Outputs(logits, part.inputs[embedding][every], there & part.present[embedding])
 
 
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
