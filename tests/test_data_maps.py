@@ -136,6 +136,14 @@ def test_a_file_is_decoded_once_and_only_when_its_rows_are_asked_for(folder, mon
     assert not (folder / ".decoded").exists()
 
 
+def test_a_map_of_other_rows_is_not_read(folder, monkeypatch):
+    read(folder, monkeypatch, large=True).select(np.arange(3))
+    flat = next(folder.glob(".decoded/*/train.look.npy"))
+    np.save(flat, np.load(flat)[:-1])
+    with pytest.raises(ValueError, match=r"train\.look\.npy: it is decoded from .*train\.parquet, which has changed"):
+        read(folder, monkeypatch, large=True).select(np.arange(3))
+
+
 def test_a_folder_that_cannot_be_written_says_what_to_do(folder, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("KDSWEEP_CACHE", str(tmp_path / "file"))

@@ -81,9 +81,9 @@ class Map:
     def _opened(self) -> dict[int, Kept]:
         return {}
 
-    def take(self, rows: Array) -> Kept:
-        """These rows as they are kept, copied."""
-        return Kept(self._gather(rows, lambda kept: kept.values), self.presence(rows))
+    def values(self, rows: Array) -> Array:
+        """These rows as they are kept, copied: [n, *shape]."""
+        return self._gather(rows, lambda kept: kept.values)
 
     def presence(self, rows: Array) -> Array:
         """Where these rows are not null: [n]."""
@@ -114,7 +114,10 @@ class Map:
             if not (values.is_file() and present.is_file()):
                 self._decode(span, values, present)
             # Values through a map, presence in memory: it is a byte a row.
-            self._opened[number] = Kept(np.load(values, mmap_mode="r"), np.load(present))
+            kept = Kept(np.load(values, mmap_mode="r"), np.load(present))
+            if kept.values.shape != (span.stop - span.start, *self.modality.shape):
+                raise ValueError(f"{values}: it is decoded from {span.groups[0].path}, which has changed: remove it")
+            self._opened[number] = kept
         return self._opened[number]
 
     def _decode(self, span: Span, values: Path, present: Path) -> None:
@@ -175,7 +178,7 @@ class OnDisk:
 
     def take(self, rows: Array) -> Kept:
         """These rows as they are kept."""
-        return Kept(self.map.take(self.rows[rows]).values, self.present[rows])
+        return Kept(self.map.values(self.rows[rows]), self.present[rows])
 
     def select(self, rows: Array) -> OnDisk:
         """These rows alone, in this order; nothing is read."""
@@ -197,7 +200,7 @@ class Values:
 
     def __getitem__(self, rows: Array) -> Array:
         if self.large:
-            return widen(*self.map.take(rows), self.map.modality, self.map.scale)
+            return widen(self.map.values(rows), self.map.presence(rows), self.map.modality, self.map.scale)
         return self.map.column.take(rows)[0]
 
     def select(self, rows: Array) -> Array | OnDisk:
