@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import importlib.util
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,47 @@ def source_digest(dotted: str) -> str:
         package = name if spec.submodule_search_locations else name.rpartition(".")[0]
         waiting += [found for found in _imports(seen[name], package) if found.split(".")[0] == top]
     return hashlib.blake2b(repr(sorted(seen.items())).encode(), digest_size=16).hexdigest()
+
+
+# The argument under which a specification holds the digest of the source of what it names.
+SOURCE = "source digest"
+
+
+def named(name: str, arguments: Mapping[str, Any] | None, *, what: str) -> dict[str, Any]:
+    """The specification of a user's own `package.module:callable`, with the digest of its source. Imports nothing.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    home = name.partition(":")[0]
+    if find_spec(home) is None:
+        raise ValueError(f"{what} of your own is package.module:callable, cannot import {name!r}")
+    return {name: {**(arguments or {}), SOURCE: source_digest(home)}}
+
+
+def own(name: str, arguments: Mapping[str, Any]) -> Callable[..., Any]:
+    """The callable of a specification, with its arguments. Workers import it themselves.
+
+    Raises:
+        ValueError: it cannot be imported, or its source is another than the trial was named by.
+    """
+    home = name.partition(":")[0]
+    if find_spec(home) is not None and source_digest(home) != arguments[SOURCE]:
+        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
+    return partial(load(name), **{key: value for key, value in arguments.items() if key != SOURCE})
+
+
+def load(dotted: str) -> Any:
+    """What `package.module:name` names.
+
+    Raises:
+        ValueError: it cannot be imported.
+    """
+    home, _, name = dotted.partition(":")
+    try:
+        return getattr(importlib.import_module(home), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"expected package.module:name, cannot import {dotted!r}: {error}") from error
 
 
 def weights(path: object) -> dict[str, str]:

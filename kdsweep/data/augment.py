@@ -17,7 +17,6 @@ from typing import Any
 from kdsweep import sources
 from kdsweep.data.card import Kind
 
-SOURCE = "source digest"
 # Blends whole rows: it stands beside the modalities.
 MIXUP = "mixup"
 
@@ -73,7 +72,7 @@ def _one(written: Any, kind: Kind) -> dict[str, Any]:
     if not isinstance(arguments, Mapping):
         raise ValueError(f"the arguments of {name} are a mapping, got {arguments!r}")
     if ":" in name:
-        return {name: {**arguments, SOURCE: own_source(name)}}
+        return sources.named(name, arguments, what="an augmentation")
     if name not in AUGMENTATIONS:
         raise ValueError(f"no augmentation {name!r}: found {', '.join(AUGMENTATIONS)}")
     known = AUGMENTATIONS[name]
@@ -101,15 +100,3 @@ def complete_mixup(written: Any) -> dict[str, float]:
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < float("inf"):
         raise ValueError(f"mixup.alpha is above 0, got {alpha!r}")
     return {"alpha": float(alpha)}
-
-
-def own_source(name: str) -> str:
-    """The digest of the source of a user's own augmentation, `package.module:callable`. Imports nothing.
-
-    Raises:
-        ValueError: there is no such module.
-    """
-    home = name.partition(":")[0]
-    if sources.find_spec(home) is None:
-        raise ValueError(f"an augmentation of your own is package.module:callable, cannot import {name!r}")
-    return sources.source_digest(home)

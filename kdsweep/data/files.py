@@ -8,7 +8,6 @@ my_package.my_module:callable, which returns a mapping from id to array
 from __future__ import annotations
 
 import fnmatch
-import importlib
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from kdsweep import sources
 from kdsweep.data import hub, media
 
 Array = NDArray[Any]
@@ -167,11 +167,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _called(told: str) -> Piece:
-    home, _, name = told.rpartition(":")
-    try:
-        found = getattr(importlib.import_module(home), name)()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{told}: cannot be imported: {error}") from error
+    found = sources.load(told)()
     if not isinstance(found, Mapping):
         raise ValueError(f"{told}: returns a mapping from id to array, got {type(found).__name__}")
     return Piece(told, [str(id_) for id_ in found], list(found.values()))

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from kdsweep import sources
 from kdsweep.data import datasets
 from kdsweep.data.card import Card
 
@@ -70,7 +71,7 @@ def _load(name: str | None, path: str | None, python: str | None, options: str) 
         from kdsweep.data import format
 
         return format.read(Path(path))
-    loader: Any = module(name).load if name is not None else _callable(str(python))
+    loader: Any = module(name).load if name is not None else sources.load(str(python))
     found: Dataset = loader(**json.loads(options))
     if python is None:
         return found
@@ -84,11 +85,3 @@ def _folder(data: Data) -> Path:
         raise ValueError(f"data.options are for name and python, a path takes none, got {', '.join(data.options)}")
     # Workers may run elsewhere than the driver.
     return Path(str(data.path)).resolve()
-
-
-def _callable(dotted: str) -> Any:
-    home, _, name = dotted.partition(":")
-    try:
-        return getattr(importlib.import_module(home), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"python: package.module:callable, cannot import {dotted!r}: {error}") from error

@@ -6,7 +6,6 @@ B rows of a batch, K members, S the shape of one sample.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdsweep.data.augment import MIXUP, SOURCE, own_source
+from kdsweep import sources
+from kdsweep.data.augment import MIXUP
 from kdsweep.data.card import Kind, Modality
 
 # (inputs [B, *S], what was drawn [B, ...]) -> inputs [B, *S]
@@ -148,13 +148,7 @@ def _step(one: Mapping[str, Any], modality: Modality) -> tuple[Draw | None, Call
             return _uniform, partial(mask, axis=axis, keeps_flag=modality.kind == "sequence", **arguments)
         case "frequency_mask":
             return _uniform, partial(mask, axis=-2, **arguments)
-    # Workers import it themselves: it must be what the trial was named by.
-    if own_source(name) != arguments[SOURCE]:
-        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
-    home, _, function = name.partition(":")
-    own = getattr(importlib.import_module(home), function)
-    rest = {key: value for key, value in arguments.items() if key != SOURCE}
-    return None, lambda x, rng: own(x, rng, **rest)
+    return None, sources.own(name, arguments)
 
 
 def _uniform(rows: int, rng: torch.Generator) -> Tensor:

@@ -27,8 +27,6 @@ from typing import Any
 from kdsweep import sources
 from kdsweep.data.card import Kind
 
-# The argument under which the specification of a user's own network holds the digest of its source.
-SOURCE = "source digest"
 # What a place may say beside its part, with the defaults, which are left out.
 OPTIONS: Mapping[str, Any] = {"weights": None, "freeze": False, "lr_scale": 1.0}
 # A role that is one module of the user's own, and what else it may say.
@@ -138,7 +136,7 @@ def complete(part: str | Mapping[str, Any] | None, *, kind: Kind | None = None) 
     if not isinstance(arguments, Mapping | None):
         raise ValueError(f"the arguments of {name} are a mapping, got {arguments!r}")
     if ":" in name:
-        return {name: {**(arguments or {}), SOURCE: own_source(name)}, **beside}
+        return {**sources.named(name, arguments, what="a network"), **beside}
     if name not in table:
         raise ValueError(f"no {'fusion' if kind is None else 'encoder'} {name!r}: found {', '.join(sorted(table))}")
     if kind is not None and kind not in table[name].kinds:
@@ -171,7 +169,7 @@ def complete_module(role: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(role.get(key, ""), str):
             raise ValueError(f"{key} is the name of a submodule, got {role[key]!r}")
     shown = {"embedding": role.get("embedding", ""), "features": dict(features), "head": role.get("head", "")}
-    return {MODULE: {name: {**(arguments or {}), SOURCE: own_source(name)}}, **shown, **options(role)}
+    return {MODULE: sources.named(name, arguments, what="a network"), **shown, **options(role)}
 
 
 def options(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,15 +196,3 @@ def options(part: Mapping[str, Any]) -> dict[str, Any]:
 def name_of(part: Mapping[str, Any]) -> str:
     """The name of the part that a specification in full is about."""
     return next(name for name in part if name not in OPTIONS)
-
-
-def own_source(name: str) -> str:
-    """The digest of the source of a user's own network, `package.module:callable`. Imports nothing.
-
-    Raises:
-        ValueError: there is no such module.
-    """
-    home = name.partition(":")[0]
-    if sources.find_spec(home) is None:
-        raise ValueError(f"a network of your own is package.module:callable, cannot import {name!r}")
-    return sources.source_digest(home)

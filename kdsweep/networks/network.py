@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from kdsweep import sources
 from kdsweep.data.card import Card
-from kdsweep.networks import ENCODERS, FUSIONS, MODULE, SHOWN, SOURCE, Part, complete, name_of, own_source
+from kdsweep.networks import ENCODERS, FUSIONS, MODULE, SHOWN, Part, complete, name_of
 from kdsweep.networks.base import Network
 from kdsweep.networks.whole import Whole
 from kdsweep.objective.outputs import Outputs
@@ -84,7 +83,7 @@ def build(
     """
     if MODULE in specification:
         ((name, arguments),) = specification[MODULE].items()
-        own = _own(name, arguments)
+        own = sources.own(name, arguments)()
         _start(own, specification)
         shown = {key: specification[key] for key in SHOWN}
         whole = Whole(own, card.modalities, classes, needs=needs, any_of=any_of, **shown)
@@ -142,23 +141,8 @@ def _fitting(part: Mapping[str, Any], kind: Any) -> Mapping[str, Any]:
 
 def _make(name: str, table: Mapping[str, Part], reads: Any, arguments: Mapping[str, Any]) -> Any:
     if name in table:
-        return _load(table[name].home)(reads, **arguments)
-    made = _own(name, arguments, reads)
+        return sources.load(table[name].home)(reads, **arguments)
+    made = sources.own(name, arguments)(reads)
     if not isinstance(getattr(made, "embedding", None), int):
         raise ValueError(f"a network has a whole number `embedding`, the width of what it returns: {name!r} has none")
     return made
-
-
-def _own(name: str, arguments: Mapping[str, Any], *reads: Any) -> Any:
-    # Workers import it themselves: it must be what the trial was named by.
-    if own_source(name) != arguments[SOURCE]:
-        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
-    return _load(name)(*reads, **{key: value for key, value in arguments.items() if key != SOURCE})
-
-
-def _load(dotted: str) -> Any:
-    home, _, name = dotted.partition(":")
-    try:
-        return getattr(importlib.import_module(home), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot import {dotted!r}: {error}") from error
