@@ -139,6 +139,12 @@ class Trial:
         return cls(**whole)
 
 
+def compiled_width(arithmetic: str) -> int | None:
+    """W of "compiled@W"; None where nothing is compiled."""
+    kind, _, width = arithmetic.partition("@")
+    return int(width) if kind == "compiled" else None
+
+
 def digest(value: object) -> str:
     """A name for any JSON value; equal values have equal names, in any key order and in any process."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
