@@ -139,6 +139,26 @@ class Trial:
         return cls(**whole)
 
 
+# What trials that train together may differ in: numbers, seeds, and which trained models they read.
+_NUMBERS = ("seed", "numbers", "thresholds", "metric", "teacher", "auxiliaries", "arithmetic")
+
+
+def structure(trial: Trial) -> str:
+    """A digest of all that trials must share to train together; the sizes of the models that they read included."""
+    shared: dict[str, Any] = {key: value for key, value in trial.identity.items() if key not in _NUMBERS}
+    models = {role: _network(model) for role, model in trial.models.items()}
+    return digest({**shared, "fold": trial.fold, "models": models})
+
+
+def step_structure(trial: Trial) -> str:
+    """A digest of all that decides what a step computes: a structure, whether or not its trials read test."""
+    return structure(dataclasses.replace(trial, reads_test=False))
+
+
+def _network(model: Trial | Given) -> Any:
+    return {"network": model.network} if isinstance(model, Given) else {"networks": model.networks}
+
+
 def compiled_width(arithmetic: str) -> int | None:
     """W of "compiled@W"; None where nothing is compiled."""
     kind, _, width = arithmetic.partition("@")

@@ -12,14 +12,13 @@ from kdsweep.data import source
 from kdsweep.data.dataset import Dataset
 from kdsweep.sweep.arithmetic import settle
 from kdsweep.sweep.packing import pack as cut
-from kdsweep.sweep.packing import structure
 from kdsweep.training import evaluation
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import models, parts
 from kdsweep.training.outcome import Outcome, run
 from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
-from kdsweep.trial import Trial
+from kdsweep.trial import Trial, structure
 from tests.test_training import DATA, NETWORKS, Trainer, auxiliary, distilled, teacher, trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -80,7 +80,7 @@ CASES = {
     "a task to come": (KD + "task: retrieval\n", 3, "retrieval is not available yet: expected classification"),
     "augmentation to come": (KD + "augment: {top: [flip]}\n", 3, "augmentation is not available yet"),
     "stored outputs to come": (KD + "teachers: {outputs: logits}\n", 3, "not available yet: expected weights"),
-    "compilation to come": (KD + "resources: {compile: on}\n", 3, "not available yet: expected auto or off, got on"),
+    "compiling what trains alone": (KD + "resources: {compile: on, pack: 1}\n", 3, "expected auto or off, got on"),
     "a teacher's file that is missing": (
         KD + "teachers: {weights: no.safetensors}\n", 3, "cannot read 'no.safetensors'",
     ),

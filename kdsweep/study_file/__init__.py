@@ -154,8 +154,9 @@ def _check_availability(file: File, findings: Findings) -> None:
         findings.refuse(("augment",), f"augmentation is not available yet: expected {{}}, got {file.augment}")
     if file.teachers.outputs is not None:
         findings.refuse(("teachers", "outputs"), "a teacher's stored outputs are not available yet: expected weights")
-    if file.resources.compile == "on":
-        findings.refuse(("resources", "compile"), "compiled packs are not available yet: expected auto or off, got on")
+    if file.resources.compile == "on" and (file.resources.pack == 1 or file.resources.workers > 1):
+        message = "compile: on is for packs of several trials on one worker: expected auto or off, got on"
+        findings.refuse(("resources", "compile"), message)
 
 
 def _metric(file: File, findings: Findings) -> str:

@@ -11,7 +11,7 @@ import torch
 from kdsweep.data import source
 from kdsweep.results import Result
 from kdsweep.study import Study
-from kdsweep.sweep.packing import structure
+from kdsweep.sweep.packing import settlement
 from kdsweep.sweep.plan import Known, Plan, plan
 from kdsweep.sweep.work import device_of, one_thread
 from kdsweep.training.epochs import Run
@@ -70,7 +70,7 @@ def probe(study: Study, known: Known, everything: Plan) -> list[Forecast]:
     lines = []
     for arm, trial in first.items():
         left = max(0, asked[arm] - done[arm])
-        settled = replace(trial, arithmetic=known.arithmetic.get(structure(trial), trial.arithmetic))
+        settled = replace(trial, arithmetic=known.arithmetic.get(settlement(trial, study.resources), trial.arithmetic))
         lines.append(Forecast(arm, left, left * _epoch(settled, study) * study.train.epochs))
     return lines
 

@@ -14,7 +14,7 @@ from typing import Any
 from kdsweep.data import source
 from kdsweep.results import Result, Results
 from kdsweep.study import Study
-from kdsweep.sweep.packing import WIDTH, pack
+from kdsweep.sweep.packing import COMPILED, WIDTH, pack
 from kdsweep.sweep.plan import Known, Plan, Role, plan
 from kdsweep.trial import Given, Trial
 
@@ -64,6 +64,7 @@ class Launch:
         self._places = 1
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
+        self._told: set[str] = set()
         self._planned, self._planning = 0.0, 0.0
         self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
         self.plan: Plan = self._replan()
@@ -179,15 +180,25 @@ class Launch:
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
         # Building a step needs torch and the data; a plan on its own needs neither.
-        from kdsweep.sweep.arithmetic import settle
+        from kdsweep.sweep.arithmetic import can_compile, member_steps, settle
 
-        found = {}
+        study, found = self.study, {}
         for structure, trial in unsettled.items():
-            arithmetic = settle(trial, source.load(self.study.data), self.study.data)
+            arithmetic = settle(
+                trial,
+                source.load(study.data),
+                study.data,
+                compiling=study.resources.compile if can_compile(study.resources) else "off",
+                width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
+                member_steps=member_steps(study, trial),
+            )
             self.results.store_arithmetic(structure, arithmetic.name, arithmetic.reason)
             found[structure] = arithmetic.name
-            if arithmetic.reason:
-                self.show(Event("settled", trial, message=arithmetic.reason))
+            # The lack of a compiler is everybody's: said once.
+            if arithmetic.notable and arithmetic.reason not in self._told:
+                self._told.add(arithmetic.reason)
+                alone = "trains one at a time: " if arithmetic.name == "plain" else ""
+                self.show(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
         return found
 
     def _write_state(self, *, force: bool = False) -> None:

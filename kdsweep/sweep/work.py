@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
+import os
 import platform
 import socket
 import subprocess
@@ -48,7 +49,7 @@ def work(
     """
     workers = workers or Workers()
     run_on = {"start": now(), "device": str(device_of(device)), "workers": workers.size, "width": len(trials)}
-    with one_thread():
+    with one_thread(), compiled_code(results):
         for outcome in train(trials, data, results, device=device_of(device), workers=workers):
             if workers.rank:
                 continue
@@ -104,6 +105,24 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def compiled_code(results: Results) -> Iterator[None]:
+    """What is compiled lies in the store where that is a folder: all workers, and all later launches, read it there.
+
+    A user's own settings stay.
+    """
+    own = {"TORCHINDUCTOR_CACHE_DIR": f"{results.root}/compiled"} if "://" not in results.root else {}
+    # A pool of compiling processes beside every worker would take the cores from the others.
+    own |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    new = {key: value for key, value in own.items() if key not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for key in new:
+            del os.environ[key]
 
 
 def now() -> str:

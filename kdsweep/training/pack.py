@@ -26,7 +26,7 @@ from kdsweep.training.models import Models, recipe
 from kdsweep.training.step import Named, Seen, Step
 from kdsweep.training.streams import generator
 from kdsweep.training.workers import Workers
-from kdsweep.trial import Trial, compiled_width
+from kdsweep.trial import Trial, compiled_width, step_structure
 
 
 class Pack:
@@ -48,13 +48,20 @@ class Pack:
     ) -> None:
         self.parts, self.workers = parts, workers or Workers()
         self.fixed = compiled_width(trials[0].arithmetic)
-        self.active = len(trials)
+        self.active, self._done = len(trials), 0
         lanes = self._padded(range(len(trials)))
         self.trials = [trials[lane] for lane in lanes]
         made = [made[lane] for lane in lanes]
         recipes = [recipe(trial) for trial in self.trials]
         self.epochs_asked, self.batch_size = int(recipes[0]["epochs"]), int(recipes[0]["batch_size"])
-        self.step = Step(made, recipes, [t.seed for t in self.trials], self.workers, compiled=self.fixed is not None)
+        self.step = Step(
+            made,
+            recipes,
+            [trial.seed for trial in self.trials],
+            self.workers,
+            structure=step_structure(trials[0]),
+            compiled=self.fixed is not None,
+        )
         self.objective = self.step.calls.objective
         self.frozen = {role: _stack_outputs([models.frozen[role] for models in made]) for role in made[0].frozen}
 
@@ -72,9 +79,11 @@ class Pack:
     def epochs(self) -> Iterator[list[Epoch]]:
         """Train: one item an epoch, with an Epoch for each active member in lane order. See `keep`."""
         total = self.epochs_asked
+        self._expect(total)
         for number in range(1, total + 1):
             began = time.perf_counter()
             sums = self._epoch(number, total)
+            self._done = number
             scores = self.scores("valid")
             # A member's share of the time: what it would have cost alone is not known here.
             seconds = (time.perf_counter() - began) / self.active
@@ -101,6 +110,10 @@ class Pack:
         where = torch.tensor(index, device=self.parts["train"].labels.device)
         self.frozen = {role: _outputs_of(said, where) for role, said in self.frozen.items()}
         self.step.keep(index)
+        self._expect(self.epochs_asked - self._done)
+
+    def _expect(self, epochs: int) -> None:
+        self.step.expect(epochs * (len(self.parts["train"]) // min(self.batch_size, len(self.parts["train"]))))
 
     def _heard(self, name: str, lane: int, progress: float) -> bool:
         """Whether a member has this metric: a critic's begins when its adversary joins."""
@@ -114,7 +127,6 @@ class Pack:
         steps = len(train) // size
         orders = [torch.randperm(len(train), generator=generator(t.seed, "order", number)) for t in self.trials]
         order = torch.stack(orders).to(train.labels.device)
-        self.step.expect((total - number + 1) * steps)
         sums: Named = {}
         for step in range(steps):
             progress = ((number - 1) * steps + step) / (total * steps)

@@ -20,7 +20,7 @@ from kdsweep.objective.term import Objective, Term
 from kdsweep.training.models import Models
 from kdsweep.training.optimisers import CRITIC_BETAS, Flat, Rates, StackedOptimiser, State, critic_recipe
 from kdsweep.training.streams import generator
-from kdsweep.training.trace import WORTH_TRACING, Traces
+from kdsweep.training.trace import Traces
 from kdsweep.training.workers import Workers
 
 Named = dict[str, Tensor]
@@ -79,6 +79,7 @@ class Step:
         made: each lane's own networks and objective, with its own initial weights.
         recipes, seeds: each lane's.
         workers: the processes among which each batch is divided.
+        structure: a digest of all that decides an update but the shapes of what it is given.
         compiled: every update is compiled, and its last bits are those of the compiled code at this width.
     """
 
@@ -89,13 +90,14 @@ class Step:
         seeds: Sequence[int],
         workers: Workers,
         *,
+        structure: str,
         compiled: bool = False,
     ) -> None:
         self.workers, self.width, self.device = workers, len(made), next(made[0].network.parameters()).device
         self.bases: dict[str, Network] = {name: copy.deepcopy(net) for name, net in made[0].trained.items()}
         self.calls = _Calls(copy.deepcopy(made[0].objective))
         self.terms: dict[str, Term] = dict(self.calls.objective.items())
-        self.traces = Traces(compiled=compiled)
+        self.traces = Traces(structure, compiled=compiled)
         self._stack(made, recipes)
         self.draws = [{name: generator(seed, "draw", name) for name in self.terms} for seed in seeds]
         self.starts = {name: self.number(name, "start") for name in self.critics}
@@ -150,15 +152,20 @@ class Step:
             self.frozen_head = self.frozen_head[0], _rows_of(self.frozen_head[1], where)
         for optimiser in (self.main, *self.critics.values()):
             optimiser.keep(where)
-        if len(index) != self.width:
-            self.width = len(index)
-            self.traces.forget()
+        self.width = len(index)
 
     def expect(self, steps: int) -> None:
-        """So many steps are to come: where that is worth it they are replayed from a trace, with the same bits."""
-        stateless = not any(self.buffers[name] for name in self.bases)
-        can = stateless and self.workers.size == 1
-        self.traces.on = self.traces.compiled or self.traces.on or (can and steps >= WORTH_TRACING)
+        """So many updates are to come: where that is worth it they are replayed from a trace, with the same bits."""
+        if not self.traces.on and not self.obstacle:
+            self.traces.expect(steps, width=self.width)
+
+    @property
+    def obstacle(self) -> str:
+        """Why updates cannot be traced; "" where they can."""
+        if self.workers.size > 1:
+            return "several workers divide each batch"
+        stateful = [name for name in self.bases if self.buffers[name]]
+        return f"the {stateful[0]} has buffers that a step changes" if stateful else ""
 
     # --- an update
 
