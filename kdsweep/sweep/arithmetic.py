@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from kdsweep import methods
 from kdsweep.data.dataset import Dataset
@@ -72,7 +73,7 @@ def settle(
         return models(member, dataset.card, seen["train"], weights, device=torch.device("cpu"), workers=Workers())
 
     try:
-        with FlopCounterMode(display=False) as counter, _fallbacks_are_errors():
+        with _Operations() as counted, _fallbacks_are_errors():
             pack = Pack(members, [make(member) for member in members], seen)
             next(pack.epochs(), None)
     except INFRASTRUCTURE:
@@ -84,22 +85,44 @@ def settle(
         except Exception as error:
             return Arithmetic("plain", f"a step of it fails: {type(error).__name__}: {error}")
         return Arithmetic("plain", f"it does not stack: {_first_line(stacking)}{_where(stacking)}")
-    work = counter.get_total_flops() / len(members) * int(trial.train["batch_size"]) / len(seen["train"])
+    work = counted.total / len(members) * int(trial.train["batch_size"]) / len(seen["train"])
     if work > LARGE:
         return Arithmetic("plain", f"a step is {work:.1e} operations: stacked it would cost as much as apart")
     if compiling == "off" or not int(trial.train["epochs"]):
         return Arithmetic("stacked", "", notable=False)
     functions = 1 + len(pack.step.critics)
     saved, cost = member_steps * (SAVED + SAVED_PER_OPERATION * work), functions * COST
-    counted = f"{member_steps:,} member-steps of {work:.1e} operations: compiling saves {saved:.0f} s, costs {cost:.0f}"
+    account = f"{member_steps:,} member-steps of {work:.1e} operations: compiling saves {saved:.0f} s, costs {cost:.0f}"
     if compiling == "auto" and saved < 2 * cost:
-        return Arithmetic("stacked", counted, notable=False)
+        return Arithmetic("stacked", account, notable=False)
     if not has_compiler():
         return Arithmetic("stacked", "not compiled: there is no C++ compiler here (CXX, or g++)")
     obstacle = pack.step.obstacle or _untraceable(members, make, seen)
     if obstacle:
         return Arithmetic("stacked", f"not compiled: {obstacle}")
-    return Arithmetic(f"compiled@{width}", f"compiled at {width} lanes: {counted}")
+    return Arithmetic(f"compiled@{width}", f"compiled at {width} lanes: {account}")
+
+
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operations of matrix products and convolutions.
+
+    torch's FlopCounterMode counts the same and loads torch.compile for it, which takes seconds before the first trial.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 def can_compile(resources: Resources) -> bool:

@@ -16,7 +16,7 @@ from kdsweep.results import Result, Results
 from kdsweep.study import Study
 from kdsweep.sweep.packing import COMPILED, WIDTH, pack
 from kdsweep.sweep.plan import Known, Plan, Role, plan
-from kdsweep.trial import Given, Trial
+from kdsweep.trial import Given, Trial, structure
 
 # A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
 PATIENCE = 3
@@ -65,6 +65,7 @@ class Launch:
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
         self._told: set[str] = set()
+        self._held_to: dict[str, int] = {}
         self._planned, self._planning = 0.0, 0.0
         self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
         self.plan: Plan = self._replan()
@@ -133,6 +134,9 @@ class Launch:
         again = "to be tried again" if left else f"lost {PATIENCE} times and not tried again in this launch"
         self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
         half = (len(left) + 1) // 2
+        if half:
+            # Its structure goes on in packs of that size, however often the rest is cut again.
+            self._held_to[structure(left[0])] = half
         self._packs.extend(some for some in (left[:half], left[half:]) if some)
 
     def role(self, id_: str) -> Role | None:
@@ -175,7 +179,8 @@ class Launch:
         # The longest chains of what waits for one another first: no order changes a result.
         waiting.sort(key=lambda trial: STAGES.index(role.stage) if (role := self.role(trial.id)) else 0)
         asked = self.study.resources.pack
-        self._packs = deque(pack(waiting, width=WIDTH if asked == "auto" else asked, places=self._places))
+        width = WIDTH if asked == "auto" else asked
+        self._packs = deque(pack(waiting, width=width, places=self._places, held_to=self._held_to))
 
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
@@ -183,7 +188,7 @@ class Launch:
         from kdsweep.sweep.arithmetic import can_compile, member_steps, settle
 
         study, found = self.study, {}
-        for structure, trial in unsettled.items():
+        for name, trial in unsettled.items():
             arithmetic = settle(
                 trial,
                 source.load(study.data),
@@ -192,8 +197,8 @@ class Launch:
                 width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                 member_steps=member_steps(study, trial),
             )
-            self.results.store_arithmetic(structure, arithmetic.name, arithmetic.reason)
-            found[structure] = arithmetic.name
+            self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason)
+            found[name] = arithmetic.name
             # The lack of a compiler is everybody's: said once.
             if arithmetic.notable and arithmetic.reason not in self._told:
                 self._told.add(arithmetic.reason)

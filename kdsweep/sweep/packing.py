@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdsweep.study import Resources
@@ -26,11 +26,14 @@ def settlement(trial: Trial, resources: Resources) -> str:
     return digest({"step": step_structure(trial), **asked}) if asked else step_structure(trial)
 
 
-def pack(trials: Sequence[Trial], *, width: int, places: int) -> list[list[Trial]]:
+def pack(
+    trials: Sequence[Trial], *, width: int, places: int, held_to: Mapping[str, int] | None = None
+) -> list[list[Trial]]:
     """Ready trials as packs, in the order of each pack's first trial.
 
     Args:
         width: the largest pack of those that are not compiled, which have a width of their own.
+        held_to: the largest pack of a structure that did not fit the memory in a larger one.
         places: how many packs can run at once: with fewer structures than places, large packs are divided among them.
     """
     groups: dict[str, list[Trial]] = {}
@@ -40,8 +43,9 @@ def pack(trials: Sequence[Trial], *, width: int, places: int) -> list[list[Trial
     share = math.ceil(len(trials) / places) if len(groups) < places else width
     size = max(1, min(width, share))
     packs = []
-    for group in groups.values():
+    for name, group in groups.items():
         # A compiled step costs the same however many of its lanes are filled: dividing it gains nothing.
         most = compiled_width(group[0].arithmetic) or size
+        most = min(most, (held_to or {}).get(name, most))
         packs += [group[at : at + most] for at in range(0, len(group), most)]
     return packs
