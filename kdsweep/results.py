@@ -5,6 +5,7 @@ trials/pack-<digest>.parquet   many finished trials in one file, a row group eac
 staging/<id>.parquet           written by a worker, not yet committed
 models/<id>/<role>.safetensors      predictions/<id>.parquet
 arithmetic/<structure>.json    whether a structure's trials train stacked, settled before the first of them
+heard/<model>/<digest>.safetensors   what a frozen model says of a part of the data; compiled/: code; both are only kept
 proposals/<key>/<generation>.json   what a search asks for, stored before it runs
 studies/<name>/index.parquet   every role of every trial that the study ever asked for
 studies/<name>/looks.parquet   how many seeds each report showed
@@ -222,6 +223,10 @@ class Results:
         with self._fs.open_input_file(self._path(f"models/{id_}/{safe_name(role)}.safetensors")) as file:
             data: bytes = file.read()
         return data
+
+    def write_heard(self, name: str, data: bytes) -> None:
+        """What a frozen model says of a part of the data, `<model>/<digest>`, as safetensors bytes."""
+        self._write(f"heard/{name}.safetensors", lambda file: file.write(data))
 
     def write_predictions(self, id_: str, table: pa.Table) -> None:
         self._write_table(f"predictions/{id_}.parquet", table)

@@ -23,6 +23,7 @@ import kdsweep
 from kdsweep.data import source
 from kdsweep.results import Results
 from kdsweep.study import Data
+from kdsweep.sweep.heard import shared
 from kdsweep.training.outcome import Outcome, Predictions, run
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
@@ -83,7 +84,8 @@ def train(
             return brought
         return stored(model.id, role)
 
-    yield from run(trials, source.load(data), data, weights, device=device, workers=workers)
+    recall = shared(trials[0], results, device=device, workers=workers or Workers())
+    yield from run(trials, source.load(data), data, weights, device=device, workers=workers, recall=recall)
 
 
 def device_like(name: str) -> torch.device:

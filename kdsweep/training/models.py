@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ from kdsweep.training.streams import seed_of, stream
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
 
+# What a frozen model says of a part: remembered, or computed by the function and remembered then.
+Recall = Callable[[Trial | Given, Part, Callable[[], Outputs]], Outputs]
 Weights = Callable[[Trial | Given, str], Mapping[str, Tensor]]
 
 
@@ -118,6 +121,7 @@ def models(
     workers: Workers,
     test: Tensors | None = None,
     heard: dict[str, Heard] | None = None,
+    recall: Recall = lambda model, part, compute: compute(),
 ) -> Models:
     """Everything that the trial trains and reads, on a device.
 
@@ -125,6 +129,7 @@ def models(
         weights: the stored weights of a trained model and role.
         test: the test part, for a trial that reads it.
         heard: what frozen models have said already, by id: members of a pack share them.
+        recall: what a frozen model says of a part, where somebody has computed it before.
     """
     method = methods.load(trial.method)
     joint = method.teacher(trial.choices) == "joint"
@@ -136,7 +141,8 @@ def models(
     shared = heard if heard is not None else {}
     for model in trial.models.values():
         if model.id not in shared:
-            shared[model.id] = hear(frozen(model, trial, card, weights).to(device), train, test, workers)
+            network_ = frozen(model, trial, card, weights).to(device)
+            shared[model.id] = hear(network_, train, test, workers, partial(recall, model))
     said = {role: shared[model.id] for role, model in trial.models.items()}
     head = teacher.head if teacher is not None else said["teacher"].head if "teacher" in said else None
     if trial.control == "untrained_teacher" and teacher is not None:
@@ -171,10 +177,19 @@ class Heard(NamedTuple):
     head: nn.Module
 
 
-def hear(model: Network, train: Tensors, test: Tensors | None, workers: Workers) -> Heard:
+def hear(
+    model: Network,
+    train: Tensors,
+    test: Tensors | None,
+    workers: Workers,
+    recall: Callable[[Part, Callable[[], Outputs]], Outputs] = lambda part, compute: compute(),
+) -> Heard:
     """All that others will ever read of a frozen model, asked once."""
-    of_test = evaluation.outputs(model, test, workers) if test is not None else None
-    return Heard(evaluation.outputs(model, train, workers), of_test, model.head)
+
+    def of(part: Part, rows: Tensors) -> Outputs:
+        return recall(part, lambda: evaluation.outputs(model, rows, workers))
+
+    return Heard(of("train", train), of("test", test) if test is not None else None, model.head)
 
 
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:

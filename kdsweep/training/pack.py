@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -63,7 +63,7 @@ class Pack:
             compiled=self.fixed is not None,
         )
         self.objective = self.step.calls.objective
-        self.frozen = {role: _stack_outputs([models.frozen[role] for models in made]) for role in made[0].frozen}
+        self.frozen = {role: _distinct([models.frozen[role] for models in made]) for role in made[0].frozen}
 
     def _padded(self, lanes: Sequence[int]) -> list[int]:
         """The lanes, and copies of the first of them up to the width that the arithmetic asks for.
@@ -108,7 +108,7 @@ class Pack:
         index = self._padded(lanes)
         self.trials = [self.trials[lane] for lane in index]
         where = torch.tensor(index, device=self.parts["train"].labels.device)
-        self.frozen = {role: _outputs_of(said, where) for role, said in self.frozen.items()}
+        self.frozen = {role: said._replace(which=said.which[where]) for role, said in self.frozen.items()}
         self.step.keep(index)
         self._expect(self.epochs_asked - self._done)
 
@@ -139,14 +139,7 @@ class Pack:
         """These rows [K, B] of the training part, and what frozen models say of them."""
         # Networks see this worker's slice of the batch, the objective the whole of it.
         inputs, present = self.parts["train"].batch(self.workers.mine(rows.T).T)
-        lanes = torch.arange(len(rows), device=rows.device)[:, None]
-        frozen = {
-            f"frozen {role}": {
-                key: {n: f[lanes, rows] for n, f in value.items()} if key == "features" else value[lanes, rows]
-                for key, value in outputs.items()
-            }
-            for role, outputs in self.frozen.items()
-        }
+        frozen = {f"frozen {role}": said.of(rows) for role, said in self.frozen.items()}
         return Seen(inputs, present, frozen, self.parts["train"].labels[rows], rows)
 
     # --- what became of them
@@ -202,19 +195,31 @@ class Pack:
         return max(numbers[f"{name}.start"] + numbers[f"{name}.ramp"] for name in self.step.terms)
 
 
-def _stack_outputs(several: Sequence[Outputs]) -> dict[str, Any]:
-    return {
-        "logits": torch.stack([outputs.logits for outputs in several]),
-        "embedding": torch.stack([outputs.embedding for outputs in several]),
-        "present": torch.stack([outputs.present for outputs in several]),
-        "features": {
-            name: torch.stack([outputs.features[name] for outputs in several]) for name in several[0].features
-        },
-    }
+class _Frozen(NamedTuple):
+    """What the members' frozen models say of every row: several members may read the same one, which is there once.
+
+    Attributes:
+        said: logits, embedding, present [models, N, ...], and features by name.
+        which: [K], each member's model.
+    """
+
+    said: dict[str, Any]
+    which: Tensor
+
+    def of(self, rows: Tensor) -> dict[str, Any]:
+        """Each member's own rows [K, B] of its own model."""
+        mine = self.which[:, None]
+        return {
+            key: {name: f[mine, rows] for name, f in value.items()} if key == "features" else value[mine, rows]
+            for key, value in self.said.items()
+        }
 
 
-def _outputs_of(said: Mapping[str, Any], where: Tensor) -> dict[str, Any]:
-    return {
-        key: {name: f[where] for name, f in value.items()} if key == "features" else value[where]
-        for key, value in said.items()
-    }
+def _distinct(several: Sequence[Outputs]) -> _Frozen:
+    distinct = list({id(outputs): outputs for outputs in several}.values())
+    place = {id(outputs): at for at, outputs in enumerate(distinct)}
+    stack = {key: torch.stack([getattr(o, key) for o in distinct]) for key in ("logits", "embedding", "present")}
+    names = distinct[0].features
+    features = {name: torch.stack([outputs.features[name] for outputs in distinct]) for name in names}
+    which = torch.tensor([place[id(outputs)] for outputs in several], device=distinct[0].logits.device)
+    return _Frozen({**stack, "features": features}, which)
