@@ -9,15 +9,20 @@ import torch
 
 from kdsweep.data import source
 from kdsweep.data.dataset import Dataset
+from kdsweep.results import Results
 from kdsweep.study import Resources
+from kdsweep.sweep import local
 from kdsweep.sweep.arithmetic import member_steps, settle
+from kdsweep.sweep.launch import Launch, with_facts
 from kdsweep.sweep.packing import pack as cut
 from kdsweep.sweep.packing import settlement
+from kdsweep.sweep.work import work
 from kdsweep.training.pack import Pack
 from kdsweep.training.trace import has_compiler
 from kdsweep.trial import Trial
 from tests import fakes
 from tests.test_pack import DATA, assert_equal, build, in_float64, numbers, stacked, train
+from tests.test_runners import rows
 from tests.test_training import Trainer, distilled, trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -95,6 +100,23 @@ def test_a_compiled_pack_is_the_plain_loop_in_other_arithmetic(dataset):
     there = {(epoch, metric): value for epoch, metric, value in numbers(packed)}
     for epoch, metric, value in numbers(plain):
         assert there[epoch, metric] == pytest.approx(value, rel=1e-9, abs=1e-12), (epoch, metric)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_compiled_study_that_was_cut_short_goes_on_to_the_same_table(tmp_path):
+    bare = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
+    few = {"search": {"trials": 4, "generation": 2}, "finalists": {"points": 1}, "resources": {"compile": "on"}}
+    found = with_facts(fakes.study(facts=False, name="compiled", train={"epochs": 4, "batch_size": 512}, **bare, **few))
+    whole, cut_short = Results(tmp_path / "whole"), Results(tmp_path / "cut")
+    local.run(Launch(found, whole))
+    assert {trial["trial"]["arithmetic"] for trial in whole.metadata().values()} == {"compiled@8"}
+    assert list((tmp_path / "whole" / "compiled").iterdir()), "what is compiled lies in the store"
+    first = Launch(found, cut_short)
+    first.begin(places=1)
+    work(first.next()[:1], found.data, cut_short, staged=first.commit)
+    local.run(Launch(found, cut_short))
+    assert rows(cut_short) == rows(whole)
 
 
 @needs_compiler

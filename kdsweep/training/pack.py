@@ -72,6 +72,7 @@ class Pack:
         one width, whoever is left.
         """
         width = max(len(lanes), 2) if self.fixed is None else self.fixed
+        assert len(lanes) <= width, f"{len(lanes)} members in a pack compiled at {width}"
         return [*lanes, *[lanes[0]] * (width - len(lanes))]
 
     # --- training
