@@ -30,6 +30,8 @@ from kdsweep.training.outcome import Outcome, Predictions, run
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
 
+# torch writes its defaults into the environment when it first compiles: what a user has set is there before.
+_GIVEN = frozenset(os.environ)
 LIBRARIES = ("numpy", "optuna", "pyarrow", "ray", "safetensors", "scikit-learn", "torch")
 
 
@@ -134,13 +136,16 @@ def compiled_code(results: Results) -> Iterator[None]:
     own = {"TORCHINDUCTOR_CACHE_DIR": f"{results.root}/compiled"} if "://" not in results.root else {}
     # A pool of compiling processes beside every worker would take the cores from the others.
     own |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
-    new = {key: value for key, value in own.items() if key not in os.environ}
+    new = {key: value for key, value in own.items() if key not in _GIVEN}
+    before = {key: os.environ.get(key) for key in new}
     os.environ.update(new)
     try:
         yield
     finally:
-        for key in new:
-            del os.environ[key]
+        for key, value in before.items():
+            os.environ.pop(key)
+            if value is not None:
+                os.environ[key] = value
 
 
 def now() -> str:
