@@ -261,13 +261,13 @@ class Results:
 
     # --- arithmetic
 
-    def arithmetic(self) -> dict[str, dict[str, str]]:
-        """How each settled structure computes ("name") and why ("reason"), by its digest."""
+    def arithmetic(self) -> dict[str, dict[str, Any]]:
+        """How each settled structure computes ("name"), why ("reason"), and a member's bytes ("memory"), by digest."""
         files = [path for path in self._list("arithmetic") if path.endswith(".json")]
         return {Path(path).stem: json.loads(self._read(path)) for path in files}
 
-    def store_arithmetic(self, structure: str, name: str, reason: str) -> None:
-        text = json.dumps({"name": name, "reason": reason})
+    def store_arithmetic(self, structure: str, name: str, reason: str, memory: int = 0) -> None:
+        text = json.dumps({"name": name, "reason": reason, "memory": memory})
         self._write(f"arithmetic/{structure}.json", lambda file: file.write(text.encode()))
 
     # --- studies

@@ -42,11 +42,13 @@ class Arithmetic:
 
     Attributes:
         notable: whether the reason is news to whoever launched the study.
+        memory: bytes that a member of a pack takes, counted; 0 where it trains alone.
     """
 
     name: str
     reason: str
     notable: bool = True
+    memory: int = 0
 
 
 def settle(
@@ -73,7 +75,7 @@ def settle(
         return models(member, dataset.card, seen["train"], weights, device=torch.device("cpu"), workers=Workers())
 
     try:
-        with _Operations() as counted, _fallbacks_are_errors():
+        with Operations() as counted, _saved() as saved_bytes, _fallbacks_are_errors():
             pack = Pack(members, [make(member) for member in members], seen)
             next(pack.epochs(), None)
     except INFRASTRUCTURE:
@@ -85,25 +87,32 @@ def settle(
         except Exception as error:
             return Arithmetic("plain", f"a step of it fails: {type(error).__name__}: {error}")
         return Arithmetic("plain", f"it does not stack: {_first_line(stacking)}{_where(stacking)}")
-    work = counted.total / len(members) * int(trial.train["batch_size"]) / len(seen["train"])
+    scale = int(trial.train["batch_size"]) / len(seen["train"]) / len(members)
+    work = counted.total * scale
+    # What the backward pass makes is as large as what it reads; an optimiser keeps four times its parameters.
+    parameters = [optimiser.flat.value for optimiser in (pack.step.main, *pack.step.critics.values())]
+    for own in parameters:
+        saved_bytes.pop(own.untyped_storage().data_ptr(), None)
+    held = sum(own.nbytes for own in parameters) / len(members)
+    memory = int(2 * sum(saved_bytes.values()) * scale + 5 * held)
     if work > LARGE:
         return Arithmetic("plain", f"a step is {work:.1e} operations: stacked it would cost as much as apart")
     if compiling == "off" or not int(trial.train["epochs"]):
-        return Arithmetic("stacked", "", notable=False)
+        return Arithmetic("stacked", "", notable=False, memory=memory)
     functions = 1 + len(pack.step.critics)
     saved, cost = member_steps * (SAVED + SAVED_PER_OPERATION * work), functions * COST
     account = f"{member_steps:,} member-steps of {work:.1e} operations: compiling saves {saved:.0f} s, costs {cost:.0f}"
     if compiling == "auto" and saved < 2 * cost:
-        return Arithmetic("stacked", account, notable=False)
+        return Arithmetic("stacked", account, notable=False, memory=memory)
     if not has_compiler():
-        return Arithmetic("stacked", "not compiled: there is no C++ compiler here (CXX, or g++)")
+        return Arithmetic("stacked", "not compiled: there is no C++ compiler here (CXX, or g++)", memory=memory)
     obstacle = pack.step.obstacle or _untraceable(members, make, seen)
     if obstacle:
-        return Arithmetic("stacked", f"not compiled: {obstacle}")
-    return Arithmetic(f"compiled@{width}", f"compiled at {width} lanes: {account}")
+        return Arithmetic("stacked", f"not compiled: {obstacle}", memory=memory)
+    return Arithmetic(f"compiled@{width}", f"compiled at {width} lanes: {account}", memory=memory)
 
 
-class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations of matrix products and convolutions.
 
     torch's FlopCounterMode counts the same and loads torch.compile for it, which takes seconds before the first trial.
@@ -157,6 +166,20 @@ def _small(trial: Trial, dataset: Dataset, data: Data) -> tuple[Trial, dict[Any,
     starts = {f"{name}.start": 0.0 for name in method.terms(trial.choices) if name not in trial.dropped}
     train = {**trial.train, "epochs": 1, "batch_size": min(ROWS, len(seen["train"]))}
     return replace(trial, train=train, thresholds=(), numbers=starts), seen
+
+
+@contextlib.contextmanager
+def _saved() -> Iterator[dict[int, int]]:
+    """Bytes that are kept for the backward pass, by storage: each once, however often it is read."""
+    found: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield found
 
 
 @contextlib.contextmanager

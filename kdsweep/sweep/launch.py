@@ -14,7 +14,8 @@ from typing import Any
 from kdsweep.data import source
 from kdsweep.results import Result, Results
 from kdsweep.study import Study
-from kdsweep.sweep.packing import COMPILED, WIDTH, pack
+from kdsweep.sweep.memory import fitting
+from kdsweep.sweep.packing import COMPILED, WIDTH, pack, settlement
 from kdsweep.sweep.plan import Known, Plan, Role, plan
 from kdsweep.trial import Given, Trial, structure
 
@@ -54,7 +55,9 @@ class Launch:
     lost: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        settled = {structure: found["name"] for structure, found in self.results.arithmetic().items()}
+        there = self.results.arithmetic()
+        settled = {name: found["name"] for name, found in there.items()}
+        self._memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
         self._trials = self.results.known()
         self.known = Known(self._trials, self.results.proposals(), settled)
         self.in_flight: dict[str, Trial] = {}
@@ -179,8 +182,17 @@ class Launch:
         # The longest chains of what waits for one another first: no order changes a result.
         waiting.sort(key=lambda trial: STAGES.index(role.stage) if (role := self.role(trial.id)) else 0)
         asked = self.study.resources.pack
+        held_to = {}
+        if asked == "auto":
+            here = {structure(trial): settlement(trial, self.study.resources) for trial in waiting}
+            held_to = {
+                own: fitting(self._memory.get(name, 0), places=self._places, device=self.study.resources.device)
+                for own, name in here.items()
+            }
+        for own, most in self._held_to.items():
+            held_to[own] = min(most, held_to.get(own, most))
         width = WIDTH if asked == "auto" else asked
-        self._packs = deque(pack(waiting, width=width, places=self._places, held_to=self._held_to))
+        self._packs = deque(pack(waiting, width=width, places=self._places, held_to=held_to))
 
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
@@ -197,7 +209,8 @@ class Launch:
                 width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                 member_steps=member_steps(study, trial),
             )
-            self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason)
+            self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
+            self._memory[name] = arithmetic.memory
             found[name] = arithmetic.name
             # The lack of a compiler is everybody's: said once.
             if arithmetic.notable and arithmetic.reason not in self._told:
