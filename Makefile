@@ -25,6 +25,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/packs.py
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_methods.py

@@ -154,7 +154,7 @@ class Display:
             self.console.print(f"lost: {escape(event.message)}", style="yellow", soft_wrap=True)
         if event.kind == "settled" and event.trial is not None:
             what = f"{event.trial.method}, {event.trial.trains}"
-            self.console.print(f"trains one at a time: {escape(what)}: {escape(event.message)}", soft_wrap=True)
+            self.console.print(f"{escape(what)}: {escape(event.message)}", soft_wrap=True)
         if event.kind == "commit" and event.result is not None and event.result.state == "failed" and event.role:
             where = " ".join(filter(None, (event.role.stage, event.role.arm, event.role.row, event.role.control)))
             assert event.trial is not None

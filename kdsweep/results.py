@@ -5,6 +5,7 @@ trials/pack-<digest>.parquet   many finished trials in one file, a row group eac
 staging/<id>.parquet           written by a worker, not yet committed
 models/<id>/<role>.safetensors      predictions/<id>.parquet
 arithmetic/<structure>.json    whether a structure's trials train stacked, settled before the first of them
+heard/<model>/<digest>.safetensors   what a frozen model says of a part of the data; compiled/: code; both are only kept
 proposals/<key>/<generation>.json   what a search asks for, stored before it runs
 studies/<name>/index.parquet   every role of every trial that the study ever asked for
 studies/<name>/looks.parquet   how many seeds each report showed
@@ -223,6 +224,10 @@ class Results:
             data: bytes = file.read()
         return data
 
+    def write_heard(self, name: str, data: bytes) -> None:
+        """What a frozen model says of a part of the data, `<model>/<digest>`, as safetensors bytes."""
+        self._write(f"heard/{name}.safetensors", lambda file: file.write(data))
+
     def write_predictions(self, id_: str, table: pa.Table) -> None:
         self._write_table(f"predictions/{id_}.parquet", table)
 
@@ -256,13 +261,13 @@ class Results:
 
     # --- arithmetic
 
-    def arithmetic(self) -> dict[str, dict[str, str]]:
-        """How each settled structure computes ("name") and why ("reason"), by its digest."""
+    def arithmetic(self) -> dict[str, dict[str, Any]]:
+        """How each settled structure computes ("name"), why ("reason"), and a member's bytes ("memory"), by digest."""
         files = [path for path in self._list("arithmetic") if path.endswith(".json")]
         return {Path(path).stem: json.loads(self._read(path)) for path in files}
 
-    def store_arithmetic(self, structure: str, name: str, reason: str) -> None:
-        text = json.dumps({"name": name, "reason": reason})
+    def store_arithmetic(self, structure: str, name: str, reason: str, memory: int = 0) -> None:
+        text = json.dumps({"name": name, "reason": reason, "memory": memory})
         self._write(f"arithmetic/{structure}.json", lambda file: file.write(text.encode()))
 
     # --- studies

@@ -154,6 +154,32 @@ def without_paths(networks: Mapping[str, Any]) -> dict[str, Any]:
     return {role: bare({place: bare(part) for place, part in network.items()}) for role, network in networks.items()}
 
 
+# What trials that train together may differ in: numbers, seeds, and which trained models they read.
+_NUMBERS = ("seed", "numbers", "thresholds", "metric", "teacher", "auxiliaries", "arithmetic")
+
+
+def structure(trial: Trial) -> str:
+    """A digest of all that trials must share to train together; the sizes of the models that they read included."""
+    shared: dict[str, Any] = {key: value for key, value in trial.identity.items() if key not in _NUMBERS}
+    models = {role: _network(model) for role, model in trial.models.items()}
+    return digest({**shared, "fold": trial.fold, "models": models})
+
+
+def step_structure(trial: Trial) -> str:
+    """A digest of all that decides what a step computes: a structure, whether or not its trials read test."""
+    return structure(dataclasses.replace(trial, reads_test=False))
+
+
+def _network(model: Trial | Given) -> Any:
+    return {"network": model.network} if isinstance(model, Given) else {"networks": model.networks}
+
+
+def compiled_width(arithmetic: str) -> int | None:
+    """W of "compiled@W"; None where nothing is compiled."""
+    kind, _, width = arithmetic.partition("@")
+    return int(width) if kind == "compiled" else None
+
+
 def digest(value: object) -> str:
     """A name for any JSON value; equal values have equal names, in any key order and in any process."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

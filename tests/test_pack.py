@@ -11,14 +11,14 @@ from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.data.dataset import Dataset
 from kdsweep.sweep.arithmetic import settle
+from kdsweep.sweep.memory import SHARE, available, fitting
 from kdsweep.sweep.packing import pack as cut
-from kdsweep.sweep.packing import structure
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import models, parts
 from kdsweep.training.outcome import Outcome, run
 from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
-from kdsweep.trial import Trial
+from kdsweep.trial import Trial, structure
 from tests.test_training import DATA, NETWORKS, Trainer, auxiliary, distilled, teacher, trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -280,3 +280,13 @@ def test_a_first_step_in_float32_agrees_with_the_plain_loop(trainer):
         ).epochs()
     )[0]
     assert packed.metrics["train/loss"] == pytest.approx(plain.metrics["train/loss"], rel=1e-5)
+
+
+def test_a_pack_is_as_wide_as_the_memory_holds(dataset):
+    small = settle(distilled("kd"), dataset, DATA).memory
+    large = settle(distilled("kd", train={**distilled("kd").train, "batch_size": 6400}), dataset, DATA).memory
+    assert 0 < small < large <= 100 * small
+    assert fitting(1000, places=2, device="cpu") == 32
+    share = SHARE * available("cpu")
+    assert fitting(int(share / 8), places=1, device="cpu") == 8
+    assert fitting(int(share), places=1, device="cpu") == fitting(10 * int(share), places=1, device="cpu") == 1

@@ -20,6 +20,7 @@ from kdsweep.study import Study
 from kdsweep.sweep import launch as launching
 from kdsweep.sweep import local
 from kdsweep.sweep.launch import PATIENCE, Launch, with_facts
+from kdsweep.sweep.work import work
 from tests.fakes import SMALL, study
 
 TINY = {
@@ -163,6 +164,21 @@ def test_a_trial_lost_by_its_machine_is_tried_again_and_then_left(alone, tiny, t
     assert not driver.complete
     assert set(tried.values()) == {PATIENCE}
     assert not results.known()
+
+
+def test_a_structure_that_did_not_fit_stays_in_smaller_packs(tmp_path):
+    arms = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
+    found = with_facts(study(facts=False, **{**TINY, **arms, "search": {"trials": 8, "generation": 8}}))
+    driver = Launch(found, Results(tmp_path))
+    driver.begin(places=1)
+    whole = driver.next()
+    driver.take_back(whole, "out of memory")
+    first = driver.next()
+    assert len(first) == len(whole) // 2
+    work(first, found.data, driver.results, staged=driver.commit)
+    # The commits have made a new plan, and new packs.
+    assert driver._replan().ready
+    assert len(driver.next()) == len(whole) // 2
 
 
 def test_what_a_study_no_longer_asks_for_is_kept_and_marked(alone, tiny, tmp_path):

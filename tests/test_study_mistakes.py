@@ -84,7 +84,7 @@ CASES = {
     "an augmented modality that is none": (KD + "augment: {tup: [flip]}\n", 3, "no modality 'tup'"),
     "outputs that are no column": (KD + "teachers: {outputs: logits}\n", 3, "the data has no column 'logits'"),
     "outputs that somebody sees": (KD + "teachers: {outputs: bottom}\n", 3, "is seen by nobody, and 'bottom' is a"),
-    "compilation to come": (KD + "resources: {compile: on}\n", 3, "not available yet: expected auto or off, got on"),
+    "compiling what trains alone": (KD + "resources: {compile: on, pack: 1}\n", 3, "expected auto or off, got on"),
     "a teacher's file that is missing": (
         KD + "teachers: {weights: no.safetensors}\n", 3, "cannot read 'no.safetensors'",
     ),

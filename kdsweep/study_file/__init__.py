@@ -160,8 +160,9 @@ def _drops_out(networks: Any) -> bool:
 
 def _check_availability(file: File, findings: Findings) -> None:
     """What the format knows and this version does not do yet is refused, never ignored."""
-    if file.resources.compile == "on":
-        findings.refuse(("resources", "compile"), "compiled packs are not available yet: expected auto or off, got on")
+    if file.resources.compile == "on" and (file.resources.pack == 1 or file.resources.workers > 1):
+        message = "compile: on is for packs of several trials on one worker: expected auto or off, got on"
+        findings.refuse(("resources", "compile"), message)
 
 
 def _check_task(file: File, card: Card, findings: Findings) -> None:

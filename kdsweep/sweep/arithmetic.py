@@ -1,82 +1,211 @@
-"""How a structure computes, stacked or plain, settled once: by counted work and a dry run, never by timing.
+"""How a structure computes, plain, stacked or compiled, settled once: by counted work and dry runs, never by timing.
 
 The answer decides a trial's last bits, so it is part of its identity, lies in the store, and is read by the plan.
 """
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from kdsweep import methods
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import Tensors
-from kdsweep.study import Data
+from kdsweep.study import Data, Resources, Study
+from kdsweep.sweep.packing import COMPILED
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import Models, initial, models, parts
 from kdsweep.training.outcome import INFRASTRUCTURE
 from kdsweep.training.pack import Pack
+from kdsweep.training.trace import has_compiler
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
 
 # Operations of one member's step above which a second lane doubles the cost instead of hiding in it.
 LARGE = 5e9
 ROWS = 8
+# What compiling saves a member's step, in seconds, and what it costs for each function that is compiled; measured on
+# small networks, on one core. It has to save twice its cost.
+SAVED, SAVED_PER_OPERATION, COST = 3e-4, 4e-12, 40.0
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How trials of a structure compute ("stacked" or "plain"), and why."""
+    """How trials of a structure compute ("plain", "stacked" or "compiled@W"), and why.
+
+    Attributes:
+        notable: whether the reason is news to whoever launched the study.
+        memory: bytes that a member of a pack takes, counted; 0 where it trains alone.
+    """
 
     name: str
     reason: str
+    notable: bool = True
+    memory: int = 0
 
 
-def settle(trial: Trial, dataset: Dataset, data: Data) -> Arithmetic:
-    """Decide for the structure of this trial: two members take one step together on a few rows."""
-    device = torch.device("cpu")
-    seen = {part: _first(tensors) for part, tensors in parts(trial, dataset, data, device).items()}
-    size = min(ROWS, len(seen["train"]))
-    # From the first step on, so that critics are tried as well.
-    method = methods.load(trial.method)
-    starts = {f"{name}.start": 0.0 for name in method.terms(trial.choices) if name not in trial.dropped}
-    few = replace(trial, train={**trial.train, "epochs": 1, "batch_size": size}, thresholds=(), numbers=starts)
+def settle(
+    trial: Trial,
+    dataset: Dataset,
+    data: Data,
+    *,
+    compiling: Literal["auto", "on", "off"] = "off",
+    width: int = COMPILED,
+    member_steps: int = 0,
+) -> Arithmetic:
+    """Decide for the structure of this trial: two members take one step together on a few rows.
 
+    Args:
+        compiling: what the study asks for.
+        width: of a compiled pack.
+        member_steps: steps that the study asks for, of all trials of this structure together.
+    """
+    few, seen = _small(trial, dataset, data)
     members = [replace(few, seed=seed) for seed in (0, 1)]
 
     def make(member: Trial) -> Models:
         weights = initial(member, dataset.card)
-        return models(member, dataset.card, seen["train"], weights, device=device, workers=Workers())
+        return models(member, dataset.card, seen["train"], weights, device=torch.device("cpu"), workers=Workers())
 
     try:
-        with FlopCounterMode(display=False) as counter:
-            next(Run(members[0], make(members[0]), seen).epochs(), None)
-        work = counter.get_total_flops() * int(trial.train["batch_size"]) / size
+        with Operations() as counted, _saved() as saved_bytes, _fallbacks_are_errors():
+            pack = Pack(members, [make(member) for member in members], seen)
+            next(pack.epochs(), None)
     except INFRASTRUCTURE:
         # The machine's doing settles nothing: it would decide the names of all later trials.
         raise
-    except Exception as error:
-        return Arithmetic("plain", f"a step of it fails: {type(error).__name__}: {error}")
+    except Exception as stacking:
+        try:
+            next(Run(members[0], make(members[0]), seen).epochs(), None)
+        except Exception as error:
+            return Arithmetic("plain", f"a step of it fails: {type(error).__name__}: {error}")
+        return Arithmetic("plain", f"it does not stack: {_first_line(stacking)}{_where(stacking)}")
+    scale = int(trial.train["batch_size"]) / len(seen["train"]) / len(members)
+    work = counted.total * scale
+    # What the backward pass makes is as large as what it reads; an optimiser keeps four times its parameters.
+    parameters = [optimiser.flat.value for optimiser in (pack.step.main, *pack.step.critics.values())]
+    for own in parameters:
+        saved_bytes.pop(own.untyped_storage().data_ptr(), None)
+    held = sum(own.nbytes for own in parameters) / len(members)
+    memory = int(2 * sum(saved_bytes.values()) * scale + 5 * held)
     if work > LARGE:
         return Arithmetic("plain", f"a step is {work:.1e} operations: stacked it would cost as much as apart")
-    show_fallbacks: Any = getattr(torch._C, "_debug_only_display_vmap_fallback_warnings", lambda on: None)
+    if compiling == "off" or not int(trial.train["epochs"]):
+        return Arithmetic("stacked", "", notable=False, memory=memory)
+    functions = 1 + len(pack.step.critics)
+    saved, cost = member_steps * (SAVED + SAVED_PER_OPERATION * work), functions * COST
+    account = f"{member_steps:,} member-steps of {work:.1e} operations: compiling saves {saved:.0f} s, costs {cost:.0f}"
+    if compiling == "auto" and saved < 2 * cost:
+        return Arithmetic("stacked", account, notable=False, memory=memory)
+    if not has_compiler():
+        return Arithmetic("stacked", "not compiled: there is no C++ compiler here (CXX, or g++)", memory=memory)
+    obstacle = pack.step.obstacle or _untraceable(members, make, seen)
+    if obstacle:
+        return Arithmetic("stacked", f"not compiled: {obstacle}", memory=memory)
+    return Arithmetic(f"compiled@{width}", f"compiled at {width} lanes: {account}", memory=memory)
+
+
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operations of matrix products and convolutions.
+
+    torch's FlopCounterMode counts the same and loads torch.compile for it, which takes seconds before the first trial.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def can_compile(resources: Resources) -> bool:
+    """Whether what a study asks for leaves room for compiling at all."""
+    on_cpu = resources.device == "cpu" or not torch.cuda.is_available()
+    return resources.workers == 1 and (on_cpu or resources.compile == "on")
+
+
+def member_steps(study: Study, trial: Trial) -> int:
+    """Steps that the study asks for, of all trials of this one's structure together: counted from the file."""
+    assert study.facts is not None, "counting steps needs the facts of the data"
+    rows = study.facts.folds[trial.fold].counts["train"]
+    steps = max(1, rows // int(trial.train["batch_size"])) * int(trial.train["epochs"])
+    fresh = study.finalists.points * study.finalists.seeds if study.finalists.points > 1 else 0
+    trials = study.confirm.seeds
+    if trial.trains != "student":
+        trials += study.teachers.trials + study.finalists.seeds + 1
+    elif (
+        trial.control == "student_only_teacher"
+        or not (trial.control or trial.dropped)
+        or (trial.dropped and study.retune)
+    ):
+        trials += study.search.trials + fresh
+    return trials * study.search.repeats * steps
+
+
+def _small(trial: Trial, dataset: Dataset, data: Data) -> tuple[Trial, dict[Any, Tensors]]:
+    """The trial for one step of a few rows, and these: from the first step on, so that critics are tried as well."""
+    trial = replace(trial, reads_test=False)
+    seen = {part: _first(tensors) for part, tensors in parts(trial, dataset, data, torch.device("cpu")).items()}
+    method = methods.load(trial.method)
+    starts = {f"{name}.start": 0.0 for name in method.terms(trial.choices) if name not in trial.dropped}
+    train = {**trial.train, "epochs": 1, "batch_size": min(ROWS, len(seen["train"]))}
+    return replace(trial, train=train, thresholds=(), numbers=starts), seen
+
+
+@contextlib.contextmanager
+def _saved() -> Iterator[dict[int, int]]:
+    """Bytes that are kept for the backward pass, by storage: each once, however often it is read."""
+    found: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield found
+
+
+@contextlib.contextmanager
+def _fallbacks_are_errors() -> Iterator[None]:
+    """A slow loop in a layer's place is announced by a warning, once per process unless asked always."""
+    show: Any = getattr(torch._C, "_debug_only_display_vmap_fallback_warnings", lambda on: None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*batching rule.*")
+        show(True)
+        try:
+            yield
+        finally:
+            show(False)
+
+
+def _untraceable(members: list[Trial], make: Any, seen: dict[Any, Tensors]) -> str:
+    """Why a step cannot be traced; "" where it can."""
+    pack = Pack(members, [make(member) for member in members], seen)
+    pack.step.traces.on = pack.step.traces.strict = True
     try:
-        with warnings.catch_warnings():
-            # A slow loop in a layer's place is announced by a warning, once per process unless asked always.
-            warnings.filterwarnings("error", message=".*batching rule.*")
-            show_fallbacks(True)
-            next(Pack(members, [make(member) for member in members], seen).epochs(), None)
+        next(pack.epochs(), None)
     except INFRASTRUCTURE:
         raise
     except Exception as error:
-        return Arithmetic("plain", f"it does not stack: {_first_line(error)}{_where(error)}")
-    finally:
-        show_fallbacks(False)
-    return Arithmetic("stacked", "")
+        return f"it cannot be traced: {_first_line(error)}{_where(error)}"
+    return ""
 
 
 def _first(part: Tensors) -> Tensors:

@@ -11,14 +11,14 @@ import torch
 from kdsweep.data import source
 from kdsweep.results import Result
 from kdsweep.study import Study
-from kdsweep.sweep.packing import structure
+from kdsweep.sweep.packing import settlement
 from kdsweep.sweep.plan import Known, Plan, plan
 from kdsweep.sweep.work import device_of, one_thread
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import initial, models, parts
 from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
-from kdsweep.trial import Trial
+from kdsweep.trial import Trial, compiled_width
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ def probe(study: Study, known: Known, everything: Plan) -> list[Forecast]:
     lines = []
     for arm, trial in first.items():
         left = max(0, asked[arm] - done[arm])
-        settled = replace(trial, arithmetic=known.arithmetic.get(structure(trial), trial.arithmetic))
+        name = known.arithmetic.get(settlement(trial, study.resources), trial.arithmetic)
+        # Compiling takes longer than what is to be forecast: what it saves is left out.
+        settled = replace(trial, arithmetic="stacked" if compiled_width(name) else name)
         lines.append(Forecast(arm, left, left * _epoch(settled, study) * study.train.epochs))
     return lines
 

@@ -16,9 +16,10 @@ from kdsweep.data import source
 from kdsweep.data.augment import MIXUP
 from kdsweep.results import Result, Results
 from kdsweep.study import Study
-from kdsweep.sweep.packing import WIDTH, pack
+from kdsweep.sweep.memory import fitting
+from kdsweep.sweep.packing import COMPILED, WIDTH, pack, settlement
 from kdsweep.sweep.plan import Known, Plan, Role, plan
-from kdsweep.trial import Given, Trial
+from kdsweep.trial import Given, Trial, structure
 
 # A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
 PATIENCE = 3
@@ -56,7 +57,9 @@ class Launch:
     lost: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        settled = {structure: found["name"] for structure, found in self.results.arithmetic().items()}
+        there = self.results.arithmetic()
+        settled = {name: found["name"] for name, found in there.items()}
+        self._memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
         self._trials = self.results.known()
         self.known = Known(self._trials, self.results.proposals(), settled)
         self.in_flight: dict[str, Trial] = {}
@@ -66,6 +69,8 @@ class Launch:
         self._places = 1
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
+        self._told: set[str] = set()
+        self._held_to: dict[str, int] = {}
         self._planned, self._planning = 0.0, 0.0
         self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
         self.plan: Plan = self._replan()
@@ -134,6 +139,9 @@ class Launch:
         again = "to be tried again" if left else f"lost {PATIENCE} times and not tried again in this launch"
         self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
         half = (len(left) + 1) // 2
+        if half:
+            # Its structure goes on in packs of that size, however often the rest is cut again.
+            self._held_to[structure(left[0])] = half
         self._packs.extend(some for some in (left[:half], left[half:]) if some)
 
     def role(self, id_: str) -> Role | None:
@@ -176,20 +184,41 @@ class Launch:
         # The longest chains of what waits for one another first: no order changes a result.
         waiting.sort(key=lambda trial: STAGES.index(role.stage) if (role := self.role(trial.id)) else 0)
         asked = self.study.resources.pack
-        self._packs = deque(pack(waiting, width=WIDTH if asked == "auto" else asked, places=self._places))
+        held_to = {}
+        if asked == "auto":
+            here = {structure(trial): settlement(trial, self.study.resources) for trial in waiting}
+            held_to = {
+                own: fitting(self._memory.get(name, 0), places=self._places, device=self.study.resources.device)
+                for own, name in here.items()
+            }
+        for own, most in self._held_to.items():
+            held_to[own] = min(most, held_to.get(own, most))
+        width = WIDTH if asked == "auto" else asked
+        self._packs = deque(pack(waiting, width=width, places=self._places, held_to=held_to))
 
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
         # Building a step needs torch and the data; a plan on its own needs neither.
-        from kdsweep.sweep.arithmetic import settle
+        from kdsweep.sweep.arithmetic import can_compile, member_steps, settle
 
-        found = {}
-        for structure, trial in unsettled.items():
-            arithmetic = settle(trial, source.load(self.study.data), self.study.data)
-            self.results.store_arithmetic(structure, arithmetic.name, arithmetic.reason)
-            found[structure] = arithmetic.name
-            if arithmetic.reason:
-                self.show(Event("settled", trial, message=arithmetic.reason))
+        study, found = self.study, {}
+        for name, trial in unsettled.items():
+            arithmetic = settle(
+                trial,
+                source.load(study.data),
+                study.data,
+                compiling=study.resources.compile if can_compile(study.resources) else "off",
+                width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
+                member_steps=member_steps(study, trial),
+            )
+            self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
+            self._memory[name] = arithmetic.memory
+            found[name] = arithmetic.name
+            # The lack of a compiler is everybody's: said once.
+            if arithmetic.notable and arithmetic.reason not in self._told:
+                self._told.add(arithmetic.reason)
+                alone = "trains one at a time: " if arithmetic.name == "plain" else ""
+                self.show(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
         return found
 
     def _write_state(self, *, force: bool = False) -> None:

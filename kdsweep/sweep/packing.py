@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdsweep.trial import Given, Trial, digest
+from kdsweep.study import Resources
+from kdsweep.trial import Trial, compiled_width, digest, step_structure, structure
 
 # Members of a pack where the study does not say: beyond this, one more costs as much as it would alone.
 WIDTH = 32
-# What members of a pack may differ in: numbers, seeds, and which trained models they read.
-_NUMBERS = ("seed", "numbers", "thresholds", "metric", "teacher", "auxiliaries", "arithmetic")
+# Lanes of a compiled pack where the study does not say: from here on a lane costs what it computes, and a generation
+# of a search fills it.
+COMPILED = 8
 
 
-def structure(trial: Trial) -> str:
-    """A digest of all that trials must share to train together; the sizes of the models that they read included."""
-    shared: dict[str, Any] = {key: value for key, value in trial.identity.items() if key not in _NUMBERS}
-    models = {role: _network(model) for role, model in trial.models.items()}
-    return digest({**shared, "fold": trial.fold, "models": models})
+def settlement(trial: Trial, resources: Resources) -> str:
+    """Under what name it is settled how the trial computes: of its step, and of what the study asks for expressly."""
+    if resources.compile == "off":
+        asked: dict[str, Any] = {"compile": "off"}
+    else:
+        explicit = {"compile": resources.compile, "pack": resources.pack}
+        asked = {key: value for key, value in explicit.items() if value != "auto"}
+    return digest({"step": step_structure(trial), **asked}) if asked else step_structure(trial)
 
 
-def pack(trials: Sequence[Trial], *, width: int, places: int) -> list[list[Trial]]:
+def pack(
+    trials: Sequence[Trial], *, width: int, places: int, held_to: Mapping[str, int] | None = None
+) -> list[list[Trial]]:
     """Ready trials as packs, in the order of each pack's first trial.
 
     Args:
-        width: the largest pack.
+        width: the largest pack of those that are not compiled, which have a width of their own.
+        held_to: the largest pack of a structure that did not fit the memory in a larger one.
         places: how many packs can run at once: with fewer structures than places, large packs are divided among them.
     """
     groups: dict[str, list[Trial]] = {}
@@ -34,8 +42,10 @@ def pack(trials: Sequence[Trial], *, width: int, places: int) -> list[list[Trial
         groups.setdefault(trial.id if alone else structure(trial), []).append(trial)
     share = math.ceil(len(trials) / places) if len(groups) < places else width
     size = max(1, min(width, share))
-    return [group[at : at + size] for group in groups.values() for at in range(0, len(group), size)]
-
-
-def _network(model: Trial | Given) -> Any:
-    return {"network": model.network} if isinstance(model, Given) else {"networks": model.networks}
+    packs = []
+    for name, group in groups.items():
+        # A compiled step costs the same however many of its lanes are filled: dividing it gains nothing.
+        most = compiled_width(group[0].arithmetic) or size
+        most = min(most, (held_to or {}).get(name, most))
+        packs += [group[at : at + most] for at in range(0, len(group), most)]
+    return packs

@@ -13,7 +13,7 @@ from kdsweep.data.card import PARTS
 from kdsweep.networks import MODULE
 from kdsweep.space import Domain, Value
 from kdsweep.study import Arm, Row, Study
-from kdsweep.sweep.packing import structure
+from kdsweep.sweep.packing import settlement
 from kdsweep.training import REVISION
 from kdsweep.trial import Given, Trial, digest
 
@@ -205,7 +205,7 @@ class Trials:
         """The trial with the arithmetic of its structure; None while that is not settled."""
         if self.study.resources.pack == 1:
             return trial
-        name = structure(trial)
+        name = settlement(trial, self.study.resources)
         if name not in self.arithmetic:
             self.unsettled.setdefault(name, trial)
             return None

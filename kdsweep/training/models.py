@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ from kdsweep.training.streams import seed_of, stream
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Given, Trial
 
+# What a frozen model says of a part: remembered, or computed by the function and remembered then.
+Recall = Callable[[Trial | Given, Part, Callable[[], Outputs]], Outputs]
 Weights = Callable[[Trial | Given, str], Mapping[str, Tensor]]
 
 
@@ -131,6 +134,7 @@ def models(
     workers: Workers,
     test: Tensors | None = None,
     heard: dict[str, Heard] | None = None,
+    recall: Recall = lambda model, part, compute: compute(),
 ) -> Models:
     """Everything that the trial trains and reads, on a device.
 
@@ -138,6 +142,7 @@ def models(
         weights: the stored weights of a trained model and role.
         test: the test part, for a trial that reads it.
         heard: what frozen models have said already, by id: members of a pack share them.
+        recall: what a frozen model says of a part, where somebody has computed it before.
     """
     method = methods.load(trial.method)
     joint = method.teacher(trial.choices) == "joint"
@@ -151,7 +156,8 @@ def models(
         if isinstance(model, Given) and model.kind == "outputs":
             shared[model.id] = Heard(stored(model, train), stored(model, test) if test is not None else None, None)
         elif model.id not in shared:
-            shared[model.id] = hear(frozen(model, trial, card, weights).to(device), train, test, workers)
+            own_network = frozen(model, trial, card, weights).to(device)
+            shared[model.id] = hear(own_network, train, test, workers, partial(recall, model))
     said = {role: shared[model.id] for role, model in trial.models.items()}
     views = Views(augmentations(trial), card_of(trial, card).modalities)
     taught = teacher if teacher is not None else said["teacher"].network if "teacher" in said else None
@@ -194,10 +200,19 @@ class Heard(NamedTuple):
     network: Network | None
 
 
-def hear(model: Network, train: Tensors, test: Tensors | None, workers: Workers) -> Heard:
+def hear(
+    model: Network,
+    train: Tensors,
+    test: Tensors | None,
+    workers: Workers,
+    recall: Callable[[Part, Callable[[], Outputs]], Outputs] = lambda part, compute: compute(),
+) -> Heard:
     """All that others will ever read of a frozen model, asked once."""
-    of_test = evaluation.outputs(model, test, workers) if test is not None else None
-    return Heard(evaluation.outputs(model, train, workers), of_test, model)
+
+    def of(part: Part, rows: Tensors) -> Outputs:
+        return recall(part, lambda: evaluation.outputs(model, rows, workers))
+
+    return Heard(of("train", train), of("test", test) if test is not None else None, model)
 
 
 def columns(trial: Trial) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -132,6 +132,27 @@ class Flat:
         }
 
 
+class Rates(NamedTuple):
+    """What the members' updates are done with, [K, 1] each: lr (of this step), decay, momentum, clip (0: none).
+
+    lr is [K, P] where parts of a network have rates of their own.
+    """
+
+    lr: Tensor
+    decay: Tensor
+    momentum: Tensor
+    clip: Tensor
+
+
+class State(NamedTuple):
+    """What an update changes: parameters, first and second moments [K, P], and the count of steps [K, 1] float64."""
+
+    value: Tensor
+    first: Tensor
+    second: Tensor
+    steps: Tensor
+
+
 class StackedOptimiser:
     """SGD, Adam or AdamW over K members at once, every number of theirs a column. The same updates as `Optimiser`.
 
@@ -150,67 +171,82 @@ class StackedOptimiser:
         eps: float = 1e-8,
         scale: Tensor | None = None,
     ) -> None:
-        self.flat, self.recipes, self.betas, self.eps, self.scale = flat, list(recipes), betas, eps, scale
+        self.flat, self.betas, self.eps, self.scale = flat, betas, eps, scale
+        self.kind, self.clips = recipes[0]["optimizer"], any(float(recipe["clip"]) for recipe in recipes)
         self.first, self.second = torch.zeros_like(flat.value), torch.zeros_like(flat.value)
         self.steps = torch.zeros(len(recipes), 1, dtype=torch.float64, device=flat.value.device)
+        self._of_recipes(recipes)
 
-    def update(self, gradient: Tensor, progress: float, *, lanes: Sequence[int] | None = None) -> None:
-        """One step from the gradient [K, P], which is used up; only for some lanes, where given."""
-        state = (self.flat.value, self.first, self.second, self.steps)
-        before = [values.clone() for values in state] if lanes is not None else []
-        rates = [rate(progress, schedule=r["schedule"], warmup=float(r["warmup"])) for r in self.recipes]
-        lr = self._column([float(r["lr"]) * factor for r, factor in zip(self.recipes, rates, strict=True)])
-        lr = lr if self.scale is None else lr * self.scale
-        decay = self._column([float(r["weight_decay"]) for r in self.recipes])
-        self._clip(gradient)
-        self._step(gradient, lr, decay)
-        if lanes is not None:
-            others = [lane for lane in range(len(self.recipes)) if lane not in set(lanes)]
+    def _of_recipes(self, recipes: Sequence[Mapping[str, Any]]) -> None:
+        self.recipes = list(recipes)
+        # What does not change from step to step is not made again in each.
+        self._decay, self._momentum, self._clip = (
+            self._column([float(recipe[name]) for recipe in recipes]) for name in ("weight_decay", "momentum", "clip")
+        )
+
+    @property
+    def state(self) -> State:
+        return State(self.flat.value, self.first, self.second, self.steps)
+
+    def rates(self, progress: float) -> Rates:
+        """The columns of the step at `progress`."""
+        kinds = {(r["schedule"], float(r["warmup"])) for r in self.recipes}
+        factor = {kind: rate(progress, schedule=kind[0], warmup=kind[1]) for kind in kinds}
+        lr = [float(r["lr"]) * factor[r["schedule"], float(r["warmup"])] for r in self.recipes]
+        column = self._column(lr)
+        scaled = column if self.scale is None else column * self.scale
+        return Rates(scaled, self._decay, self._momentum, self._clip)
+
+    def apply(self, state: State, gradient: Tensor, rates: Rates, joined: Tensor | None = None) -> None:
+        """One step, in place, from the gradient [K, P], which is used up. Reads tensors alone: it is traced.
+
+        Args:
+            joined: [K, 1] bool, the members that take it; None: all.
+        """
+        before = [values.clone() for values in state] if joined is not None else []
+        if self.clips:
+            self._hold(gradient, rates.clip)
+        self._step(state, gradient, rates)
+        if joined is not None:
             for values, old in zip(state, before, strict=True):
-                values[others] = old[others]
+                values.copy_(torch.where(joined, values, old))
 
-    def _step(self, gradient: Tensor, lr: Tensor, decay: Tensor) -> None:
+    def _step(self, state: State, gradient: Tensor, rates: Rates) -> None:
         """In place throughout: buffers of all members are large, and memory is what the updates wait for."""
-        value, kind = self.flat.value, self.recipes[0]["optimizer"]
-        self.steps += 1
-        if kind == "adamw":
-            value.mul_(1 - lr * decay)
+        value, first, second, steps = state
+        steps += 1
+        if self.kind == "adamw":
+            value.mul_(1 - rates.lr * rates.decay)
         else:
-            gradient.addcmul_(decay, value)
-        if kind == "sgd":
+            gradient.addcmul_(rates.decay, value)
+        if self.kind == "sgd":
             # The first step's buffer is the gradient itself: the buffer was 0.
-            self.first.mul_(self._column([float(r["momentum"]) for r in self.recipes])).add_(gradient)
-            value.addcmul_(lr, self.first, value=-1)
+            first.mul_(rates.momentum).add_(gradient)
+            value.addcmul_(rates.lr, first, value=-1)
             return
         one, two = self.betas
-        self.first.mul_(one).add_(gradient, alpha=1 - one)
-        self.second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
-        size = (lr / (1 - one**self.steps)).to(value.dtype)
-        root = (1 - two**self.steps).sqrt().to(value.dtype)
+        first.mul_(one).add_(gradient, alpha=1 - one)
+        second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
+        size = (rates.lr / (1 - one**steps)).to(value.dtype)
+        root = (1 - two**steps).sqrt().to(value.dtype)
         # The gradient's memory has done its work: it holds the step now.
-        torch.sqrt(self.second, out=gradient)
+        torch.sqrt(second, out=gradient)
         gradient.div_(root).add_(self.eps)
-        torch.div(self.first, gradient, out=gradient)
+        torch.div(first, gradient, out=gradient)
         value.addcmul_(size, gradient, value=-1)
 
     def keep(self, where: Tensor) -> None:
         """Go on with these lanes."""
-        self.recipes = [self.recipes[lane] for lane in where.tolist()]
-        self.flat.value, self.first, self.second, self.steps = (
-            state[where] for state in (self.flat.value, self.first, self.second, self.steps)
-        )
+        self.flat.value, self.first, self.second, self.steps = (state[where] for state in self.state)
+        self._of_recipes([self.recipes[lane] for lane in where.tolist()])
 
-    def _clip(self, gradient: Tensor) -> None:
+    def _hold(self, gradient: Tensor, clip: Tensor) -> None:
         """Hold each group's gradient to its member's largest norm; 0 clips nothing."""
-        clips = [float(recipe["clip"]) for recipe in self.recipes]
-        if not any(clips):
-            return
-        clip = self._column(clips)
-        for span in self.flat.spans.values():
-            piece = gradient[:, span]
-            norm = torch.linalg.vector_norm(piece, dim=1, keepdim=True)
-            factor = (clip / (norm + 1e-6)).clamp(max=1.0)
-            piece.mul_(torch.where(clip > 0, factor, torch.ones_like(factor)))
+        pieces = [gradient[:, span] for span in self.flat.spans.values()]
+        norm = torch.cat([torch.linalg.vector_norm(piece, dim=1, keepdim=True) for piece in pieces], dim=1)
+        factor = torch.where(clip > 0, (clip / (norm + 1e-6)).clamp(max=1.0), torch.ones_like(norm))
+        for at, piece in enumerate(pieces):
+            piece.mul_(factor[:, at : at + 1])
 
     def _column(self, numbers: Sequence[float]) -> Tensor:
         return torch.tensor(numbers, dtype=self.flat.value.dtype, device=self.flat.value.device)[:, None]

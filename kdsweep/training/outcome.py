@@ -16,7 +16,7 @@ from kdsweep.metrics import METRICS
 from kdsweep.study import Data
 from kdsweep.training import tasks
 from kdsweep.training.epochs import Epoch, Run
-from kdsweep.training.models import Heard, Models, Weights, models, parts, recipe
+from kdsweep.training.models import Heard, Models, Recall, Weights, models, parts, recipe
 from kdsweep.training.pack import Pack
 from kdsweep.training.probes import Said, probes
 from kdsweep.training.stopping import falls_behind
@@ -71,6 +71,7 @@ def run(
     *,
     device: torch.device | None = None,
     workers: Workers | None = None,
+    recall: Recall = lambda model, part, compute: compute(),
 ) -> Iterator[Outcome]:
     """Train one trial, or several of one structure as a pack, and yield each outcome as it is there.
 
@@ -80,6 +81,7 @@ def run(
     Args:
         trials: one, or several that stack (`Trial.arithmetic`).
         weights: the stored weights of a trained model and role.
+        recall: what a frozen model says of a part, where somebody has computed it before.
 
     Raises:
         OSError, MemoryError: the machine's doing, not the trial's.
@@ -87,7 +89,7 @@ def run(
     device, workers = device or torch.device("cpu"), workers or Workers()
     ended: set[str] = set()
     try:
-        for outcome in _run(trials, dataset, data, weights, device, workers):
+        for outcome in _run(trials, dataset, data, weights, device, workers, recall):
             ended.add(outcome.trial.id)
             yield outcome
         return
@@ -103,7 +105,8 @@ def run(
     # Whose fault it was shows when they run apart; nobody's numbers depend on it.
     half = (len(left) + 1) // 2 if out_of_memory else 1
     for at in range(0, len(left), half):
-        yield from run(left[at : at + half], dataset, data, weights, device=device, workers=workers)
+        some = left[at : at + half]
+        yield from run(some, dataset, data, weights, device=device, workers=workers, recall=recall)
 
 
 class Record:
@@ -149,6 +152,7 @@ def _run(
     weights: Weights,
     device: torch.device,
     workers: Workers,
+    recall: Recall,
 ) -> Iterator[Outcome]:
     seen = parts(trials[0], dataset, data, device)
     heard: dict[str, Heard] = {}
@@ -162,6 +166,7 @@ def _run(
             workers=workers,
             test=seen.get("test"),
             heard=heard,
+            recall=recall,
         )
         for trial in trials
     ]

@@ -1,0 +1,159 @@
+"""What a member's step costs in packs of every size, against the same work alone and against arithmetic itself.
+
+`python benchmarks/packs.py` times digits with an MLP, batch 128, one thread; everything in turn, the best of several
+turns, in one run: read the ratios. It prints two tables and, without --quick, writes them to benchmarks/results/.
+
+- alone: the plain loop, one trial.
+- stacked: a pack as it is; replayed: the same operations from a trace; compiled: at one width, dead lanes included.
+- bound: one batched matrix product of as many operations as the step has.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from methods import DATA, MAPS, trial
+
+from kdsweep import methods
+from kdsweep.data import source
+from kdsweep.sweep.arithmetic import Operations
+from kdsweep.sweep.work import keep_freed_memory
+from kdsweep.training.epochs import Run
+from kdsweep.training.models import Models, initial, models, parts
+from kdsweep.training.pack import Pack
+from kdsweep.training.trace import has_compiler
+from kdsweep.training.workers import Workers
+from kdsweep.trial import Trial
+
+WIDTHS = (2, 4, 8, 16, 32, 64, 128)
+COMPILED = (8,)
+
+
+class Work:
+    """One way of training: seconds of a member's step, the best of several turns."""
+
+    def __init__(self, asked: Trial, width: int, *, traced: bool = False) -> None:
+        dataset, device = source.load(DATA), torch.device("cpu")
+        seen = parts(asked, dataset, DATA, device)
+        weights = initial(asked, dataset.card)
+        self.width, self.best, self.turn = width, float("inf"), 0
+        self.steps = len(seen["train"]) // int(asked.train["batch_size"])
+
+        def made(member: Trial) -> Models:
+            return models(member, dataset.card, seen["train"], weights, device=device, workers=Workers())
+
+        members = [replace(asked, seed=seed) for seed in range(width)]
+        if asked.arithmetic == "plain":
+            self.training: Run | Pack = Run(asked, made(asked), seen)
+        else:
+            self.training = Pack(members, [made(member) for member in members], seen)
+            self.training.step.traces.on |= traced
+
+    def go(self) -> None:
+        self.turn += 1
+        began = time.process_time()
+        self.training._epoch(self.turn, 100)
+        # The first turn warms up, traces and compiles.
+        spent = (time.process_time() - began) / self.steps / self.width
+        self.best = min(self.best, spent if self.turn > 1 else float("inf"))
+
+    def operations(self) -> float:
+        """Of a member's step, matrix products and convolutions alone."""
+        with Operations() as counted:
+            self.training._epoch(1, 100)
+        return counted.total / self.steps / self.width
+
+
+def bound(operations: float, width: int) -> float:
+    """Seconds of a batched matrix product of so many operations for each of so many members."""
+    inner = max(8, round((operations / (2 * 128)) ** 0.5))
+    left, right = torch.randn(width, 128, inner), torch.randn(width, inner, inner)
+    spent = []
+    for _ in range(20):
+        began = time.process_time()
+        torch.bmm(left, right)
+        spent.append(time.process_time() - began)
+    return min(spent) / width * operations / (2 * 128 * inner**2)
+
+
+def in_turn(works: Sequence[Work], turns: int) -> None:
+    for _ in range(turns + 1):
+        for work in works:
+            work.go()
+
+
+def sizes(name: str, *, turns: int, widths: Sequence[int], compiled: Sequence[int]) -> list[str]:
+    asked = trial(name, "mlp")
+    stacked = replace(asked, arithmetic="stacked")
+    alone = Work(asked, 1)
+    packs = {width: (Work(stacked, width), Work(stacked, width, traced=True)) for width in widths}
+    made = {width: Work(replace(asked, arithmetic=f"compiled@{width}"), width) for width in compiled if has_compiler()}
+    in_turn([alone, *[work for pair in packs.values() for work in pair], *made.values()], turns)
+    operations = packs[widths[0]][0].operations()
+    lines = [
+        f"{name}: {operations:.1e} operations a member-step; alone {1e3 * alone.best:.2f} ms.",
+        "",
+        "| members | stacked, ms | replayed | compiled | bound | stacked is faster than alone by | compiled by |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for width, (as_it_is, replayed) in packs.items():
+        own = made[width].best if width in made else None
+        cells = (as_it_is.best, replayed.best, own, bound(operations, width))
+        ratios = (alone.best / as_it_is.best, alone.best / own if own else None)
+        shown = [f"{1e3 * cell:.3f}" if cell is not None else "" for cell in cells]
+        lines.append(f"| {width} | {' | '.join(shown)} | {' | '.join(f'{r:.1f}' if r else '' for r in ratios)} |")
+    return [*lines, ""]
+
+
+def every_method(*, turns: int, chosen: Callable[[str], bool]) -> list[str]:
+    lines = [
+        "A member's step of each method, ms (an MLP; a small CNN where a method compares maps).",
+        "",
+        "| method | alone | in 8 | in 32 | in 32 faster by |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name in filter(chosen, methods.names()):
+        if name in ("teacher", "auxiliary_only"):
+            continue
+        asked = trial(name, "cnn" if name in MAPS else "mlp")
+        works = [Work(asked, 1), *[Work(replace(asked, arithmetic="stacked"), width) for width in (8, 32)]]
+        in_turn(works, turns)
+        alone, eight, many = (1e3 * work.best for work in works)
+        lines.append(f"| {name} | {alone:.2f} | {eight:.2f} | {many:.2f} | {alone / many:.1f} |")
+    return [*lines, ""]
+
+
+def main() -> None:
+    """Everything, or the parts named: methods, or one of them by name."""
+    quick = "--quick" in sys.argv
+    asked = [word for word in sys.argv[1:] if not word.startswith("--")]
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    today = datetime.date.today()
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    for part in asked or (("kd", "methods") if quick else ("kd", "student_only", "amid", "methods")):
+        if part == "methods":
+            lines = every_method(turns=2, chosen=lambda name: not quick or name in ("kd", "crd", "at"))
+        else:
+            wide = WIDTHS if part in ("kd", "student_only") and not quick else WIDTHS[:5]
+            lines = sizes(part, turns=3, widths=wide, compiled=COMPILED)
+        print("\n".join(lines), flush=True)
+        if not quick:
+            path = folder / f"{today}-packs.md"
+            title = f"# {today}: packs, one thread of {platform.machine()}, torch {torch.__version__}\n\n"
+            before = path.read_text() + "\n" if path.exists() else title
+            path.write_text(before + "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

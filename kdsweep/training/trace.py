@@ -1,0 +1,102 @@
+"""Functions of tensors as graphs: traced once, then replayed without Python in between, or compiled."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+
+# A trace costs up to two seconds, and saves some milliseconds a step: this many steps of a structure have to come.
+WORTH_TRACING = 1000
+# Traces that a process keeps, for the packs to come.
+KEPT = 64
+
+_made: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
+_steps: Counter[Hashable] = Counter()
+
+
+class Traces:
+    """The traces of one pack's functions, shared by all packs of a structure and width in this process.
+
+    A replayed trace runs the very operations that were traced, so that it gives the same bits. A compiled one fuses
+    them: its last bits are its own.
+
+    Args:
+        structure: a digest of all that decides the functions but the shapes of their arguments.
+        compiled: whether traces are compiled.
+
+    Attributes:
+        on: whether to trace at all; always where compiled.
+        strict: what cannot be traced is an error; otherwise it runs as it is.
+    """
+
+    def __init__(self, structure: str, *, compiled: bool) -> None:
+        self.structure, self.compiled = structure, compiled
+        self.on = self.strict = compiled
+        self._untraceable: set[Hashable] = set()
+
+    def expect(self, steps: int, *, width: int) -> None:
+        """So many steps are to come at this width: trace where that is worth it, earlier packs' steps included."""
+        at = self.structure, width
+        self.on = self.on or _steps[at] + steps >= WORTH_TRACING
+        _steps[at] += steps
+
+    def __call__(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(*arguments)`; arguments are nested tensors.
+
+        Raises:
+            OSError: there is nothing here to compile with.
+        """
+        leaves, layout = tree_flatten(arguments)
+        if key in self._untraceable:
+            return function(*arguments)
+        leaves = [leaf.contiguous() for leaf in leaves]
+        shapes = tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in leaves)
+        whole = (self.structure, self.compiled, key, layout, shapes)
+        if whole not in _made:
+            try:
+                graph = _traced(function, leaves, layout)
+            except Exception:
+                if self.strict:
+                    raise
+                self._untraceable.add(key)
+                return function(*arguments)
+            _made[whole] = compiled(graph) if self.compiled else graph
+            if len(_made) > KEPT:
+                _made.popitem(last=False)
+        with torch.no_grad():
+            return _made[whole](*leaves)
+
+
+def _traced(function: Callable[..., Any], leaves: list[Tensor], layout: TreeSpec) -> Callable[..., Any]:
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    # What runs in place does so while it is traced: on copies.
+    copies = [leaf.detach().clone() for leaf in leaves]
+    graph: Callable[..., Any] = make_fx(lambda *given: function(*tree_unflatten(list(given), layout)))(*copies)
+    return graph
+
+
+def compiled(graph: Callable[..., Any]) -> Callable[..., Any]:
+    """The graph as machine code: compiled when it is first called, or read from the cache.
+
+    Raises:
+        OSError: there is nothing here to compile with.
+    """
+    if not has_compiler():
+        raise OSError("these trials are compiled, and this machine has no C++ compiler")
+    return torch.compile(graph, fullgraph=True, dynamic=False)
+
+
+def has_compiler() -> bool:
+    """Whether this machine can compile for its CPU."""
+    from torch._inductor import config
+
+    asked = config.cpp.cxx
+    names = asked if isinstance(asked, list | tuple) else (asked,)
+    return any(name and shutil.which(name) for name in names)

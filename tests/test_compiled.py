@@ -1,0 +1,149 @@
+"""Traced and compiled packs: the same bits where a trace is replayed, and bits of their own that no company moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from kdsweep.data import source
+from kdsweep.data.dataset import Dataset
+from kdsweep.results import Results
+from kdsweep.study import Resources
+from kdsweep.sweep import local
+from kdsweep.sweep.arithmetic import member_steps, settle
+from kdsweep.sweep.launch import Launch, with_facts
+from kdsweep.sweep.packing import pack as cut
+from kdsweep.sweep.packing import settlement
+from kdsweep.sweep.work import work
+from kdsweep.training.pack import Pack
+from kdsweep.training.trace import has_compiler
+from kdsweep.trial import Trial
+from tests import fakes
+from tests.test_pack import DATA, assert_equal, build, numbers, stacked, train
+from tests.test_runners import rows
+from tests.test_training import Trainer, distilled, trial
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+needs_compiler = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler here: nothing can be compiled")
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return source.load(DATA)
+
+
+@pytest.fixture(scope="module")
+def trainer(dataset) -> Trainer:
+    return Trainer(dataset)
+
+
+@pytest.fixture
+def no_compiler():
+    from torch._inductor import config
+
+    with config.patch({"cpp.cxx": ("no-such-compiler",)}):
+        yield
+
+
+def compiled(asked: Trial, **changes) -> Trial:
+    return replace(asked, arithmetic="compiled@8", **changes)
+
+
+@pytest.mark.parametrize("method", ["crd", "adv"])
+def test_a_replayed_trace_has_the_bits_of_the_step(method, trainer):
+    """With one member whose adversary joins later than the others'."""
+    asked = [stacked(distilled(method), seed=seed) for seed in (1, 2)]
+    asked.append(stacked(distilled(method), seed=3, numbers={f"{method}.start": 0.6}))
+
+    def run(*, traced: bool):
+        made, seen = zip(*[build(one, trainer) for one in asked], strict=True)
+        pack = Pack(asked, made, seen[0])
+        pack.step.traces.on = pack.step.traces.strict = traced
+        metrics = [[epoch.metrics for epoch in epochs] for epochs in pack.epochs()]
+        return metrics, [optimiser.state for optimiser in (pack.step.main, *pack.step.critics.values())]
+
+    (metrics, states), (as_it_is, as_they_are) = run(traced=True), run(traced=False)
+    assert metrics == as_it_is
+    for mine, its in zip(states, as_they_are, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(mine, its, strict=True))
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_no_company_and_no_lane_moves_a_compiled_member(trainer):
+    """Alone, first and last, beside one that diverges and one that is pruned. But for rounding it is the plain loop."""
+    mine = compiled(distilled("adv", reads_test=True))
+    diverging = replace(mine, seed=2, numbers={"train.lr": 1e30, "train.clip": 0.0})
+    pruned = replace(mine, seed=3, thresholds=((2, 2.0),))
+    others = [replace(mine, seed=seed, numbers={"train.lr": 0.001 * seed}) for seed in range(4, 9)]
+    alone = train([mine], trainer)[mine.id]
+    assert alone.state == "complete", alone.error
+    for company in ([mine, diverging, pruned, *others], [*others, pruned, mine], [diverging, mine]):
+        found = train(company, trainer)
+        assert_equal(alone, found[mine.id])
+    assert found[diverging.id].state == "failed"
+    plain = [(e, m, v) for e, m, v in numbers(trainer(replace(mine, arithmetic="plain"))) if m.startswith("train/")]
+    there = {(epoch, metric): value for epoch, metric, value in numbers(alone)}
+    assert len(plain) > 6
+    for epoch, metric, value in plain:
+        assert there[epoch, metric] == pytest.approx(value, rel=1e-3), (epoch, metric)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_compiled_study_that_was_cut_short_goes_on_to_the_same_table(tmp_path):
+    bare = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
+    few = {"search": {"trials": 4, "generation": 2}, "finalists": {"points": 1}, "resources": {"compile": "on"}}
+    found = with_facts(fakes.study(facts=False, name="compiled", train={"epochs": 4, "batch_size": 512}, **bare, **few))
+    whole, cut_short = Results(tmp_path / "whole"), Results(tmp_path / "cut")
+    local.run(Launch(found, whole))
+    assert {trial["trial"]["arithmetic"] for trial in whole.metadata().values()} == {"compiled@8"}
+    assert list((tmp_path / "whole" / "compiled").iterdir()), "what is compiled lies in the store"
+    first = Launch(found, cut_short)
+    first.begin(places=1)
+    work(first.next()[:1], found.data, cut_short, staged=first.commit)
+    local.run(Launch(found, cut_short))
+    assert rows(cut_short) == rows(whole)
+
+
+@needs_compiler
+def test_compiling_is_settled_by_counted_steps(dataset):
+    asked = distilled("kd")
+    few = settle(asked, dataset, DATA, compiling="auto", member_steps=1_000)
+    many = settle(asked, dataset, DATA, compiling="auto", member_steps=1_000_000)
+    forced = settle(asked, dataset, DATA, compiling="on", width=4, member_steps=1)
+    assert (few.name, many.name, forced.name) == ("stacked", "compiled@8", "compiled@4")
+    assert "1,000,000 member-steps" in many.reason
+    assert not few.notable
+
+
+def test_without_a_compiler_packs_are_eager_and_say_so(dataset, no_compiler):
+    found = settle(distilled("kd"), dataset, DATA, compiling="on")
+    assert found.name == "stacked"
+    assert "no C++ compiler" in found.reason
+
+
+def test_a_machine_without_a_compiler_leaves_a_compiled_trial_to_others(trainer, no_compiler):
+    with pytest.raises(OSError, match="no C\\+\\+ compiler"):
+        train([compiled(distilled("kd"), seed=77)], trainer)
+
+
+def test_steps_are_counted_from_the_study_file():
+    found = fakes.study(search={"trials": 10}, finalists={"points": 2, "seeds": 3}, confirm={"seeds": 4})
+    asked = trial(train={**trial().train, "epochs": 5, "batch_size": 256})
+    assert member_steps(found, asked) == (10 + 2 * 3 + 4) * 5 * (600 // 256)
+    assert member_steps(found, replace(asked, dropped=("kd",))) == 4 * 5 * (600 // 256)
+
+
+def test_a_compiled_pack_has_its_own_width_and_is_not_divided():
+    ready = [compiled(distilled("kd"), seed=seed) for seed in range(12)]
+    assert [len(some) for some in cut(ready, width=32, places=4)] == [8, 4]
+
+
+def test_what_a_study_asks_for_expressly_is_settled_apart():
+    asked = distilled("kd")
+    names = {settlement(asked, Resources(**changes)) for changes in ({}, {"compile": "off"}, {"compile": "on"})}
+    assert len(names) == 3
+    assert settlement(replace(asked, reads_test=True, seed=5), Resources()) == settlement(asked, Resources())
