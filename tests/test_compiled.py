@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from kdsweep.data import source
+from kdsweep.data.augment import complete
 from kdsweep.data.dataset import Dataset
 from kdsweep.results import Results
 from kdsweep.study import Resources
@@ -51,23 +52,45 @@ def compiled(asked: Trial, **changes) -> Trial:
     return replace(asked, arithmetic="compiled@8", **changes)
 
 
+def both_ways(asked: list[Trial], trainer: Trainer) -> list[tuple[object, list[list[torch.Tensor]]]]:
+    """Metrics and optimiser states of the step replayed from a trace, and of the step as it is."""
+    found = []
+    for traced in (True, False):
+        made, seen = zip(*[build(one, trainer) for one in asked], strict=True)
+        pack = Pack(asked, made, seen[0])
+        pack.step.traces.on = pack.step.traces.strict = traced
+        metrics = [[epoch.metrics for epoch in epochs] for epochs in pack.epochs()]
+        found.append((metrics, [list(own.state) for own in (pack.step.main, *pack.step.critics.values())]))
+    return found
+
+
+def assert_same_bits(asked: list[Trial], trainer: Trainer) -> None:
+    (metrics, states), (as_it_is, as_they_are) = both_ways(asked, trainer)
+    assert metrics == as_it_is
+    for mine, its in zip(states, as_they_are, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(mine, its, strict=True))
+
+
 @pytest.mark.parametrize("method", ["crd", "adv"])
 def test_a_replayed_trace_has_the_bits_of_the_step(method, trainer):
     """With one member whose adversary joins later than the others'."""
     asked = [stacked(distilled(method), seed=seed) for seed in (1, 2)]
     asked.append(stacked(distilled(method), seed=3, numbers={f"{method}.start": 0.6}))
+    assert_same_bits(asked, trainer)
 
-    def run(*, traced: bool):
-        made, seen = zip(*[build(one, trainer) for one in asked], strict=True)
-        pack = Pack(asked, made, seen[0])
-        pack.step.traces.on = pack.step.traces.strict = traced
-        metrics = [[epoch.metrics for epoch in epochs] for epochs in pack.epochs()]
-        return metrics, [optimiser.state for optimiser in (pack.step.main, *pack.step.critics.values())]
 
-    (metrics, states), (as_it_is, as_they_are) = run(traced=True), run(traced=False)
-    assert metrics == as_it_is
-    for mine, its in zip(states, as_they_are, strict=True):
-        assert all(torch.equal(one, other) for one, other in zip(mine, its, strict=True))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"augment": {"plain": complete(["noise"], kind="vector"), "mixup": {"alpha": 0.5}}},
+        {"train": {**trial().train, "precision": "bfloat16"}},
+        {"train": {**trial().train, "class_weights": "balanced", "label_smoothing": 0.1}},
+    ],
+    ids=["augmented and mixed", "bfloat16", "balanced and smoothed"],
+)
+def test_a_replayed_trace_has_the_bits_of_the_step_under_any_recipe(change, trainer):
+    asked = [replace(stacked(distilled("kd"), seed=seed), **change) for seed in (1, 2)]
+    assert_same_bits(asked, trainer)
 
 
 @needs_compiler
