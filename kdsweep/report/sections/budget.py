@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from kdsweep.report import figures, stats
 from kdsweep.report.runs import Runs
@@ -29,25 +30,67 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Expected best validation score against the number of search trials. Where lines cross, the budget decides which
-    arm looks better. No interval is drawn."""
-    drawn = figures.new(340)
+    """Expected best validation score against the number of search trials and, beside it, against the device-seconds
+    that so many trials take on average. Where lines cross, the budget decides which arm looks better. No interval is
+    drawn."""
+    drawn = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04)
     for arm in runs.arms:
         expected = _expected(runs, arm)
         if not expected:
             continue
-        label = figures.plain(runs.label(arm), 40)
-        drawn.add_scatter(
-            x=list(range(1, len(expected) + 1)),
-            y=expected,
-            mode="lines",
-            line={"color": figures.mark(runs, arm).color, "width": 2},
-            name=label,
-            hovertemplate=f"{label}, %{{x}} trials: %{{y:.{runs.digits}f}}<extra></extra>",
-        )
-    drawn.update_xaxes(title="search trials", type="log", dtick="D2")
-    drawn.update_yaxes(title=f"best validation {runs.metric.label} ({runs.metric.unit})")
-    return drawn if drawn.data else None
+        label, each = figures.plain(runs.label(arm), 40), _seconds(runs, arm)
+        for column, step, word in [(1, 1.0, "trials"), (2, each, "device-seconds")]:
+            if step > 0:
+                drawn.add_scatter(
+                    x=[step * n for n in _thinned(len(expected))],
+                    y=[expected[n - 1] for n in _thinned(len(expected))],
+                    mode="lines",
+                    line={"color": figures.mark(runs, arm).color, "width": 2},
+                    name=label,
+                    legendgroup=arm,
+                    showlegend=column == 1,
+                    hovertemplate=f"{label}, %{{x:.4g}} {word}: %{{y:.{runs.digits}f}}<extra></extra>",
+                    row=1,
+                    col=column,
+                )
+    if not drawn.data:
+        return None
+    drawn.update_layout(template=figures.TEMPLATE, height=360)
+    drawn.update_xaxes(title="search trials", type="log", dtick="D2", col=1)
+    drawn.update_xaxes(title="device-seconds", type="log", col=2)
+    drawn.update_yaxes(title=f"best validation {runs.metric.label} ({runs.metric.unit})", col=1)
+    return drawn
+
+
+def words(runs: Runs) -> list[str]:
+    """Whether the ranking depends on the budget."""
+    ends = {arm: expected for arm in runs.arms if (expected := _expected(runs, arm))}
+    if len(ends) < 2:
+        return []
+    shortest = min(map(len, ends.values()))
+    pick = max if runs.study["maximize"] else min
+    leaders: list[tuple[int, str]] = []
+    for n in range(1, shortest + 1):
+        first = pick(ends, key=lambda arm: ends[arm][n - 1])
+        if not leaders or leaders[-1][1] != first:
+            leaders.append((n, first))
+    if len(leaders) == 1:
+        return [f"{runs.label(leaders[0][1])} leads on validation at every budget from 1 to {shortest} trials."]
+    path = ", ".join(f"{runs.label(arm)} from {n}" for n, arm in leaders)
+    return [f"Which arm leads on validation depends on the number of trials: {path} (of {shortest})."]
+
+
+def _thinned(count: int, most: int = 120) -> list[int]:
+    """Numbers from 1 to count, as many as a line on a logarithmic axis needs."""
+    if count <= most:
+        return list(range(1, count + 1))
+    return sorted({round(count ** (i / (most - 1))) for i in range(most)})
+
+
+def _seconds(runs: Runs, arm: str) -> float:
+    """Of one search trial, on average; pruned and failed ones included."""
+    seconds = pd.to_numeric(runs.select("search", arm)["seconds"]).dropna()
+    return float(seconds.mean()) if len(seconds) else 0.0
 
 
 def _expected(runs: Runs, arm: str) -> list[float]:
