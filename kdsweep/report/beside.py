@@ -131,4 +131,5 @@ def average_ranks(scores: ArrayLike, alpha: float = 0.05) -> Ranks:
 def _inverse(values: ArrayLike, t: Array) -> Array:
     """The empirical quantile function: the smallest value whose share reaches t."""
     ordered = np.sort(np.asarray(values, dtype=float))
-    return ordered[np.minimum((t * len(ordered)).astype(int), len(ordered) - 1)]
+    values_at: Array = ordered[np.minimum((t * len(ordered)).astype(int), len(ordered) - 1)]
+    return values_at

@@ -194,14 +194,14 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> float:
     return float((x > y).mean() + (x == y).mean() / 2)
 
 
-def expected_best(values: ArrayLike, *, maximize: bool = True) -> Array:
-    """Expected best of n of these values drawn with replacement, for n = 1 … len (Dodge et al. 2019).
+def expected_best(values: ArrayLike, *, draws: ArrayLike | None = None, maximize: bool = True) -> Array:
+    """Expected best of n of these values drawn with replacement, for each n in draws or 1 … len (Dodge et al. 2019).
 
     E[max of n] = Σ_i v_(i) ((i/N)^n - ((i-1)/N)^n) over the values in rising order.
     """
     v = np.sort(np.asarray(values, dtype=float) * (1 if maximize else -1))
     share = np.arange(len(v) + 1) / max(len(v), 1)
-    n = np.arange(1, len(v) + 1)[:, None]
+    n = np.asarray(np.arange(1, len(v) + 1) if draws is None else draws)[:, None]
     best: Array = ((share[1:] ** n - share[:-1] ** n) * v).sum(1)
     return best if maximize else -best
 

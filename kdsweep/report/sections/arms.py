@@ -62,7 +62,7 @@ def table(runs: Runs) -> list[Table]:
             f"Test {metric.label} at each arm's best settings, by {runs.selection}.",
             rows,
             {**one_digit, "device-seconds": 0, **differences, **others},
-            (*_notes(runs), *power.note(runs, [one.comparison for one in judged.values()])),
+            (*_notes(runs), *power.note(runs, power.main(list(judged.values())))),
             bold=_best(runs, rows, name),
             dagger=significant(rows, verdicts),
         )
@@ -117,8 +117,8 @@ def _notes(runs: Runs) -> tuple[str, ...]:
         if taught := [runs.label(arm) for arm in runs.arms if runs.fixed_teacher(arm) == kind]:
             notes.append(f"{', '.join(taught)}: given this teacher, {words}.")
     notes.append(
-        f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best mean "
-        "among the arms, which need not be better than the next."
+        f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best "
+        "mean among the arms, which need not be better than the next."
     )
     if runs.study["metric"] == "log_loss":
         notes.append(

@@ -3,6 +3,8 @@ points had been drawn independently. A pruned trial counts with the last score i
 
 from __future__ import annotations
 
+import functools
+
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -13,18 +15,19 @@ from kdsweep.report.tables import Cell, Row, Table
 
 TITLE = "Tuning budget"
 ORDER = 50
+SHOWN = (1, 4, 16, 64, 256)  # trials
 
 
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
     for arm in runs.arms:
-        expected = _expected(runs, arm)
+        expected, count = _expected(runs, arm), len(_scores(runs, arm))
         if not expected:
             continue
-        row: dict[str, Cell] = {"arm": runs.label(arm), "trials with a score": len(expected)}
-        row |= {f"best of {n}": expected[n - 1] if n <= len(expected) else None for n in (1, 4, 16, 64)}
-        rows.append({**row, "best of all": expected[-1]})
-    digits = dict.fromkeys(["best of 1", "best of 4", "best of 16", "best of 64", "best of all"], runs.digits)
+        row: dict[str, Cell] = {"arm": runs.label(arm), "trials with a score": count}
+        row |= {f"best of {n}": expected.get(n) for n in SHOWN}
+        rows.append({**row, "best of all": expected[count]})
+    digits = dict.fromkeys([*(f"best of {n}" for n in SHOWN), "best of all"], runs.digits)
     caption = f"Expected best validation {runs.metric.label} ({runs.metric.unit}) of n search trials."
     return [Table("budget", caption, rows, digits)]
 
@@ -42,8 +45,8 @@ def figure(runs: Runs) -> go.Figure | None:
         for column, step, word in [(1, 1.0, "trials"), (2, each, "device-seconds")]:
             if step > 0:
                 drawn.add_scatter(
-                    x=[step * n for n in _thinned(len(expected))],
-                    y=[expected[n - 1] for n in _thinned(len(expected))],
+                    x=[step * n for n in expected],
+                    y=list(expected.values()),
                     mode="lines",
                     line={"color": figures.mark(runs, arm).color, "width": 2},
                     name=label,
@@ -67,11 +70,13 @@ def words(runs: Runs) -> list[str]:
     ends = {arm: expected for arm in runs.arms if (expected := _expected(runs, arm))}
     if len(ends) < 2:
         return []
-    shortest = min(map(len, ends.values()))
+    # Arms may have scores of different numbers of trials: compared at those that all know.
+    known = sorted(set.intersection(*(set(expected) for expected in ends.values())))
+    shortest = known[-1]
     pick = max if runs.study["maximize"] else min
     leaders: list[tuple[int, str]] = []
-    for n in range(1, shortest + 1):
-        first = pick(ends, key=lambda arm: ends[arm][n - 1])
+    for n in known:
+        first = pick(ends, key=lambda arm: ends[arm][n])
         if not leaders or leaders[-1][1] != first:
             leaders.append((n, first))
     if len(leaders) == 1:
@@ -84,7 +89,8 @@ def _thinned(count: int, most: int = 120) -> list[int]:
     """Numbers from 1 to count, as many as a line on a logarithmic axis needs."""
     if count <= most:
         return list(range(1, count + 1))
-    return sorted({round(count ** (i / (most - 1))) for i in range(most)})
+    every = {round(1.06**i) for i in range(200)} | {*range(1, 17), *SHOWN, count}
+    return sorted(n for n in every if n <= count)
 
 
 def _seconds(runs: Runs, arm: str) -> float:
@@ -93,9 +99,17 @@ def _seconds(runs: Runs, arm: str) -> float:
     return float(seconds.mean()) if len(seconds) else 0.0
 
 
-def _expected(runs: Runs, arm: str) -> list[float]:
+@functools.lru_cache(maxsize=64)
+def _expected(runs: Runs, arm: str) -> dict[int, float]:
+    """By number of trials."""
+    values = _scores(runs, arm)
+    draws = _thinned(len(values))
+    best = stats.expected_best(values * runs.metric.scale, draws=draws, maximize=runs.study["maximize"])
+    return dict(zip(draws, map(float, best), strict=True)) if len(values) else {}
+
+
+def _scores(runs: Runs, arm: str) -> pd.Series:
+    """Of the search trials that have one. Numbers that point to one trial are one trial of the budget each."""
     trials = runs.select("search", arm)
-    # Numbers that point to one trial are one trial of the budget each.
     values: pd.Series = trials["trial"].map(runs.valid).astype(float)[trials["state"].isin(["complete", "pruned"])]
-    best = stats.expected_best(values.dropna() * runs.metric.scale, maximize=runs.study["maximize"])
-    return [float(value) for value in best]
+    return values.dropna()
