@@ -183,8 +183,8 @@ def verdicts(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """How often equal arms are called different: any of a claim's three baselines."""
     rows = []
     for world in [one for one in WORLDS if not one.shift]:
-        wrong = sum(_differs(verdicts_of(world.units(rng, arms=4))) for _ in range(studies))
-        rows.append({"setting": str(world), "false better or worse": wrong / studies})
+        said = [verdicts_of(world.units(rng, arms=4)) for _ in range(studies)]
+        rows.append({"setting": str(world), **_wrong(said)})
         print(rows[-1], flush=True)
     return rows
 
@@ -193,20 +193,18 @@ def looks(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """The same where seeds are added, up to three times, as many as the report advises."""
     rows = []
     for seed_sd, test in itertools.product((SMALL, LARGE), ({"samples": 500}, {"groups": EQUAL_GROUPS})):
-        world, wrong, looked = World(seeds=5, seed_sd=seed_sd, **test), 0, 0
+        world, looked, last = World(seeds=5, seed_sd=seed_sd, **test), 0, []
         for _ in range(studies):
             whole, seeds = world.units(rng, arms=3, seeds=MOST), world.seeds
             for look in range(1, 5):
                 looked += 1
                 said = verdicts_of(whole[:, :seeds], look=look)
-                if _differs(said):
-                    wrong += 1
-                    break
                 advised = [one.advised for one in said if one.advised is not None]
-                if not advised or seeds == MOST:
+                if _any(said, "better", "worse") or not advised or seeds == MOST:
                     break
                 seeds = min(max(advised), MOST)
-        rows.append({"setting": str(world), "false better or worse": wrong / studies, "looks": looked / studies})
+            last.append(said)
+        rows.append({"setting": str(world), **_wrong(last), "looks": looked / studies})
         print(rows[-1], flush=True)
     return rows
 
@@ -221,7 +219,7 @@ def equivalence(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         wrong = 0
         for _ in range(studies):
             said = verdicts_of(world.units(rng, arms=arms), equivalent=100 * world.truth)
-            wrong += any(one.word == "equivalent" for one in said)
+            wrong += _any(said, "equivalent")
         rows.append({"setting": f"{world}, {arms - 1} baselines", "false equivalent": wrong / studies})
         print(rows[-1], flush=True)
     return rows
@@ -231,7 +229,7 @@ def tuning(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """How often two equal arms differ because each search found another point, and what finalists and repeats do."""
     rows = []
     for spread, protocol in itertools.product((0.1, 0.2), ("search", "finalists", "repeats")):
-        wrong = 0
+        said = []
         for _ in range(studies):
             if protocol == "repeats":
                 world = World(seeds=5, seed_sd=SMALL)
@@ -239,9 +237,8 @@ def tuning(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
             else:
                 world = World(seeds=10, seed_sd=SMALL)
                 chosen = np.array([[_chosen(rng, spread, finalists=protocol == "finalists")] for _ in range(2)])
-            wrong += _differs(verdicts_of(_at(world, chosen, rng)))
-        setting = f"points spread {spread:g} logits; {protocol}"
-        rows.append({"setting": setting, "false better or worse": wrong / studies})
+            said.append(verdicts_of(_at(world, chosen, rng)))
+        rows.append({"setting": f"points spread {spread:g} logits; {protocol}", **_wrong(said)})
         print(rows[-1], flush=True)
     return rows
 
@@ -273,8 +270,16 @@ def _at(world: World, skill: Array, rng: np.random.Generator) -> Array:
     return right.reshape(2, S, each, I).mean(2)
 
 
-def _differs(said: Sequence[Verdict]) -> bool:
-    return any(one.word in ("better", "worse") for one in said)
+def _wrong(studies: Sequence[Sequence[Verdict]]) -> dict[str, float]:
+    """Shares of studies of equal arms with any "better", and with any "better" or "worse"."""
+    return {
+        "false better": sum(_any(said, "better") for said in studies) / len(studies),
+        "false better or worse": sum(_any(said, "better", "worse") for said in studies) / len(studies),
+    }
+
+
+def _any(said: Sequence[Verdict], *words: str) -> bool:
+    return any(one.word in words for one in said)
 
 
 PARTS = {part.__name__: part for part in (coverage, macro_f1, verdicts, looks, equivalence, tuning)}

@@ -6,7 +6,7 @@ import re
 
 from kdsweep.report.tables import Table
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]!|~$^:]|^[-+#])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]!|~$^]|:(?=//)|^[-+#])")
 
 
 def render(table: Table) -> str:
