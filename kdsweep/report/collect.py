@@ -68,6 +68,7 @@ def _study(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> 
         "equivalent": study.equivalent,
         "claim": {"arm": study.claim.arm, "against": list(study.claim.against)} if study.claim else None,
         "ablated": study.ablated,
+        "drop_auxiliary": study.data.drop_auxiliary,
         "retune": study.retune,
         "seeds": study.confirm.seeds,
         "search_trials": study.search.trials,
