@@ -18,14 +18,26 @@ STOP = {"a", "an", "the", "on", "of", "in", "for", "and", "to", "from"}
 def render(papers: Iterable[str]) -> str:
     """One entry a paper, in the order of the keys; a citation that names several papers gives several."""
     entries: dict[str, str] = {}
-    for citation in dict.fromkeys(AFTER.sub("", one.strip()) for paper in papers for one in paper.split(";")):
-        if citation:
-            key = _free(_key(citation), entries)
-            entries[key] = _entry(key, citation)
-    return "\n".join(entries[key] for key in sorted(entries))
+    for citation in dict.fromkeys(one for paper in papers for one in split(paper)):
+        name = _free(key(citation), entries)
+        entries[name] = _entry(name, citation)
+    return "\n".join(entries[name] for name in sorted(entries))
 
 
-def _entry(key: str, citation: str) -> str:
+def split(papers: str) -> list[str]:
+    """The citations in one string of them."""
+    return [found for one in papers.split(";") if (found := AFTER.sub("", one.strip()))]
+
+
+def key(citation: str) -> str:
+    """First author, year, first word of the title that says something: "hinton2015distilling"."""
+    authors, _, rest = AFTER.sub("", citation).partition(". ")
+    first = _ascii(re.split(r",| et al", authors)[0])
+    word = next((w for w in map(_ascii, rest.split()) if w and w not in STOP), "")
+    return f"{first}{_year(citation)}{word}" or "paper"
+
+
+def _entry(name: str, citation: str) -> str:
     authors, title, venue = _parts(citation)
     arxiv, doi = ARXIV.search(citation), DOI.search(citation)
     fields = {
@@ -37,8 +49,8 @@ def _entry(key: str, citation: str) -> str:
         "archiveprefix": "arXiv" if arxiv else "",
         "doi": doi[1] if doi else "",
     }
-    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@misc{{{key},", *lines, "}"]) + "\n"
+    lines = [f"  {field} = {{{value}}}," for field, value in fields.items() if value]
+    return "\n".join([f"@misc{{{name},", *lines, "}"]) + "\n"
 
 
 def _parts(citation: str) -> tuple[str, str, str]:
@@ -61,16 +73,8 @@ def _year(citation: str) -> str:
     return f"20{arxiv[1][:2]}" if arxiv and arxiv[1][0].isdigit() else ""
 
 
-def _key(citation: str) -> str:
-    """First author, year, first word of the title that says something: "hinton2015distilling"."""
-    authors, _, rest = citation.partition(". ")
-    first = _ascii(re.split(r",| et al", authors)[0])
-    word = next((w for w in map(_ascii, rest.split()) if w and w not in STOP), "")
-    return f"{first}{_year(citation)}{word}" or "paper"
-
-
-def _free(key: str, taken: dict[str, str]) -> str:
-    return next(name for name in (key, *(f"{key}{n}" for n in range(2, 10_000))) if name not in taken)
+def _free(wish: str, taken: dict[str, str]) -> str:
+    return next(name for name in (wish, *(f"{wish}{n}" for n in range(2, 10_000))) if name not in taken)
 
 
 def _ascii(word: str) -> str:

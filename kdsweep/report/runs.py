@@ -153,6 +153,10 @@ class Runs:
     def curve(self, name: str) -> pd.DataFrame:
         return self._curves.get(name, self.curves.iloc[:0])
 
+    def names(self, prefix: str) -> list[str]:
+        """Names of the curves that begin like this."""
+        return sorted(name for name in self._curves if name.startswith(prefix))
+
     @cached_property
     def test_metrics(self) -> list[str]:
         """Metrics that were read on test and are known here, the study's own first."""
@@ -162,7 +166,7 @@ class Runs:
 
     @cached_property
     def _curves(self) -> dict[str, pd.DataFrame]:
-        return {str(name): curve for name, curve in self.curves.groupby("metric")}
+        return {str(name): curve for name, curve in self.curves.groupby("metric", observed=True)}
 
     @cached_property
     def _last(self) -> dict[str, pd.Series]:

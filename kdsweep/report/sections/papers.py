@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.bibtex import ARXIV, DOI
@@ -62,9 +63,14 @@ def cited(runs: Runs) -> list[str]:
 
 def _terms(runs: Runs) -> dict[str, set[str]]:
     """The terms that use each paper, in the order of the papers."""
-    used: dict[str, set[str]] = {}
     trials = runs.trials[runs.trials["trial"].isin(set(runs.roles["trial"]))]
-    for papers in trials["papers"].dropna().unique():
+    return of(trials["papers"])
+
+
+def of(column: pd.Series) -> dict[str, set[str]]:
+    """By paper, in their order: the terms of these trials that use it."""
+    used: dict[str, set[str]] = {}
+    for papers in column.dropna().unique():
         for term, paper in json.loads(papers or "{}").items():
             used.setdefault(str(paper), set()).add(str(term))
     return {paper: terms for paper, terms in sorted(used.items()) if paper}
