@@ -105,12 +105,24 @@ class Runs:
         retuned: bool | None = None,
     ) -> pd.DataFrame:
         """The roles of a stage; None takes all there are."""
-        roles = self.roles[self.roles["stage"] == stage]
         wishes = {"arm": arm, "row": row, "control": control, "trains": trains, "retuned": retuned}
-        for column, wish in wishes.items():
-            if wish is not None:
-                roles = roles[roles[column] == wish]
-        return roles
+        key = (stage, *wishes.values())
+        # Every section asks for the same few: with ten thousand trials each answer takes a while.
+        if key not in self._selected:
+            roles = self._by_stage.get(stage, self.roles.iloc[:0])
+            for column, wish in wishes.items():
+                if wish is not None:
+                    roles = roles[roles[column] == wish]
+            self._selected[key] = roles
+        return self._selected[key]
+
+    @cached_property
+    def _selected(self) -> dict[tuple[object, ...], pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _by_stage(self) -> dict[str, pd.DataFrame]:
+        return {str(stage): roles for stage, roles in self.roles.groupby("stage")}
 
     def class_name(self, label: int) -> str:
         names = self.study["classes"]

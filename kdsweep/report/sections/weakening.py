@@ -1,5 +1,5 @@
-"""Where a joint teacher went weak, and with which terms: teacher and student on validation, epoch by epoch, for the full
-method and each of its rows. A teacher that falls while its student rises is being drawn to the student."""
+"""Where a joint teacher went weak, and with which terms: teacher and student on validation, epoch by epoch, for the
+full method and each of its rows. A teacher that falls while its student rises is being drawn to the student."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def table(runs: Runs) -> list[Table]:
             }
         )
     columns = ["teacher at its best", "teacher at the end", "lost", "student at the end", "gap at the end"]
-    caption = f"Validation {runs.metric.label} ({runs.metric.unit}; differences in {unit(runs.metric.unit)}), medians over seeds."
+    units = f"{runs.metric.unit}; differences in {unit(runs.metric.unit)}"
+    caption = f"Validation {runs.metric.label} ({units}), medians over seeds."
     return [Table("weakening", caption, rows, dict.fromkeys(columns, runs.digits))]
 
 
