@@ -18,6 +18,10 @@ function draw() {
   for (const ink of document.querySelectorAll(".ink")) {
     // Read anew each time: plotly writes into what it is given.
     const figure = JSON.parse(ink.nextElementSibling.textContent);
+    // On a narrow screen a legend takes a line for each name: it gets room of its own, not the axes'.
+    const names = figure.data.filter(trace => trace.name && trace.showlegend !== false).length;
+    if (ink.clientWidth < 500 && figure.layout.showlegend !== false) figure.layout.height += 19 * Math.max(0, names - 2);
+    ink.style.height = `${figure.layout.height}px`;
     Plotly.react(ink, figure.data, themed(figure.layout), { displayModeBar: false, responsive: true });
   }
 }
