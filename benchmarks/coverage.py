@@ -117,12 +117,11 @@ def coverage(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         held = {"crossed": 0, "seeds only": 0, "samples only": 0}
         for _ in range(studies):
             a, b = world.units(rng)
-            for name, interval in [
-                ("crossed", stats.crossed(a - b).interval),
-                ("seeds only", stats.over((a - b).mean(1))),
-                ("samples only", stats.over((a - b).mean(0))),
-            ]:
-                low, high = interval.bounds()
+            D = a - b
+            for name, found in zip(
+                held, (stats.crossed(D).interval, stats.over(D.mean(1)), stats.over(D.mean(0))), strict=True
+            ):
+                low, high = found.bounds()
                 held[name] += low <= world.truth <= high
         shares = {name: count / studies for name, count in held.items()}
         rows.append({"setting": str(world), "difference": round(100 * world.truth, 1), **shares})
@@ -231,13 +230,9 @@ def tuning(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     for spread, protocol in itertools.product((0.1, 0.2), ("search", "finalists", "repeats")):
         said = []
         for _ in range(studies):
-            if protocol == "repeats":
-                world = World(seeds=5, seed_sd=SMALL)
-                chosen = np.array([[_chosen(rng, spread, finalists=True) for _ in range(5)] for _ in range(2)])
-            else:
-                world = World(seeds=10, seed_sd=SMALL)
-                chosen = np.array([[_chosen(rng, spread, finalists=protocol == "finalists")] for _ in range(2)])
-            said.append(verdicts_of(_at(world, chosen, rng)))
+            seeds, searches = (5, 5) if protocol == "repeats" else (10, 1)
+            chosen = [[_chosen(rng, spread, finalists=protocol != "search") for _ in range(searches)] for _ in range(2)]
+            said.append(verdicts_of(_at(World(seeds=seeds), np.array(chosen), rng)))
         rows.append({"setting": f"points spread {spread:g} logits; {protocol}", **_wrong(said)})
         print(rows[-1], flush=True)
     return rows

@@ -92,7 +92,7 @@ def test_an_order_is_almost_stochastic_only_where_the_bound_says_so():
 def test_average_ranks_match_autorank_and_nemenyi():
     pandas = pytest.importorskip("pandas")
     posthocs, autorank = pytest.importorskip("scikit_posthocs"), pytest.importorskip("autorank._util")
-    scores = rng().normal(size=(8, 4)) + [0.0, 0.5, 1.0, 3.0]
+    scores = rng().normal([0.0, 0.5, 1.0, 3.0], size=(8, 4))
     found = beside.average_ranks(scores)
     assert found.critical == pytest.approx(autorank._critical_distance(0.05, 4, 8), rel=1e-3)
     assert found.p == pytest.approx(scipy_stats.friedmanchisquare(*scores.T).pvalue)
