@@ -118,9 +118,8 @@ def coverage(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         for _ in range(studies):
             a, b = world.units(rng)
             D = a - b
-            for name, found in zip(
-                held, (stats.crossed(D).interval, stats.over(D.mean(1)), stats.over(D.mean(0))), strict=True
-            ):
+            each = (stats.crossed(D).interval, stats.over(D.mean(1)), stats.over(D.mean(0)))
+            for name, found in zip(held, each, strict=True):
                 low, high = found.bounds()
                 held[name] += low <= world.truth <= high
         shares = {name: count / studies for name, count in held.items()}
@@ -286,8 +285,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     asked = parser.parse_args()
-    day = datetime.now(UTC).date().isoformat()
-    path = asked.out / f"coverage-{day}.json"
+    path = asked.out / f"coverage-{(day := datetime.now(UTC).date().isoformat())}.json"
     for name, part in PARTS.items():
         if asked.only in (None, name):
             # Each part has a stream of its own: it can be run alone with the same result.

@@ -55,7 +55,7 @@ def test_every_figure_is_drawn_and_no_name_runs(tmp_path):
         assert all("js-plotly-plot" in (attrs["class"] or "") for attrs in inks)
 
 
-USE = """
+USE = """{
     const told = document.body.dataset;
 
     const score = [...document.querySelectorAll("#arms th button")].find(b => b.textContent.startsWith("accuracy"));
@@ -76,7 +76,7 @@ USE = """
     told.tip = tip.hidden ? "" : tip.textContent;
     document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
     told.gone = tip.hidden;
-"""
+}"""
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def violation(a: ArrayLike, b: ArrayLike, *, steps: int = 1000) -> float:
 
 
 def almost_stochastic_order(
-    a: ArrayLike, b: ArrayLike, rng: np.random.Generator, *, level: float = 0.95, draws: int = 500
+    a: ArrayLike, b: ArrayLike, rng: np.random.Generator, *, level: float = 0.95, draws: int = 200
 ) -> float:
     """Upper bound on `violation` at this level, by bootstrap; below ½ a is almost stochastically larger (Dror 2019).
 

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from kdsweep.report import bibtex, csv, files, numbers, sections
-from kdsweep.report.glossary import GLOSSARY
+from kdsweep.report.glossary import explained
 from kdsweep.report.runs import Runs
 from kdsweep.report.sections import headline, papers
 from kdsweep.report.tables import Cell, Command, Difference, Link, P, Table
@@ -142,7 +142,7 @@ def page(runs: Runs, said: headline.Said, parts: list[Part]) -> str:
         style=Markup((HERE / "assets" / "page.css").read_text()),
         kind=_kind,
         sort=_sort,
-        tip=GLOSSARY.get,
+        tip=explained,
     )
 
 

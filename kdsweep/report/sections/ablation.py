@@ -19,7 +19,7 @@ from kdsweep.report.verdicts import Verdict, judge, unit
 
 TITLE = "Ablation"
 ORDER = 30
-COLUMNS = ("row", "question", "difference", "p", "verdict", "n", "retuned")
+COLUMNS = ("row", "question", "difference", "p", "verdict", "n", "retuned", "teacher")
 MIRRORED = {"better": "worse", "worse": "better"}
 
 
@@ -48,6 +48,7 @@ def table(runs: Runs) -> list[Table]:
         **dict.fromkeys(["difference", "p", "verdict"]),
         "n": full.count,
         "retuned": "its own search",
+        "teacher": runs.teacher(full.roles),
         "what would decide it": "",
     }
     rows: list[Row] = [first]
@@ -64,6 +65,7 @@ def table(runs: Runs) -> list[Table]:
                 "verdict": one.verdict,
                 "n": one.side.count,
                 "retuned": "its own search" if one.retuned else "no: the full method's settings, which favours it",
+                "teacher": runs.teacher(one.side.roles),
                 "what would decide it": one.verdict.detail,
             }
         )
@@ -175,6 +177,7 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
                 "verdict": Verdict(word, verdict.p, verdict.detail, verdict.margin),  # type: ignore[arg-type]
                 "n": side.count,
                 "retuned": "its own search" if control == "student_only_teacher" else "no",
+                "teacher": runs.teacher(side.roles),
                 "what would decide it": verdict.detail,
             }
         )

@@ -41,13 +41,14 @@ def table(runs: Runs) -> list[Table]:
                 "p": p_value(verdict.p),
                 "verdict": verdict,
                 "n": side.count,
+                "teacher": runs.teacher(side.roles),
                 "what would decide it": verdict.detail,
             }
         else:
             row |= dict.fromkeys([name, "difference", "p"])
             why = runs.study.get("inapplicable", {}).get(control, "")
             absent = "does not apply" if runs.study["complete"] or why else "not yet"
-            row |= {"verdict": absent, "n": None, "what would decide it": why}
+            row |= {"verdict": absent, "n": None, "teacher": None, "what would decide it": why}
         rows.append(row)
     return [
         Table(
