@@ -81,6 +81,17 @@ def test_plotlys_packed_arrays_and_grids_are_read():
     ]
 
 
+def test_lines_over_many_axes_are_rows_and_a_bars_foot_is_kept():
+    lines = {
+        "type": "parcoords",
+        "dimensions": [{"label": "lr", "values": [1, 2]}, {"label": "score", "values": [3, 4]}],
+    }
+    assert numbers.rows({"data": [lines]})[["lr", "score"]].values.tolist() == [[1, 3], [2, 4]]
+    assert numbers.words({"data": [lines]}) == "2 lines over lr, score"
+    bar = {"type": "bar", "x": [2], "y": ["w"], "base": [5]}
+    assert numbers.rows({"data": [bar]})[["x", "y", "base"]].values.tolist() == [[2, "w", 5]]
+
+
 def test_a_figure_is_described_for_those_who_do_not_see_it(folder):
     found = elements((folder / "index.html").read_text())
     labels = [attrs["aria-label"] for tag, attrs in found if tag == "div" and attrs.get("class") == "ink"]

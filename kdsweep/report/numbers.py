@@ -34,10 +34,13 @@ def words(figure: Mapping[str, Any]) -> str:
     said = []
     traces = [trace for trace in figure["data"] if trace.get("hoverinfo") != "skip"]
     for trace in traces[:MOST_WORDS]:
-        points = [row for row in _points(trace, figure.get("layout", {})) if _finite(row["x"]) and _finite(row["y"])]
-        name = str(points[0]["trace"]) if points else ""
+        every = list(_points(trace, figure.get("layout", {})))
+        points = [row for row in every if _finite(row.get("x")) and _finite(row.get("y"))]
+        if every and "x" not in every[0]:
+            said.append(f"{len(every)} lines over {', '.join(name for name in every[0] if name != 'trace')}")
         if not points:
             continue
+        name = str(points[0]["trace"])
         if len(points) == 1:
             said.append(f"{name or 'one point'}: {_at(points[0])}")
         elif "lines" in str(trace.get("mode")):
@@ -65,13 +68,20 @@ def _points(trace: Mapping[str, Any], layout: Mapping[str, Any]) -> Iterator[dic
         for i, j in np.ndindex(z.shape):
             yield {"trace": name, "x": _clean(xs[j]), "y": _clean(ys[i]), "z": _clean(z[i, j])}
         return
-    x, y = listed(trace.get("x")), listed(trace.get("y"))
+    if kind == "parcoords":
+        columns = {plain(axis.get("label", "")): listed(axis.get("values")) for axis in trace.get("dimensions", [])}
+        for i in range(max(map(len, columns.values()), default=0)):
+            yield {"trace": name, **{label: _get(values, i) for label, values in columns.items()}}
+        return
+    x, y, base = (listed(trace.get(column)) for column in ("x", "y", "base"))
     text = listed(trace.get("text"))
     ticks = _ticks(layout.get("yaxis", {}))
     above, below = (listed(trace.get("error_x", {}).get(side)) for side in ("array", "arrayminus"))
     for i in range(max(len(x), len(y))):
         at_x, at_y = _get(x, i), _get(y, i)
         row = {"trace": name or ticks.get(at_y, ""), "x": _clean(at_x), "y": _clean(at_y)}
+        if base:
+            row["base"] = _get(base, i)
         if isinstance(_get(text, i), str):
             row["text"] = plain(_get(text, i))
         if _finite(_get(above, i)) and _finite(at_x):

@@ -64,7 +64,8 @@ def cited(runs: Runs) -> list[str]:
 def _terms(runs: Runs) -> dict[str, set[str]]:
     """The terms that use each paper, in the order of the papers."""
     trials = runs.trials[runs.trials["trial"].isin(set(runs.roles["trial"]))]
-    return of(trials["papers"])
+    # Runs that were made elsewhere name no papers.
+    return of(trials["papers"]) if "papers" in trials else {}
 
 
 def of(column: pd.Series) -> dict[str, set[str]]:
