@@ -81,6 +81,14 @@ def test_plotlys_packed_arrays_and_grids_are_read():
     ]
 
 
+def test_a_point_of_a_figure_of_several_says_in_which_it_is():
+    two = {"xaxis": {"title": {"text": "trials"}}, "xaxis2": {"title": {"text": "seconds"}}}
+    data = [{"x": [1], "y": [2]}, {"x": [3], "y": [4], "xaxis": "x2"}]
+    assert numbers.rows({"data": data, "layout": two})["panel"].tolist() == ["trials", "seconds"]
+    heads = [{"text": "lr", "showarrow": False}, {"text": "a&lt;b", "showarrow": False}]
+    assert numbers.rows({"data": data, "layout": {**two, "annotations": heads}})["panel"].tolist() == ["lr", "a<b"]
+
+
 def test_lines_over_many_axes_are_rows_and_a_bars_foot_is_kept():
     lines = {
         "type": "parcoords",

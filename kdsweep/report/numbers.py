@@ -20,7 +20,17 @@ BREAK = re.compile(r"<br\s*/?>")
 
 def rows(figure: Mapping[str, Any]) -> pd.DataFrame:
     """One row for each point of a plotly figure, given as JSON: trace, x, y, and z, text, low, high where set."""
-    found = pd.DataFrame([row for trace in figure["data"] for row in _points(trace, figure.get("layout", {}))])
+    layout = figure.get("layout", {})
+    panels = _panels(layout)
+    found = pd.DataFrame(
+        [
+            {**row, **({"panel": panels.get(trace.get("xaxis", "x"), "")} if panels else {})}
+            for trace in figure["data"]
+            # Ink without a name that nothing is to be read from: a grid's empty dots.
+            if trace.get("name") or trace.get("hoverinfo") != "skip"
+            for row in _points(trace, layout)
+        ]
+    )
     return found.dropna(axis=1, how="all")
 
 
@@ -107,6 +117,17 @@ def listed(values: Any) -> list[Any]:
 def plain(words_: str) -> str:
     """Text as it was before it was made fit for plotly."""
     return html.unescape(BREAK.sub(" ", str(words_)))
+
+
+def _panels(layout: Mapping[str, Any]) -> dict[str, str]:
+    """By axis, what each panel of a figure of several is about: its heading, else the title of its x axis."""
+    axes = sorted((name for name in layout if re.fullmatch(r"xaxis\d*", name)), key=lambda name: int(name[5:] or 1))
+    if len(axes) < 2:
+        return {}
+    headings = [plain(one.get("text", "")) for one in layout.get("annotations", []) if not one.get("showarrow", True)]
+    titles = [plain(layout[axis].get("title", {}).get("text", "")) for axis in axes]
+    named = headings if len(headings) == len(axes) else titles
+    return {f"x{axis[5:]}": name for axis, name in zip(axes, named, strict=True)} if any(named) else {}
 
 
 def _ticks(axis: Mapping[str, Any]) -> dict[Any, str]:

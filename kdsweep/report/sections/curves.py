@@ -57,6 +57,7 @@ def figure(runs: Runs) -> go.Figure | None:
             line={"width": 0},
             mode="lines",
             hoverinfo="skip",
+            name=f"{figures.plain(runs.label(arm), 40)}, range over seeds",
             showlegend=False,
             legendgroup=arm,
         )

@@ -69,6 +69,7 @@ def figure(runs: Runs) -> go.Figure | None:
             "line": {"color": color, "width": 1},
         },
         width=0.6,
+        name="step",
         hoverinfo="skip",
     )
     shown = [difference(one.interval, metric.scale) for _, _, one in steps]
