@@ -1,14 +1,15 @@
-"""The pictures of an ablation: interactions, searched rows, subsets, steps, scarcity, teachers epoch by epoch."""
+"""The pictures of an ablation and of a budget, by their numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from kdsweep.report import stats
 from kdsweep.report.compare import ablated, compare, confirmed, contrast
 from kdsweep.report.runs import Runs
-from kdsweep.report.sections import ablation, budget, profile, scarcity, subsets, waterfall, weakening
+from kdsweep.report.sections import ablation, budget, planes, profile, scarcity, settings, subsets, waterfall, weakening
 from tests import report_fakes
 
 SCARCE = {
@@ -115,3 +116,26 @@ def test_the_budget_is_shown_in_trials_and_in_device_seconds(runs):
     assert list(trials.y) == list(seconds.y)
     assert list(seconds.x) == [3.5 * n for n in trials.x]
     assert any("leads on validation" in said for said in budget.words(runs))
+
+
+def test_a_long_search_is_drawn_by_its_best_and_an_even_share_of_the_rest():
+    runs = report_fakes.make(search=400, seeds=2, samples=20)
+    tried = runs.select("search", "kd")
+    best = 100 * tried["trial"].map(runs.valid)[tried["state"] != "failed"].max()
+    clouds = [trace for trace in settings.figure(runs).data if trace.name == "KD"]
+    assert len(clouds) == 3
+    for cloud in clouds:
+        assert 100 <= len(cloud.y) <= settings.MOST
+        assert max(cloud.y) == pytest.approx(best)
+    lines = [trace for trace in budget.figure(runs).data if trace.name == "KD"]
+    assert all(len(line.x) <= 130 for line in lines)
+
+
+def test_a_plane_shows_as_much_of_the_scores_as_scikit_learn_finds(runs):
+    (table,) = planes.table(runs)
+    student, teacher = table.rows
+    assert (student["model"], teacher["model"]) == ("AMID", "teacher")
+    kept = runs.predictions(confirmed(runs, "amid").finished[0, 0, 1])
+    found = PCA(n_components=2).fit(np.stack(kept["logits"]).astype(float))
+    assert student["variance on the plane (%)"] == pytest.approx(100 * found.explained_variance_ratio_.sum())
+    assert len({trace.name for trace in planes.figure(runs).data}) == 4
