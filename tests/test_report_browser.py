@@ -16,7 +16,7 @@ from tests import report_fakes
 from tests.report_fakes import elements
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = "4.10.3"  # any of its years will do; a fixed one finds the same every time
+AXE = "4.10.3"  # one version, so that it finds the same every time
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 
