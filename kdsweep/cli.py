@@ -28,6 +28,13 @@ app = typer.Typer(
 app.add_typer(data_cli.app, name="data")
 StudyFile = Annotated[Path, typer.Argument(help="a study, as YAML", metavar="STUDY", show_default=False)]
 Storage = Annotated[str | None, typer.Option(help="root of the results; default: the study's `storage`")]
+
+
+class Ink(StrEnum):
+    svg = "svg"
+    pdf = "pdf"
+
+
 Reports = Annotated[Path, typer.Option(help="folder of the rendered reports")]
 
 
@@ -76,11 +83,19 @@ def status(
 
 
 @app.command()
-def report(study: StudyFile, storage: Storage = None, reports: Reports = Path("reports")) -> None:
+def report(
+    study: StudyFile,
+    storage: Storage = None,
+    reports: Reports = Path("reports"),
+    figures: Annotated[Ink | None, typer.Option(help="write each figure as a file, too")] = None,
+) -> None:
     """Write the report of what is there, finished or not. Runs nothing."""
     from kdsweep import commands
 
-    commands.report(_load(study, storage), _console(), reports)
+    try:
+        commands.report(_load(study, storage), _console(), reports, figures=figures.value if figures else "")
+    except ValueError as error:
+        _fail(str(error))
 
 
 @app.command()

@@ -7,7 +7,7 @@ import socket
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -100,8 +100,12 @@ def _run(driver: Launch, console: Console, *, local: bool, address: str | None) 
         cluster.stop()
 
 
-def report(study: Study, console: Console, reports: Path) -> None:
-    """Write the report of what is there."""
+def report(study: Study, console: Console, reports: Path, *, figures: Literal["", "svg", "pdf"] = "") -> None:
+    """Write the report of what is there, with its figures as files where asked.
+
+    Raises:
+        ValueError: figures were asked for and what draws them is not installed.
+    """
     from kdsweep.sweep.launch import Launch, with_facts
 
     study = with_facts(study)
@@ -111,15 +115,17 @@ def report(study: Study, console: Console, reports: Path) -> None:
         # The file may have changed since the last launch: its index has to be of this file. While a launch runs, the
         # index is the launch's.
         Launch(study, results).close()
-    _write_report(study, results, console, reports)
+    _write_report(study, results, console, reports, figures)
 
 
-def _write_report(study: Study, results: Results, console: Console, reports: Path) -> None:
+def _write_report(
+    study: Study, results: Results, console: Console, reports: Path, figures: Literal["", "svg", "pdf"] = ""
+) -> None:
     from kdsweep.report import build
     from kdsweep.report.collect import collect, record_look
 
     runs = collect(study, results)
-    headline = build(runs, reports / safe_name(study.name))
+    headline = build(runs, reports / safe_name(study.name), figures=figures)
     record_look(study, results, runs)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)

@@ -120,6 +120,8 @@ def make(
     classes: int = 4,
     looks: list[int] | None = None,
     skills: dict[str, float] | None = None,
+    more_rows: dict[str, dict[str, Any]] | None = None,
+    retuned: bool = False,
 ) -> Runs:
     """A finished study of three arms, two reference rows, three ablation rows and four controls.
 
@@ -127,6 +129,8 @@ def make(
         skills: of arms that are better or worse than usual.
         fail: an arm whose confirm run with seed 2 failed.
         confirmed: how many confirm seeds are back; all unless given.
+        more_rows: of the ablation, beside the three: skill, and what the study knows of a row.
+        retuned: whether the three rows also ran after a search of their own, and a little better.
     """
     labels, skills = {**LABELS, **(labels or {})}, {**SKILL, **(skills or {})}
     world = World(samples=samples, classes=classes, groups=groups, metric=metric)
@@ -155,6 +159,12 @@ def make(
     for row, dropped in ROWS.items():
         for key in keys:
             _confirm(world, "amid", key, row=row, dropped=dropped, skill=skills["amid"] - 0.25 * len(dropped))
+            if retuned:
+                skill = skills["amid"] - 0.2 * len(dropped)
+                _confirm(world, "amid", key, row=row, dropped=dropped, skill=skill, retuned=True)
+    for row, entry in (more_rows or {}).items():
+        for key in keys:
+            _confirm(world, "amid", key, row=row, dropped=entry.get("dropped"), skill=entry["skill"])
     for control in CONTROLS[:3]:
         for number in range(search if control == "student_only_teacher" else 0):
             world.run(f"{control}-search-{number}", skill=1.3, method="amid")
@@ -184,6 +194,10 @@ def make(
                 "dropped": dropped, "choices": {}, "numbers": {}, "data": {},
             }
             for row, dropped in ROWS.items()
+        }
+        | {
+            row: {"kind": "set", "dropped": [], "choices": {}, "numbers": {}, "data": {}, **entry}
+            for row, entry in (more_rows or {}).items()
         },
         "controls": CONTROLS, "complete": complete,
     }  # fmt: skip
@@ -199,10 +213,10 @@ def make(
 
 def _confirm(
     world: World, arm: str, key: tuple[int, int, int], *, row: str = "", control: str = "", skill: float,
-    dropped: list[str] | None = None, failed: bool = False,
+    dropped: list[str] | None = None, failed: bool = False, retuned: bool = False,
 ) -> None:  # fmt: skip
     r, f, s = key
-    trial = f"{arm}-{row or control or 'confirm'}-{r}-{f}-{s}".replace(" ", "_")
+    trial = f"{arm}-{row or control or 'confirm'}{'-retuned' * retuned}-{r}-{f}-{s}".replace(" ", "_")
     teacher = f"teacher-{r}-{f}-{s}" if arm != "student_only" else ""
     world.run(
         trial, skill=skill, test=True, state="failed" if failed else "complete",
@@ -211,7 +225,7 @@ def _confirm(
         **dict[str, Any]({f"param.{name}": 0.5 for name in [*NUMBERS.get(arm, []), "train.lr"]}),
     )  # fmt: skip
     stage = "ablate" if row else "control" if control else "confirm"
-    world.role(trial, stage, arm, row=row, control=control, repeat=r, fold=f, seed=s)
+    world.role(trial, stage, arm, row=row, control=control, repeat=r, fold=f, seed=s, retuned=retuned)
 
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -223,12 +237,25 @@ def nasty() -> Runs:
     runs = make(search=3, seeds=3, samples=30, name=NASTY, labels=labels)
     rows = {f"{NASTY}{row}": entry for row, entry in runs.study["rows"].items()}
     study = {**runs.study, "file": f"</pre>{NASTY}", "command": NASTY, "rows": rows, "classes": [NASTY] * 4}
-    study["arms"] = {name: {**arm, "summary": NASTY} for name, arm in study["arms"].items()}
-    index, trials = runs.index.copy(), runs.trials.copy()
+    # Names of arms are checked where they are read; terms, numbers, choices and modalities come from a user's module.
+    terms = [f"{NASTY}{term}" if term != "ce" else term for term in TERMS["amid"]]
+    study["arms"] = {name: {**arm, "summary": NASTY, "choices": {NASTY: NASTY}} for name, arm in study["arms"].items()}
+    study["arms"]["amid"] = {**study["arms"]["amid"], "terms": terms, "teacher": NASTY}
+    study["rows"] = {
+        row: {**entry, "dropped": [f"{NASTY}{term}" for term in entry["dropped"]]} for row, entry in rows.items()
+    }
+    study |= {
+        "student": [NASTY],
+        "auxiliary": [f"=1+1{NASTY}"],
+        "controls": [*CONTROLS, NASTY],
+        "inapplicable": {NASTY: NASTY},
+    }
+    index, trials = runs.index.copy(), runs.trials.rename(columns={"param.kd.weight": f"param.{NASTY}"})
+    curves = runs.curves.replace({"metric": {"train/loss/ce": f"train/loss/{NASTY}"}})
     index["row"] = [f"{NASTY}{row}" if row else row for row in index["row"]]
     trials["error"], trials["host"] = NASTY, NASTY
     trials["papers"] = json.dumps({NASTY: f"javascript:alert(1) {NASTY}"})
-    return Runs(study, index, trials, runs.curves, runs.predictions, runs.looks)
+    return Runs(study, index, trials, curves, runs.predictions, runs.looks)
 
 
 class _Elements(HTMLParser):

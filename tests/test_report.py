@@ -13,10 +13,11 @@ import pytest
 
 from kdsweep.report import build, csv, html, latex
 from kdsweep.report.compare import compare, confirmed
+from kdsweep.report.glossary import explained
 from kdsweep.report.runs import Runs
-from kdsweep.report.sections import ablation, arms, controls, headline, papers
+from kdsweep.report.sections import ablation, arms, certainty, controls, headline, papers
 from kdsweep.report.tables import Command, Difference, Link, P, Table, text
-from kdsweep.report.verdicts import Verdict, against_baselines, judge
+from kdsweep.report.verdicts import Verdict, against_baselines, amount, judge
 from tests import report_fakes
 from tests.report_fakes import elements, nasty
 
@@ -196,6 +197,40 @@ def test_the_main_table_has_every_arm_and_the_references_last(runs):
     assert (amid["finished"], amid["pruned"], amid["failed"]) == (17, 4, 1)
     assert re.fullmatch(r"multimodal teacher-.* \d+\.\d", amid["teacher"])
     assert amid["verdict, KD"].word == "better"
+
+
+def test_an_arms_seconds_hold_its_teachers_and_auxiliary_models_with_their_searches():
+    runs = report_fakes.make(seeds=3, search=2, samples=30)
+    alone = runs.spent("student_only")["device-seconds"]
+    # Trials of a search and its finalists, three runs of confirm, and for kd three of the teacher.
+    assert (alone, runs.spent("kd")["device-seconds"]) == (3.5 * 11, 3.5 * 14)
+    trials = runs.trials.assign(auxiliaries="")
+    trials.loc[trials["trial"] == "kd-confirm-0-0-1", "auxiliaries"] = "auxiliary_only-0-0-1"
+    searched = {**runs.index.iloc[0].to_dict(), "trial": "kd-final-0", "trains": "bottom", "seed": 0}
+    index = pd.concat([runs.index, pd.DataFrame([searched])])
+    runs = Runs(runs.study, index, trials, runs.curves, runs.predictions, runs.looks)
+    assert runs.spent("kd")["device-seconds"] == 3.5 * 18
+
+
+def test_each_table_says_what_it_can_detect(runs):
+    crossed = [one.comparison.crossed for one in against_baselines(runs).values() if one.claimed]
+    least = min(100 * one.detectable(0.025) for one in crossed)
+    for section in (arms, certainty, ablation, controls):
+        notes = " ".join(section.table(runs)[0].notes)
+        assert re.search(r"10 seeds on 400 test samples detect differences of [\d.]+", notes), section.__name__
+    assert f"differences of {amount(least)}" in " ".join(arms.table(runs)[0].notes)
+
+
+def test_column_heads_are_explained_whatever_they_name():
+    assert explained("− KD") == explained("difference")
+    assert explained("verdict, AMID") == explained("verdict")
+    assert explained("a user's term") is None
+
+
+def test_a_control_and_a_row_name_their_teacher(runs):
+    for section in (ablation, controls):
+        named = [row["teacher"] for row in section.table(runs)[0].rows if row["n"]]
+        assert all(re.fullmatch(r"multimodal teacher-.* [\d.]+", teacher) for teacher in named)
 
 
 def test_the_ablation_marks_terms_and_says_what_was_not_retuned(runs):

@@ -119,6 +119,7 @@ def test_expected_best_matches_drawing_every_pair():
     worst = [min(pair) for pair in itertools.product(values, repeat=2)]
     assert stats.expected_best(values)[1] == pytest.approx(np.mean(pairs))
     assert stats.expected_best(values, maximize=False)[1] == pytest.approx(np.mean(worst))
+    assert list(stats.expected_best(values, draws=[1, 3])) == [stats.expected_best(values)[n] for n in (0, 2)]
 
 
 def test_probability_of_improvement_counts_ties_as_half():
@@ -145,6 +146,16 @@ def test_more_samples_more_seeds_and_fewer_groups_move_what_can_be_shown():
     assert stats.detectable(10, 540, groups=27) > stats.detectable(10, 540)
     assert 0.02 < stats.equivalent_within(10, 539) < 0.035
     assert math.isinf(stats.detectable(2, 500))
+    # One group says nothing of a new one.
+    assert math.isinf(stats.detectable(10, 500, groups=1))
+    assert math.isinf(stats.equivalent_within(10, 500, groups=1))
+
+
+def test_what_a_study_detects_it_detects_in_four_of_five():
+    rng, sd = np.random.default_rng(6), {"seed_sd": 0.05, "sample_sd": 0.3, "noise_sd": 0.4}
+    least = stats.crossed(table(rng, seeds=10, samples=2000, **sd)).detectable(0.05)
+    found = [stats.crossed(table(rng, seeds=10, samples=2000, mean=least, **sd)).interval.p <= 0.05 for _ in range(200)]
+    assert 0.55 <= np.mean(found) <= 0.97  # the variances behind `least` are themselves estimates
 
 
 def predictions(rng, *, samples, classes, groups):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from kdsweep import methods
 from kdsweep.report.runs import Runs
 from kdsweep.results import Results
 from kdsweep.study import Arm, Study
+from kdsweep.trial import Trial
 
 LOOK = ["n", "repeats", "when"]
 
@@ -66,6 +68,7 @@ def _study(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> 
         "equivalent": study.equivalent,
         "claim": {"arm": study.claim.arm, "against": list(study.claim.against)} if study.claim else None,
         "ablated": study.ablated,
+        "drop_auxiliary": study.data.drop_auxiliary,
         "retune": study.retune,
         "seeds": study.confirm.seeds,
         "search_trials": study.search.trials,
@@ -122,6 +125,7 @@ def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:
         "choices": json.dumps(trial["choices"]),
         "dropped": json.dumps(trial["dropped"]),
         "teacher": ",".join(meta["teacher"]),
+        "auxiliaries": ",".join(_id(json.dumps(model)) for model in trial["auxiliaries"].values()),
         "distils_from": trial["distils_from"],
         "seed": trial["seed"],
         "fold": trial["fold"],
@@ -134,3 +138,9 @@ def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:
         **{name: meta[name] for name in ("version", "commit", "host", "processor", "device", "start", "end")},
         **{f"param.{name}": value for name, value in meta["numbers"].items()},
     }
+
+
+@functools.lru_cache(maxsize=1024)
+def _id(model: str) -> str:
+    """A nested trial's id, worked out once however many trials read that model."""
+    return Trial.from_json(json.loads(model)).id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +152,28 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
         pairs=tuple(pairs),
         scores=(_scores(test, a), _scores(test, b)),
     )
+
+
+def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.Interval | None:
+    """Sum of some sides' scores less the sum of others', on the runs that all have finished; None where too few are.
+
+    Over seeds (or repeats) and test units where predictions were kept, else over seeds; not for folds.
+    """
+    signed = [*((1, side) for side in plus), *((-1, side) for side in minus)]
+    shared = sorted(set.intersection(*(set(side.finished) for _, side in signed)))
+    if len(shared) < 2 or runs.study["folds"] > 1:
+        return None
+    rows: dict[object, list[pd.Series]] = {}
+    for key in shared:
+        units = [(sign, runs.units(side.finished[key])) for sign, side in signed]
+        if any(values is None for _, values in units) or runs.study["metric"] in UNSOUND:
+            test = runs.test()
+            means = [sum(sign * test.get(side.finished[key], math.nan) for sign, side in signed) for key in shared]
+            return stats.over(means) if runs.study["repeats"] == 1 and not np.isnan(means).any() else None
+        row = key[0] if runs.study["repeats"] > 1 else key
+        rows.setdefault(row, []).append(functools.reduce(pd.Series.add, [s * v for s, v in units if v is not None]))
+    table = pd.concat([pd.concat(row, axis=1).mean(axis=1, skipna=False) for row in rows.values()], axis=1).dropna()
+    return stats.crossed(table.to_numpy().T).interval if min(table.shape) >= 2 else None
 
 
 def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bool) -> list[str]:

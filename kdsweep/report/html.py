@@ -1,4 +1,4 @@
-"""One self-contained page out of the sections' folder, and every table beside it as CSV and LaTeX."""
+"""One self-contained page out of the sections' folder, with every table and figure beside it as files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import importlib
 import inspect
 import json
 import math
-import os
 import pkgutil
 import warnings
 from dataclasses import dataclass
@@ -20,14 +19,15 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from kdsweep.report import csv, latex, sections
-from kdsweep.report.glossary import GLOSSARY
+from kdsweep.report import bibtex, csv, files, numbers, sections
+from kdsweep.report.glossary import explained
 from kdsweep.report.runs import Runs
-from kdsweep.report.sections import headline
+from kdsweep.report.sections import headline, papers
 from kdsweep.report.tables import Cell, Command, Difference, Link, P, Table
 from kdsweep.report.verdicts import Verdict
 
 HERE = Path(__file__).parent
+INSIDE = 100_000  # bytes of a table's CSV up to which it lies in the page itself
 EMPTY = "Nothing to show here: the study does not ask for it, or has not come to it."
 
 
@@ -46,6 +46,8 @@ class Part:
         about: its caption.
         words: paragraphs.
         figure: JSON of a plotly figure; "" where there is none.
+        alt: what the figure shows, in words.
+        numbers: what it draws, as a link to a CSV inside the page.
         trouble: why it shows nothing.
     """
 
@@ -57,24 +59,25 @@ class Part:
     tables: tuple[Table, ...] = ()
     figure: str = ""
     caption: str = ""
+    alt: str = ""
+    numbers: str = ""
     height: int = 0
     trouble: str = ""
 
 
-def build(runs: Runs, out: Path) -> Headline:
-    """Write out/index.html, out/tables/ and out/runs.parquet; equal runs give equal files."""
+def build(runs: Runs, out: Path, *, figures: files.Ink = "") -> Headline:
+    """Write out/index.html, and tables/, figures/, references.bib and runs.parquet beside it.
+
+    Equal runs give equal files. `figures`: "svg" or "pdf" for the figures themselves, beside their numbers.
+    """
     out = Path(out)
     parts = [draw(module, runs) for module in discover()]
-    folder = out / "tables"
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in [*folder.glob("*.csv"), *folder.glob("*.tex")]:
-        stale.unlink()
-    for table in (table for part in parts for table in part.tables):
-        _write(folder / f"{table.name}.csv", csv.render(table))
-        _write(folder / f"{table.name}.tex", latex.render(table))
+    files.write_tables(out / "tables", (table for part in parts for table in part.tables))
+    files.write_figures(out / "figures", parts, figures)
+    files.write(out / "references.bib", bibtex.render(papers.cited(runs)))
     runs.joined.to_parquet(out / "runs.parquet", index=False)
     said = headline.say(runs)
-    _write(out / "index.html", page(runs, said, parts))
+    files.write(out / "index.html", page(runs, said, parts))
     return Headline(said.title, out / "index.html")
 
 
@@ -102,6 +105,7 @@ def draw(module: ModuleType | Part, runs: Runs) -> Part:
         listing = str(module.listing(runs)) if hasattr(module, "listing") else ""
     except Exception as error:
         return _broken(slug, module.TITLE, error)
+    drawn = _short(json.loads(figure.to_json())) if figure is not None else {}
     return Part(
         slug=slug,
         title=module.TITLE,
@@ -109,8 +113,10 @@ def draw(module: ModuleType | Part, runs: Runs) -> Part:
         words=words,
         listing=listing,
         tables=tables,
-        figure=_json(_short(json.loads(figure.to_json()))) if figure is not None else "",
-        caption=_paragraph(module.figure.__doc__) if figure is not None else "",
+        figure=_json(drawn) if drawn else "",
+        caption=_paragraph(module.figure.__doc__) if drawn else "",
+        alt=numbers.words(drawn) if drawn else "",
+        numbers=numbers.data_uri(numbers.as_csv(drawn)) if drawn else "",
         height=int(figure.layout.height) if figure is not None else 0,
         trouble="" if tables or words or listing or figure is not None else EMPTY,
     )
@@ -130,12 +136,20 @@ def page(runs: Runs, said: headline.Said, parts: list[Part]) -> str:
         # Only these two scripts may run, whatever a name in a study says.
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
+        csv=_csv,
+        numbers=lambda table: {column for column in table.columns if table.numeric(column)},
         scripts=[Markup(script) for script in scripts],
         style=Markup((HERE / "assets" / "page.css").read_text()),
         kind=_kind,
         sort=_sort,
-        tip=GLOSSARY.get,
+        tip=explained,
     )
+
+
+def _csv(table: Table) -> str:
+    """Where a table's CSV lies: in the page, unless that would make it heavy."""
+    text = csv.render(table)
+    return numbers.data_uri(text) if len(text) <= INSIDE else f"tables/{table.name}.csv"
 
 
 def _kind(cell: Cell) -> str:
@@ -195,10 +209,3 @@ def _short(value: Any) -> Any:
         case dict():
             return {name: _short(one) for name, one in value.items()}
     return value
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: somebody may be reading the last one."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -30,7 +30,8 @@ class Runs:
     Attributes:
         study: the study, as JSON would hold it.
         index: one row per role of a trial, every role ever asked for; `wanted` marks those asked for now.
-        trials: one row per trial that has a result; `teacher` holds the trials it learned from, comma between them.
+        trials: one row per trial that has a result; `teacher` holds the trials it learned from, comma between them, and
+            `auxiliaries` the auxiliary models that it read.
         curves: trial, epoch (from 1), metric, value; shares in [0, 1].
         predictions: of a trial, every test sample's label, prediction, rank of the label and logits; None if not kept.
         looks: one row per report that showed a complete confirm at a new `n`.
@@ -104,12 +105,24 @@ class Runs:
         retuned: bool | None = None,
     ) -> pd.DataFrame:
         """The roles of a stage; None takes all there are."""
-        roles = self.roles[self.roles["stage"] == stage]
         wishes = {"arm": arm, "row": row, "control": control, "trains": trains, "retuned": retuned}
-        for column, wish in wishes.items():
-            if wish is not None:
-                roles = roles[roles[column] == wish]
-        return roles
+        key = (stage, *wishes.values())
+        # Every section asks for the same few: with ten thousand trials each answer takes a while.
+        if key not in self._selected:
+            roles = self._by_stage.get(stage, self.roles.iloc[:0])
+            for column, wish in wishes.items():
+                if wish is not None:
+                    roles = roles[roles[column] == wish]
+            self._selected[key] = roles
+        return self._selected[key]
+
+    @cached_property
+    def _selected(self) -> dict[tuple[object, ...], pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _by_stage(self) -> dict[str, pd.DataFrame]:
+        return {str(stage): roles for stage, roles in self.roles.groupby("stage")}
 
     def class_name(self, label: int) -> str:
         names = self.study["classes"]
@@ -152,6 +165,10 @@ class Runs:
     def curve(self, name: str) -> pd.DataFrame:
         return self._curves.get(name, self.curves.iloc[:0])
 
+    def names(self, prefix: str) -> list[str]:
+        """Names of the curves that begin like this."""
+        return sorted(name for name in self._curves if name.startswith(prefix))
+
     @cached_property
     def test_metrics(self) -> list[str]:
         """Metrics that were read on test and are known here, the study's own first."""
@@ -161,7 +178,7 @@ class Runs:
 
     @cached_property
     def _curves(self) -> dict[str, pd.DataFrame]:
-        return {str(name): curve for name, curve in self.curves.groupby("metric")}
+        return {str(name): curve for name, curve in self.curves.groupby("metric", observed=True)}
 
     @cached_property
     def _last(self) -> dict[str, pd.Series]:
@@ -180,17 +197,23 @@ class Runs:
         return "the last epoch" if self.study["select"] == "last" else "the epoch best on validation"
 
     def spent(self, arm: str) -> dict[str, int | float]:
-        """What an arm's search cost: trials by how they ended, and seconds of training with its teachers'."""
+        """What an arm cost: search trials by how they ended, and seconds of training, with the models that it read."""
         roles = self.roles[(self.roles["arm"] == arm) & (self.roles["row"] == "") & (self.roles["control"] == "")]
         tuning = roles[roles["stage"].isin(["search", "finalists"])]
         own = roles.drop_duplicates("trial")
-        teachers = self.trials[self.trials["trial"].isin(_ids(own["teacher"]))]
         return {
             "finished": int((tuning["state"] == "complete").sum()),
             "pruned": int((tuning["state"] == "pruned").sum()),
             "failed": int((tuning["state"] == "failed").sum()),
-            "device-seconds": float(own["seconds"].sum() + teachers["seconds"].sum()),
+            "device-seconds": float(own["seconds"].sum() + self._models_of(own)["seconds"].sum()),
         }
+
+    def _models_of(self, own: pd.DataFrame) -> pd.DataFrame:
+        """Teachers and auxiliary models of the kinds that these trials read: those read, and the searches for them."""
+        read = _ids(own["teacher"]) | (_ids(own["auxiliaries"]) if "auxiliaries" in own else set())
+        models = self.roles[(self.roles["stage"] == "teacher") & (self.roles["control"] == "")]
+        kinds = set(models.loc[models["trial"].isin(read), "trains"])
+        return models[models["trains"].isin(kinds)].drop_duplicates("trial")
 
     def teacher_scores(self, roles: pd.DataFrame) -> pd.Series:
         """Test score of the teacher that each run learned from, row by row; NaN where there is none."""

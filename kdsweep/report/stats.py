@@ -77,6 +77,10 @@ class Crossed:
         """The smallest difference that this test set can ever show, with any number of seeds."""
         return quantile(1 - alpha / 2, self.samples - 1) * math.sqrt(self.sample / self.samples)
 
+    def detectable(self, alpha: float, power: float = 0.8) -> float:
+        """The smallest difference that a study like this one shows with this power, were the variances these."""
+        return (quantile(1 - alpha / 2, self.interval.df) + quantile(power, self.interval.df)) * self.interval.error
+
     def seeds_to_differ(self, alpha: float, most: int = 500) -> int | None:
         """The fewest seeds that would show this difference at level alpha; None where `most` would not."""
         return self._fewest(lambda interval: interval.p <= alpha, most)
@@ -190,14 +194,14 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> float:
     return float((x > y).mean() + (x == y).mean() / 2)
 
 
-def expected_best(values: ArrayLike, *, maximize: bool = True) -> Array:
-    """Expected best of n of these values drawn with replacement, for n = 1 … len (Dodge et al. 2019).
+def expected_best(values: ArrayLike, *, draws: ArrayLike | None = None, maximize: bool = True) -> Array:
+    """Expected best of n of these values drawn with replacement, for each n in draws or 1 … len (Dodge et al. 2019).
 
     E[max of n] = Σ_i v_(i) ((i/N)^n - ((i-1)/N)^n) over the values in rising order.
     """
     v = np.sort(np.asarray(values, dtype=float) * (1 if maximize else -1))
     share = np.arange(len(v) + 1) / max(len(v), 1)
-    n = np.arange(1, len(v) + 1)[:, None]
+    n = np.asarray(np.arange(1, len(v) + 1) if draws is None else draws)[:, None]
     best: Array = ((share[1:] ** n - share[:-1] ** n) * v).sum(1)
     return best if maximize else -best
 
@@ -224,10 +228,10 @@ def detectable(
         correlation: of the differences within a group.
 
     Returns:
-        (t(1 - alpha/2) + t(power)) · √v, with v and df those of the crossed interval; infinite below three seeds,
-        where no verdict is given.
+        (t(1 - alpha/2) + t(power)) · √v, with v and df those of the crossed interval; infinite below three seeds, two
+        samples or two groups, where no verdict is given.
     """
-    if seeds < 3 or samples < 2:
+    if not _shows(seeds, samples, groups):
         return math.inf
     error, df = _plan(seeds, samples, disagreement, shared, seed_sd, groups, correlation)
     return (quantile(1 - alpha / 2, df) + quantile(power, df)) * error
@@ -246,7 +250,7 @@ def equivalent_within(
     power: float = 0.8,
 ) -> float:
     """The smallest ±r within which such a study shows two equal arms equivalent; arguments as in `detectable`."""
-    if seeds < 3 or samples < 2:
+    if not _shows(seeds, samples, groups):
         return math.inf
     error, df = _plan(seeds, samples, disagreement, shared, seed_sd, groups, correlation)
     return (quantile(1 - alpha, df) + quantile(0.5 + power / 2, df)) * error
@@ -255,6 +259,10 @@ def equivalent_within(
 def quantile(q: float, df: float) -> float:
     """Of Student's t."""
     return float(stats.t.ppf(q, df))
+
+
+def _shows(seeds: int, samples: int, groups: int | None) -> bool:
+    return seeds >= 3 and min(samples, samples if groups is None else groups) >= 2
 
 
 def _plan(

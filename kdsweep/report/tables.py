@@ -56,6 +56,8 @@ class Table:
         digits: decimals by column; 2 where none is named.
         prose: columns of sentences, which a printed table has no room for.
         notes: what a reader must know beside the caption.
+        bold: cells (row, column) that are the best of their column.
+        dagger: cells (row, column) whose difference is significant after adjustment.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Table:
     digits: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     prose: tuple[str, ...] = ()
+    bold: frozenset[tuple[int, str]] = frozenset()
+    dagger: frozenset[tuple[int, str]] = frozenset()
 
     @property
     def columns(self) -> list[str]:
@@ -123,6 +127,16 @@ def number(value: float, digits: int) -> str:
 def signed(value: float, digits: int) -> str:
     written = number(value, digits)
     return written if written.startswith("−") or not float(written.replace("∞", "1")) else f"+{written}"
+
+
+def significant(rows: Sequence[Row], columns: Mapping[str, str]) -> frozenset[tuple[int, str]]:
+    """Where a difference's verdict, by its column, is better or worse: what gets a dagger."""
+    return frozenset(
+        (place, column)
+        for place, row in enumerate(rows)
+        for column, verdict in columns.items()
+        if isinstance(said := row.get(verdict), Verdict) and said.word in ("better", "worse")
+    )
 
 
 def p_value(value: float | None) -> P | None:

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kdsweep.report import stats
 from kdsweep.report.compare import Comparison, compare, confirmed
@@ -18,12 +18,17 @@ Word = Literal["better", "worse", "equivalent", "undecided", "no verdict"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word, the p behind it after Holm's adjustment, and what stands in the way or would decide."""
+    """A word, the p behind it after Holm's adjustment, and what stands in the way or would decide.
+
+    Attributes:
+        advised: the fewest seeds (or repeats) in all that would decide an open question; None where none would.
+    """
 
     word: Word
     p: float | None
     detail: str = ""
     margin: str = ""
+    advised: int | None = None
 
     def __str__(self) -> str:
         return f"equivalent within {self.margin}" if self.word == "equivalent" else self.word
@@ -97,23 +102,30 @@ def _verdict(runs: Runs, one: Comparison, differ: float, equal: float | None, al
                 "undecided", differ, f"confirm runs failed, so it cannot be called equivalent within {written}"
             )
         return Verdict("equivalent", differ, margin=written)
-    return Verdict("undecided", differ, _what_would_decide(runs, one, family, written))
+    detail, advised = _what_would_decide(runs, one, family, written)
+    return Verdict("undecided", differ, detail, advised=advised)
 
 
-def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) -> str:
+class Advice(NamedTuple):
+    words: str
+    seeds: int | None
+
+
+def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) -> Advice:
     """More seeds, and how many; or no number of them."""
     metric = runs.metric
     if one.crossed is None:
-        return "more folds would narrow this"
+        return Advice("more folds would narrow this", None)
     # Adding seeds is another look, and it is tested more strictly.
     alpha = stats.level(runs.look + 1, ALPHA) / family
     row = one.over.split(" ")[0]
     found = []
     mean = _interval(one).mean
     if mean == 0 and _interval(one).error == 0:
-        return "the two do not differ on a single test sample"
+        return Advice("the two do not differ on a single test sample", None)
     ahead = "better" if (mean > 0) == metric.maximize else "worse"
     seeds = one.crossed.seeds_to_differ(alpha)
+    equal = None
     if seeds is not None:
         found.append(f"{_more(seeds - one.n, row)} would show it {ahead}, if the difference stays what it is")
     if margin:
@@ -134,7 +146,7 @@ def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) ->
             if least >= abs(_interval(one).mean) * metric.scale
             else f"more than 500 {row} would be needed to show a difference this small"
         )
-    return "; ".join(found)
+    return Advice("; ".join(found), min((n for n in (seeds, equal) if n is not None), default=None))
 
 
 def _more(count: int, rows: str) -> str:

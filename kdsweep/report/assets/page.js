@@ -1,4 +1,4 @@
-// Draws the figures in the page's colours, sorts tables, copies commands.
+// Draws the figures in the page's colours, sorts and filters tables, explains words, copies commands.
 "use strict";
 
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -18,6 +18,10 @@ function draw() {
   for (const ink of document.querySelectorAll(".ink")) {
     // Read anew each time: plotly writes into what it is given.
     const figure = JSON.parse(ink.nextElementSibling.textContent);
+    // On a narrow screen a legend takes a line for each name: it gets room of its own, not the axes'.
+    const names = figure.data.filter(trace => trace.name && trace.showlegend !== false).length;
+    if (ink.clientWidth < 500 && figure.layout.showlegend !== false) figure.layout.height += 19 * Math.max(0, names - 2);
+    ink.style.height = `${figure.layout.height}px`;
     Plotly.react(ink, figure.data, themed(figure.layout), { displayModeBar: false, responsive: true });
   }
 }
@@ -36,6 +40,44 @@ function sort(head) {
   };
   body.append(...[...body.rows].sort(compare));
 }
+
+function filter(input) {
+  const holder = input.closest(".table"), body = holder.querySelector("tbody");
+  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const row of body.rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every(word => text.includes(word));
+    shown += !row.hidden;
+  }
+  holder.querySelector("output").textContent = words.length ? `${shown} of ${body.rows.length} rows` : "";
+}
+
+const tip = document.getElementById("tip");
+
+function explain(target) {
+  tip.textContent = target.dataset.tip;
+  tip.hidden = false;
+  target.setAttribute("aria-describedby", "tip");
+  const at = target.getBoundingClientRect(), own = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(8, Math.min(at.left, innerWidth - own.width - 8))}px`;
+  tip.style.top = `${at.bottom + own.height + 12 > innerHeight ? at.top - own.height - 6 : at.bottom + 6}px`;
+}
+
+function hush() {
+  tip.hidden = true;
+  for (const target of document.querySelectorAll("[aria-describedby=tip]")) target.removeAttribute("aria-describedby");
+}
+
+for (const [event, then] of [["mouseover", explain], ["focusin", explain], ["mouseout", hush], ["focusout", hush]]) {
+  document.addEventListener(event, ({ target }) => {
+    const about = target.closest?.("[data-tip]");
+    if (about) then(about);
+  });
+}
+document.addEventListener("keydown", event => { if (event.key === "Escape") hush(); });
+document.addEventListener("scroll", hush, true);
+document.addEventListener("input", event => { if (event.target.matches(".filter input")) filter(event.target); });
 
 async function copy(button) {
   const text = button.previousElementSibling.textContent;

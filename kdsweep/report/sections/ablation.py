@@ -4,92 +4,131 @@ verdict is worse needs what it lost; one that is equivalent can do without; one 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.compare import Comparison, ablated, compare, confirmed
+from kdsweep.report import figures, power
+from kdsweep.report.compare import Comparison, Side, ablated, compare, confirmed, contrast
 from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Cell, Row, Table, difference, p_value
+from kdsweep.report.sections import controls
+from kdsweep.report.stats import Interval
+from kdsweep.report.tables import Cell, Row, Table, difference, p_value, significant
 from kdsweep.report.verdicts import Verdict, judge, unit
 
 TITLE = "Ablation"
 ORDER = 30
-COLUMNS = ("row", "difference", "p", "verdict", "n", "retuned")
+COLUMNS = ("row", "question", "difference", "p", "verdict", "n", "retuned", "teacher")
+MIRRORED = {"better": "worse", "worse": "better"}
+
+
+class Judged(NamedTuple):
+    """A row that has runs, against the full method."""
+
+    row: str
+    retuned: bool
+    side: Side
+    comparison: Comparison
+    verdict: Verdict
 
 
 def table(runs: Runs) -> list[Table]:
-    found = _judged(runs)
+    found = judged(runs)
     if not found:
         return []
-    study, metric = runs.study, runs.metric
-    arm = study["arms"][study["ablated"]]
-    full = confirmed(runs, study["ablated"])
+    metric, terms = runs.metric, runs.study["arms"][runs.study["ablated"]]["terms"]
+    full = confirmed(runs, runs.study["ablated"])
     name = f"{metric.label} ({metric.unit})"
     first: dict[str, Cell] = {
         "row": f"{full.label} (full)",
-        **{_column(term): True for term in arm["terms"]},
-        name: _mean(runs, list(full.finished.values())),
-        "difference": None,
-        "p": None,
-        "verdict": None,
+        "question": "",
+        **{_column(term): True for term in terms},
+        name: _mean(runs, full),
+        **dict.fromkeys(["difference", "p", "verdict"]),
         "n": full.count,
         "retuned": "its own search",
+        "teacher": runs.teacher(full.roles),
         "what would decide it": "",
     }
     rows: list[Row] = [first]
-    for row, retuned, side, one, verdict in found:
+    for one in found:
+        dropped = runs.study["rows"][one.row]["dropped"]
         rows.append(
             {
-                "row": row,
-                **{_column(term): term not in study["rows"][row]["dropped"] for term in arm["terms"]},
-                name: _mean(runs, list(side.finished.values())),
-                "difference": difference(one.interval, metric.scale),
-                "p": p_value(verdict.p),
-                "verdict": verdict,
-                "n": side.count,
-                "retuned": "its own search" if retuned else "no: the full method's settings, which favours it",
-                "what would decide it": verdict.detail,
+                "row": one.row,
+                "question": _question(runs, one.row),
+                **{_column(term): term not in dropped for term in terms},
+                name: _mean(runs, one.side),
+                "difference": difference(one.comparison.interval, metric.scale),
+                "p": p_value(one.verdict.p),
+                "verdict": one.verdict,
+                "n": one.side.count,
+                "retuned": "its own search" if one.retuned else "no: the full method's settings, which favours it",
+                "teacher": runs.teacher(one.side.roles),
+                "what would decide it": one.verdict.detail,
             }
         )
+    rows += _controls(runs, list(first), name)
     caption = (
         f"Test {metric.label}; difference: row minus full method ({unit(metric.unit)}), with a 95% interval "
-        f"({found[0][3].over}), unadjusted."
+        f"({found[0].comparison.over}), unadjusted."
     )
-    notes = ["Exploratory: the rows of this table are one Holm family."]
-    if any(not retuned for _, retuned, *_ in found):
+    notes = ["Exploratory: the rows of this table are one Holm family, the controls below them another."]
+    if any(not one.retuned for one in found):
         notes.append(
             "Rows that were not retuned run at the full method's settings, which favours the full method: "
             "a search of their own might bring them closer."
         )
-    digits = {name: runs.digits, "difference": runs.digits}
-    return [Table("ablation", caption, rows, digits, tuple(notes), ("what would decide it",)), *_by_term(runs, found)]
+    main = Table(
+        "ablation",
+        caption,
+        rows,
+        {name: runs.digits, "difference": runs.digits},
+        (*notes, *power.note(runs, [one.comparison for one in found])),
+        ("what would decide it", "question"),
+        dagger=significant(rows, {"difference": "verdict"}),
+    )
+    return [main, *_by_term(runs, found), *_by_search(runs, found)]
 
 
 def figure(runs: Runs) -> go.Figure | None:
     """Row minus full method, with a 95% interval for new seeds and new test samples, unadjusted; exploratory. Filled:
     the row had its own search; open: at the full method's settings, which favours it."""
-    lines = []
-    for row, retuned, _, one, _ in _judged(runs):
-        shown = difference(one.interval, runs.metric.scale)
-        if shown is None:
-            continue
-        color = figures.mark(runs, runs.study["ablated"]).color
-        lines.append(figures.Line(row, shown.value, shown.low, shown.high, color, solid=retuned))
+    color = figures.mark(runs, runs.study["ablated"]).color if runs.study["ablated"] else ""
+    lines = [
+        figures.Line(one.row, shown.value, shown.low, shown.high, color, solid=one.retuned)
+        for one in judged(runs)
+        if (shown := difference(one.comparison.interval, runs.metric.scale))
+    ]
     if not lines:
         return None
     title = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
     return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study["equivalent"])
 
 
-Found = list[tuple[str, bool, Any, Comparison, Verdict]]
+def words(runs: Runs) -> list[str]:
+    """The verdicts in words."""
+    found = judged(runs)
+    if not found or not runs.study["complete"]:
+        return []
+    said = []
+    for word, sentence in [
+        ("worse", "Needed, since the row without it is worse: {}."),
+        ("better", "Harmful here, since the row without it is better: {}."),
+        ("equivalent", "Can be left out, since the row is equivalent within the study's margin: {}."),
+        ("undecided", "Undecided, which is not the same as no effect: {}."),
+        ("no verdict", "Without a verdict: {}."),
+    ]:
+        rows = [one.row + (" (retuned)" if one.retuned else "") for one in found if one.verdict.word == word]
+        if rows:
+            said.append(sentence.format(", ".join(rows)))
+    return [" ".join(said)]
 
 
 @functools.lru_cache(maxsize=2)
-def _judged(runs: Runs) -> Found:
-    """Every row that has runs: its name, whether it was retuned, its side, its comparison and verdict."""
+def judged(runs: Runs) -> list[Judged]:
+    """Every row that has runs, one that was also retuned twice; one family."""
     if not runs.study["ablated"]:
         return []
     full = confirmed(runs, runs.study["ablated"])
@@ -101,30 +140,111 @@ def _judged(runs: Runs) -> Found:
     ]
     compared = [compare(runs, side, full) for _, _, side in sides]
     return [
-        (row, retuned, side, one, verdict)
+        Judged(row, retuned, side, one, verdict)
         for (row, retuned, side), one, verdict in zip(sides, compared, judge(runs, compared), strict=True)
     ]
 
 
-def _by_term(runs: Runs, found: Found) -> list[Table]:
-    """Leave-one-out beside add-one-in."""
+def _question(runs: Runs, row: str) -> str:
+    entry = runs.study["rows"][row]
+    dropped = ", ".join(entry["dropped"])
+    if entry["kind"] == "add_one_in":
+        return "Is this term enough on its own?"
+    if dropped:
+        return f"Is {dropped} needed?" if len(entry["dropped"]) == 1 else f"Are {dropped} needed together?"
+    changed = [*entry["choices"], *entry["numbers"], *(f"data.{name}" for name in entry["data"])]
+    return f"Does it depend on {', '.join(changed)}?" if changed else ""
+
+
+def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
+    """The controls of the same arm below its rows, as differences from the full method like them."""
+    if controls.of_arm(runs) != runs.study["ablated"]:
+        return []
+    rows: list[Row] = []
+    for control, side, one, verdict in controls.judged(runs):
+        shown = difference(one.interval, -runs.metric.scale)
+        if shown is not None:
+            shown = type(shown)(shown.value, shown.high, shown.low)
+        word = MIRRORED.get(verdict.word, verdict.word)
+        rows.append(
+            {
+                **dict.fromkeys(columns),
+                "row": f"control: {control}",
+                "question": controls.QUESTIONS.get(control, ""),
+                name: _mean(runs, side),
+                "difference": shown,
+                "p": p_value(verdict.p),
+                "verdict": Verdict(word, verdict.p, verdict.detail, verdict.margin),  # type: ignore[arg-type]
+                "n": side.count,
+                "retuned": "its own search" if control == "student_only_teacher" else "no",
+                "teacher": runs.teacher(side.roles),
+                "what would decide it": verdict.detail,
+            }
+        )
+    return rows
+
+
+def _by_term(runs: Runs, found: list[Judged]) -> list[Table]:
+    """Leave-one-out beside add-one-in, and how much a term's effect depends on its company."""
     arm = runs.study["arms"][runs.study["ablated"]]
     always = {*arm["required"], *arm["base"]}
     rows: list[Row] = []
     for term in arm["terms"]:
-        left = [entry for entry in found if _is(runs, entry[0], "leave_one_out", {term})]
+        left = [one for one in found if _is(runs, one.row, "leave_one_out", {term})]
         alone = set(arm["terms"]) - always - {term}
-        added = [entry for entry in found if _is(runs, entry[0], "add_one_in", alone)]
+        added = [one for one in found if _is(runs, one.row, "add_one_in", alone)]
         if left or added:
-            rows.append({"term": term, **_cells(runs, "leave one out", left), **_cells(runs, "add one in", added)})
+            interaction = _interaction(runs, left, added)
+            row = {"term": term, **_cells(runs, "leave one out", left), **_cells(runs, "add one in", added)}
+            rows.append({**row, "interaction": difference(interaction, runs.metric.scale)})
     if not any(row["add one in"] for row in rows):
         return []
     caption = (
         "Each term taken away from the full method, and each alone beside the terms that are always there; both as "
-        f"difference from the full method ({unit(runs.metric.unit)}), with the table's intervals and verdicts."
+        f"difference from the full method ({unit(runs.metric.unit)}), with the table's intervals and verdicts. "
+        "Interaction: what the term adds to all others, less what it adds to a student trained alone."
     )
-    notes = ("A term that is not missed may still help alone: terms can stand in for each other.",)
-    return [Table("terms", caption, rows, dict.fromkeys(["leave one out", "add one in"], runs.digits), notes)]
+    notes = (
+        "A term that is not missed may still help alone: terms can stand in for each other, and then their interaction "
+        "is on the losing side of zero.",
+    )
+    digits = dict.fromkeys(["leave one out", "add one in", "interaction"], runs.digits)
+    return [Table("terms", caption, rows, digits, notes)]
+
+
+def _interaction(runs: Runs, left: list[Judged], added: list[Judged]) -> Interval | None:
+    alone = [arm for arm in runs.arms if runs.study["arms"][arm]["method"] == "student_only"]
+    if not left or not added or not alone:
+        return None
+    full, base = confirmed(runs, runs.study["ablated"]), confirmed(runs, alone[0])
+    return contrast(runs, [full, base], [left[-1].side, added[-1].side])
+
+
+def _by_search(runs: Runs, found: list[Judged]) -> list[Table]:
+    """Rows that ran both ways: at the full method's settings, and at those of a search of their own."""
+    both: dict[str, dict[bool, Judged]] = {one.row: {} for one in found}
+    for one in found:
+        both[one.row][one.retuned] = one
+    rows: list[Row] = []
+    for row, ways in both.items():
+        if len(ways) == 2:
+            gained = contrast(runs, [ways[True].side], [ways[False].side])
+            rows.append(
+                {
+                    "row": row,
+                    "at the full method's settings": difference(ways[False].comparison.interval, runs.metric.scale),
+                    "verdict there": ways[False].verdict,
+                    "after its own search": difference(ways[True].comparison.interval, runs.metric.scale),
+                    "verdict after": ways[True].verdict,
+                    "gained by searching": difference(gained, runs.metric.scale),
+                }
+            )
+    caption = (
+        f"Rows run both ways, as difference from the full method ({unit(runs.metric.unit)}); what changes between the "
+        "columns is owed to the settings, not to the term."
+    )
+    columns = ["at the full method's settings", "after its own search", "gained by searching"]
+    return [Table("retuned", caption, rows, dict.fromkeys(columns, runs.digits))] if rows else []
 
 
 def _is(runs: Runs, row: str, kind: str, dropped: set[str]) -> bool:
@@ -132,12 +252,12 @@ def _is(runs: Runs, row: str, kind: str, dropped: set[str]) -> bool:
     return bool(entry["kind"] == kind and set(entry["dropped"]) == dropped)
 
 
-def _cells(runs: Runs, name: str, entries: Found) -> dict[str, Cell]:
+def _cells(runs: Runs, name: str, entries: list[Judged]) -> dict[str, Cell]:
     if not entries:
         return {name: None, f"verdict, {name}": None}
     # A row that was tuned on its own terms says more than one that was not.
-    _, _, _, one, verdict = entries[-1]
-    return {name: difference(one.interval, runs.metric.scale), f"verdict, {name}": verdict}
+    one = entries[-1]
+    return {name: difference(one.comparison.interval, runs.metric.scale), f"verdict, {name}": one.verdict}
 
 
 def _column(term: str) -> str:
@@ -145,6 +265,6 @@ def _column(term: str) -> str:
     return f"term {term}" if term in COLUMNS else term
 
 
-def _mean(runs: Runs, trials: list[str]) -> float | None:
-    values: pd.Series = runs.test().reindex(trials).dropna()
+def _mean(runs: Runs, side: Side) -> float | None:
+    values: pd.Series = runs.test().reindex(list(side.finished.values())).dropna()
     return float(values.mean()) * runs.metric.scale if len(values) else None

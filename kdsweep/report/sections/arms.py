@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.metrics import METRICS
-from kdsweep.report import figures, stats
+from kdsweep.report import figures, power, stats
 from kdsweep.report.compare import confirmed
 from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Cell, Row, Table, difference, p_value
+from kdsweep.report.tables import Cell, Row, Table, difference, p_value, significant
 from kdsweep.report.verdicts import against_baselines, unit
 
 TITLE = "Main table"
@@ -39,7 +39,7 @@ def table(runs: Runs) -> list[Table]:
         spent = runs.spent(arm)
         row |= {
             "n": side.count,
-            "IQM": stats.interquartile_mean(values) if len(values) else None,
+            **_robust(values),
             **_others(runs, list(side.finished.values())),
             "teacher": runs.teacher(side.roles),
             **spent,
@@ -51,14 +51,20 @@ def table(runs: Runs) -> list[Table]:
             values = runs.test().reindex(done["trial"]).dropna() * metric.scale
             row = dict.fromkeys(rows[0]) if rows else {}
             row |= {"arm": label, "role": "reference", name: _mean(values), "SD": _sd(values), "n": str(len(values))}
-            row |= {"IQM": stats.interquartile_mean(values) if len(values) else None}
-            rows.append({**row, **_others(runs, list(done["trial"]))})
+            rows.append({**row, **_robust(values), **_others(runs, list(done["trial"]))})
     differences = {f"− {runs.label(arm)}": runs.digits for arm in runs.baselines}
     others = {_name(other): 3 if METRICS[other].scale == 1 else runs.digits for other in runs.test_metrics[1:]}
-    digits = {name: runs.digits, "SD": runs.digits, "IQM": runs.digits, "device-seconds": 0, **differences, **others}
+    one_digit = dict.fromkeys([name, "SD", "IQM", "median"], runs.digits)
+    verdicts = {f"− {runs.label(arm)}": f"verdict, {runs.label(arm)}" for arm in runs.baselines}
     return [
         Table(
-            "arms", f"Test {metric.label} at each arm's best settings, by {runs.selection}.", rows, digits, _notes(runs)
+            "arms",
+            f"Test {metric.label} at each arm's best settings, by {runs.selection}.",
+            rows,
+            {**one_digit, "device-seconds": 0, **differences, **others},
+            (*_notes(runs), *power.note(runs, power.main(list(judged.values())))),
+            bold=_best(runs, rows, name),
+            dagger=significant(rows, verdicts),
         )
     ]
 
@@ -110,8 +116,32 @@ def _notes(runs: Runs) -> tuple[str, ...]:
     for kind, words in GIVEN.items():
         if taught := [runs.label(arm) for arm in runs.arms if runs.fixed_teacher(arm) == kind]:
             notes.append(f"{', '.join(taught)}: given this teacher, {words}.")
-    notes.append(f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget.")
+    notes.append(
+        f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best "
+        "mean among the arms, which need not be better than the next."
+    )
+    if runs.study["metric"] == "log_loss":
+        notes.append(
+            "Intervals of log loss come from stored scores of half precision: they and the means may differ in the "
+            "fourth digit."
+        )
     return tuple(notes)
+
+
+def _best(runs: Runs, rows: list[Row], column: str) -> frozenset[tuple[int, str]]:
+    """The best mean of the arms that share the budget."""
+    means = {place: row[column] for place, row in enumerate(rows) if row["role"] != "reference"}
+    known = {place: mean for place, mean in means.items() if isinstance(mean, float)}
+    if len(known) < 2:
+        return frozenset()
+    pick = max if runs.study["maximize"] else min
+    return frozenset({(pick(known, key=lambda place: known[place]), column)})
+
+
+def _robust(values: pd.Series) -> dict[str, Cell]:
+    if not len(values):
+        return {"IQM": None, "median": None}
+    return {"IQM": stats.interquartile_mean(values), "median": float(values.median())}
 
 
 def _others(runs: Runs, trials: list[str]) -> dict[str, Cell]:

@@ -5,11 +5,13 @@ new seed and a new sample."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
-from kdsweep.report import figures, stats
-from kdsweep.report.compare import Comparison
+from kdsweep.report import beside, figures, power, stats
 from kdsweep.report.runs import Runs
 from kdsweep.report.tables import P, Row, Table, difference, p_value
 from kdsweep.report.verdicts import ALPHA, Judged, against_baselines, unit
@@ -21,8 +23,7 @@ ORDER = 25
 def table(runs: Runs) -> list[Table]:
     judged = list(against_baselines(runs).values())
     scale, digits = runs.metric.scale, runs.digits
-    claimed = sum(one.claimed for one in judged)
-    rows: list[Row] = [_row(runs, one, claimed if one.claimed else len(judged) - claimed) for one in judged]
+    rows: list[Row] = [_row(runs, one) for one in judged]
     widths = ["difference", "seeds only", "samples only"]
     parts = [one.comparison for one in judged if one.comparison.crossed]
     shares: list[Row] = [
@@ -43,14 +44,16 @@ def table(runs: Runs) -> list[Table]:
             "certainty",
             f"Differences in test {runs.metric.label} ({unit(runs.metric.unit)}), with 95% intervals, unadjusted.",
             rows,
-            {**dict.fromkeys(widths, digits), "P(improvement)": 2},
+            dict.fromkeys(widths, digits),
             (
                 f"Tested at {stats.level(runs.look, ALPHA):g}"
                 + (f" (look {runs.look})." if runs.look > 1 else ".")
-                + " A sign-flip test is printed only where it could reach that level in its family.",
+                + " Open verdicts say what would decide them.",
+                *power.note(runs, power.main(judged)),
             ),
             ("what would decide it", "over"),
         ),
+        _others(runs, judged),
         Table(
             "variance",
             f"What the interval is made of, and half its width with more seeds ({unit(runs.metric.unit)}).",
@@ -87,7 +90,7 @@ def figure(runs: Runs) -> go.Figure | None:
     return drawn if drawn.data else None
 
 
-def _row(runs: Runs, one: Judged, family: int) -> Row:
+def _row(runs: Runs, one: Judged) -> Row:
     comparison, scale = one.comparison, runs.metric.scale
     return {
         "comparison": f"{comparison.a} − {comparison.b}",
@@ -100,23 +103,67 @@ def _row(runs: Runs, one: Judged, family: int) -> Row:
         "what would decide it": one.verdict.detail,
         "seeds only": difference(comparison.seeds_only, scale),
         "samples only": difference(comparison.samples_only, scale),
-        "P(improvement)": _improvement(runs, one),
-        "sign-flip p": _sign_flip(runs, comparison, family),
     }
 
 
-def _improvement(runs: Runs, one: Judged) -> float | None:
-    ahead = [value if runs.study["maximize"] else -value for value in one.comparison.scores[0]]
-    behind = [value if runs.study["maximize"] else -value for value in one.comparison.scores[1]]
-    return stats.probability_of_improvement(ahead, behind) if ahead and behind else None
+def _others(runs: Runs, judged: list[Judged]) -> Table:
+    """The same runs through other statistics: about seeds alone, for whoever expects one of these."""
+    rows: list[Row] = []
+    for one in judged:
+        comparison = one.comparison
+        sign = 1 if runs.study["maximize"] else -1
+        a, b = (sign * np.array(scores) for scores in comparison.scores)
+        d = sign * np.array(comparison.pairs)
+        if len(d) < 2:
+            continue
+        rope = _rope(runs, d)
+        rows.append(
+            {
+                "comparison": f"{comparison.a} − {comparison.b}",
+                "median": float(np.median(a) - np.median(b)) * sign * runs.metric.scale,
+                "IQM": (stats.interquartile_mean(a) - stats.interquartile_mean(b)) * sign * runs.metric.scale,
+                "effect size": beside.effect_size(a, b),
+                "P(improvement)": stats.probability_of_improvement(a, b),
+                "ε_min": beside.almost_stochastic_order(a, b, np.random.default_rng(0)),
+                "paired t p": P(stats.over(d).p) if _by_seed(runs) else None,
+                "sign-flip p": _exact(runs, one, stats.sign_flip),
+                "Wilcoxon p": _exact(runs, one, beside.wilcoxon),
+                **dict(zip(("P(better)", "P(equivalent)", "P(worse)"), rope or (), strict=False)),
+            }
+        )
+    return Table(
+        "others",
+        "The same comparisons through other statistics, first minus second.",
+        rows,
+        {"median": runs.digits, "IQM": runs.digits},
+        (
+            "All of these vary the seed and keep this very test set: read them beside the crossed interval, not in its "
+            "place. p is unadjusted; a test that cannot reach its level in its family with these seeds is left out.",
+        ),
+    )
 
 
-def _sign_flip(runs: Runs, one: Comparison, family: int) -> P | None:
-    n = len(one.pairs)
-    paired_by_seed = runs.study["folds"] == 1 and runs.study["repeats"] == 1
-    if not paired_by_seed or one.barriers or n > 20 or not stats.reaches(n, stats.level(runs.look, ALPHA), family):
+def _rope(runs: Runs, d: np.ndarray) -> beside.Rope | None:
+    margin = runs.study["equivalent"]
+    if margin is None:
         return None
-    return p_value(stats.sign_flip(one.pairs))
+    return beside.signed_rank(d, margin / runs.metric.scale, np.random.default_rng(0))
+
+
+def _by_seed(runs: Runs) -> bool:
+    """Whether the runs' differences are independent: with folds or repeats they are not."""
+    return bool(runs.study["folds"] == 1 and runs.study["repeats"] == 1)
+
+
+def _exact(runs: Runs, one: Judged, test: Callable[[ArrayLike], float]) -> P | None:
+    """An exact test's p, where it could be significant at all."""
+    n = len(one.comparison.pairs)
+    family = sum(other.claimed == one.claimed for other in against_baselines(runs).values())
+    if not _by_seed(runs) or one.comparison.barriers or n > 20:
+        return None
+    if not stats.reaches(n, stats.level(runs.look, ALPHA), family):
+        return None
+    return p_value(test(one.comparison.pairs))
 
 
 def _half(interval: stats.Interval) -> float:

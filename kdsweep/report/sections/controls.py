@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
+from kdsweep.report import figures, power
 from kdsweep.report.compare import Comparison, Side, compare, confirmed, controlled
 from kdsweep.report.runs import Runs
 from kdsweep.report.tables import Cell, Row, Table, difference, p_value
@@ -23,12 +23,12 @@ QUESTIONS = {
 
 
 def table(runs: Runs) -> list[Table]:
-    if not runs.study["controls"] or not _arm(runs):
+    if not runs.study["controls"] or not of_arm(runs):
         return []
     found = {control: (side, one, verdict) for control, side, one, verdict in judged(runs)}
     metric = runs.metric
     name = f"{metric.label} ({metric.unit})"
-    full = confirmed(runs, _arm(runs))
+    full = confirmed(runs, of_arm(runs))
     rows: list[Row] = []
     for control in runs.study["controls"]:
         row: dict[str, Cell] = {"control": control, "question": QUESTIONS.get(control, "")}
@@ -41,13 +41,14 @@ def table(runs: Runs) -> list[Table]:
                 "p": p_value(verdict.p),
                 "verdict": verdict,
                 "n": side.count,
+                "teacher": runs.teacher(side.roles),
                 "what would decide it": verdict.detail,
             }
         else:
             row |= dict.fromkeys([name, "difference", "p"])
             why = runs.study.get("inapplicable", {}).get(control, "")
             absent = "does not apply" if runs.study["complete"] or why else "not yet"
-            row |= {"verdict": absent, "n": None, "what would decide it": why}
+            row |= {"verdict": absent, "n": None, "teacher": None, "what would decide it": why}
         rows.append(row)
     return [
         Table(
@@ -58,6 +59,7 @@ def table(runs: Runs) -> list[Table]:
             (
                 f"Better: {full.label} beats the control, so what was broken mattered. Exploratory; one Holm family.",
                 "student_only_teacher is searched like an arm; the others use the arm's best settings.",
+                *power.note(runs, [one for _, one, _ in found.values()]),
             ),
             ("what would decide it", "question"),
         )
@@ -67,7 +69,7 @@ def table(runs: Runs) -> list[Table]:
 def figure(runs: Runs) -> go.Figure | None:
     """The method minus each control, with a 95% interval for new seeds and new test samples, unadjusted; exploratory.
     Where the interval holds zero, the broken thing is not shown to matter."""
-    color = figures.mark(runs, _arm(runs)).color
+    color = figures.mark(runs, of_arm(runs)).color
     shown = [(control, difference(one.interval, runs.metric.scale)) for control, _, one, _ in judged(runs)]
     lines = [figures.Line(control, d.value, d.low, d.high, color, solid=False) for control, d in shown if d]
     if not lines:
@@ -76,7 +78,8 @@ def figure(runs: Runs) -> go.Figure | None:
     return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study["equivalent"])
 
 
-def _arm(runs: Runs) -> str:
+def of_arm(runs: Runs) -> str:
+    """Whose controls they are: the claim's arm, or the one that is taken apart."""
     claim = runs.study["claim"]
     return str(claim["arm"] if claim else runs.study["ablated"] or "")
 
@@ -86,5 +89,5 @@ def judged(runs: Runs) -> list[tuple[str, Side, Comparison, Verdict]]:
     there = set(runs.roles["control"])
     asked = [control for control in runs.study["controls"] if control in there]
     sides = [controlled(runs, control) for control in asked]
-    compared = [compare(runs, confirmed(runs, _arm(runs)), side) for side in sides]
+    compared = [compare(runs, confirmed(runs, of_arm(runs)), side) for side in sides]
     return list(zip(asked, sides, compared, judge(runs, compared), strict=True))

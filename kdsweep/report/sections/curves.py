@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -16,10 +18,10 @@ ORDER = 40
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
     for arm in runs.arms:
-        student = _by_epoch(runs, arm, "valid/")
+        student = _of_arm(runs, arm, "valid/")
         if student.empty:
             continue
-        teacher = _by_epoch(runs, arm, "valid/teacher_")
+        teacher = _of_arm(runs, arm, "valid/teacher_")
         best = student["median"].idxmax() if runs.study["maximize"] else student["median"].idxmin()
         rows.append(
             {
@@ -43,7 +45,7 @@ def figure(runs: Runs) -> go.Figure | None:
     drawn = figures.new(380)
     for arm in runs.arms:
         color = figures.mark(runs, arm).color
-        student = _by_epoch(runs, arm, "valid/")
+        student = _of_arm(runs, arm, "valid/")
         if student.empty:
             continue
         epochs = list(student.index)
@@ -55,11 +57,12 @@ def figure(runs: Runs) -> go.Figure | None:
             line={"width": 0},
             mode="lines",
             hoverinfo="skip",
+            name=f"{figures.plain(runs.label(arm), 40)}, range over seeds",
             showlegend=False,
             legendgroup=arm,
         )
         label = figures.plain(runs.label(arm), 40)
-        for curve, dash, who in [(student, "solid", ""), (_by_epoch(runs, arm, "valid/teacher_"), "dot", ", teacher")]:
+        for curve, dash, who in [(student, "solid", ""), (_of_arm(runs, arm, "valid/teacher_"), "dot", ", teacher")]:
             if len(curve):
                 drawn.add_scatter(
                     x=list(curve.index),
@@ -76,10 +79,13 @@ def figure(runs: Runs) -> go.Figure | None:
     return drawn if drawn.data else None
 
 
-def _by_epoch(runs: Runs, arm: str, prefix: str) -> pd.DataFrame:
-    """Median, low and high over an arm's confirm runs."""
-    trials = set(runs.select("confirm", arm)["trial"])
+def _of_arm(runs: Runs, arm: str, prefix: str) -> pd.DataFrame:
+    return by_epoch(runs, runs.select("confirm", arm)["trial"], prefix)
+
+
+def by_epoch(runs: Runs, trials: Iterable[str], prefix: str) -> pd.DataFrame:
+    """Median, low and high over some runs."""
     curve = runs.curve(prefix + runs.study["metric"])
-    curve = curve[curve["trial"].isin(trials)]
+    curve = curve[curve["trial"].isin(set(trials))]
     values = curve.groupby("epoch")["value"]
     return pd.DataFrame({"median": values.median(), "low": values.min(), "high": values.max()}) * runs.metric.scale

@@ -1,4 +1,5 @@
-"""What each term of the loss did during training, before its weight: median over the confirm runs' seeds."""
+"""What each term of the loss did during training, before its weight, and what its critic's own loss did: median over
+the confirm runs' seeds. A critic's loss is a loss, no estimate of information."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from kdsweep.report.tables import Row, Table
 
 TITLE = "Loss by term"
 ORDER = 42
+CRITIC = ": critic"
 
 
 def table(runs: Runs) -> list[Table]:
@@ -23,7 +25,8 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Training loss of each term of the claim's arm, or else of the last arm, before its weight; median over seeds."""
+    """Training loss of each term of the claim's arm, or else of the last arm, before its weight; dotted: its critic's.
+    Median over seeds; no interval is drawn."""
     claim = runs.study["claim"]
     arm = claim["arm"] if claim else runs.arms[-1] if runs.arms else ""
     drawn = figures.new(340)
@@ -32,7 +35,11 @@ def figure(runs: Runs) -> go.Figure | None:
             x=[epoch for epoch, _ in curve],
             y=[value for _, value in curve],
             mode="lines",
-            line={"color": figures.PALETTE[place % len(figures.PALETTE)], "width": 2},
+            line={
+                "color": figures.PALETTE[place % len(figures.PALETTE)],
+                "width": 2,
+                "dash": "dot" if term.endswith(CRITIC) else "solid",
+            },
             name=figures.plain(term, 40),
             hovertemplate=f"{figures.plain(term)}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
         )
@@ -44,13 +51,12 @@ def figure(runs: Runs) -> go.Figure | None:
 def _parts(runs: Runs, arm: str) -> dict[str, list[tuple[int, float]]]:
     """Median by epoch, of each term."""
     trials = set(runs.select("confirm", arm)["trial"])
-    curves = runs.curves[
-        runs.curves["trial"].isin(trials) & runs.curves["metric"].astype(str).str.startswith("train/loss/")
-    ]
-    return {
-        str(name).removeprefix("train/loss/"): [
-            (int(epoch), float(value))
-            for epoch, value in curve.groupby("epoch", as_index=False)["value"].median().to_numpy()
-        ]
-        for name, curve in curves.groupby("metric")
-    }
+    found = {}
+    for name in runs.names("train/loss/") + runs.names("train/critic/"):
+        curve = runs.curve(name)
+        median = curve[curve["trial"].isin(trials)].groupby("epoch")["value"].median()
+        if len(median):
+            _, kind, term = name.split("/", 2)
+            said = f"{term}{CRITIC}" if kind == "critic" else term
+            found[said] = [(int(str(epoch)), float(value)) for epoch, value in median.items()]
+    return found

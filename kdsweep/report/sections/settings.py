@@ -15,6 +15,7 @@ from kdsweep.report.tables import Row, Table, compact
 TITLE = "Hyperparameters"
 ORDER = 55
 COLUMNS = 2
+MOST = 120  # points of an arm in a figure: its best, and an even draw of the others
 
 
 def table(runs: Runs) -> list[Table]:
@@ -38,9 +39,10 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Every search trial: its validation score against each number, failed trials left out. Open: pruned, with the last
-    score it reached. A number whose cloud is flat hardly matters here."""
-    trials = {arm: _scored(runs, arm) for arm in runs.arms}
+    """Search trials: the validation score against each number, failed trials left out; of arms with many trials the
+    best and an even draw of the others. Open: pruned, with the last score it reached. A number whose cloud is flat
+    hardly matters here."""
+    trials = {arm: _thinned(_scored(runs, arm), maximize=runs.study["maximize"]) for arm in runs.arms}
     searched = {arm: _searched(scored) for arm, scored in trials.items()}
     names = list(dict.fromkeys(name for tried in searched.values() for name in tried))
     if not names:
@@ -94,6 +96,14 @@ def _scored(runs: Runs, arm: str) -> pd.DataFrame:
     trials = runs.select("search", arm)
     trials = trials[trials["state"].isin(["complete", "pruned"])]
     return trials.assign(score=trials["trial"].map(runs.valid).astype(float) * runs.metric.scale)
+
+
+def _thinned(trials: pd.DataFrame, *, maximize: bool) -> pd.DataFrame:
+    if len(trials) <= MOST:
+        return trials
+    ordered = trials.sort_values("score", ascending=not maximize, kind="stable", na_position="last")
+    best, others = ordered.iloc[: MOST // 3], ordered.iloc[MOST // 3 :]
+    return pd.concat([best, others.iloc[:: -(-len(others) // (MOST - len(best)))]]).sort_values("number")
 
 
 def _searched(trials: pd.DataFrame) -> dict[str, pd.Series]:

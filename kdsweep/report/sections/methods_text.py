@@ -1,0 +1,123 @@
+"""The methods section of a paper, in words that can be taken over: what was run and how it was judged. The numbers are
+this study's; keys in brackets are those of references.bib."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from kdsweep.report import bibtex, stats
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections import papers
+from kdsweep.report.tables import Table
+from kdsweep.report.verdicts import ALPHA, unit
+
+TITLE = "Methods paragraph"
+ORDER = 67
+
+
+def table(runs: Runs) -> list[Table]:
+    return []
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    return None
+
+
+def listing(runs: Runs) -> str:
+    return "\n\n".join([_compared(runs), _protocol(runs), _judged(runs), _ran(runs)])
+
+
+def _compared(runs: Runs) -> str:
+    study = runs.study
+    arms = _listed([f"{runs.label(arm)}{_cite(runs, arm)}" for arm in runs.arms])
+    words = (
+        f"We compare {arms}. At test time the student sees {_listed(study['student'])}; "
+        f"{_listed(study['auxiliary'])} {'is' if len(study['auxiliary']) == 1 else 'are'} available in training only."
+    )
+    sizes = f"{study['train_count']:,} training samples, {study['test_count']:,} test samples"
+    if runs.grouped:
+        sizes += f" in {study['test_groups']} groups that no two splits share"
+    return f"{words} The data was split once ({sizes})."
+
+
+def _protocol(runs: Runs) -> str:
+    study = runs.study
+    repeats = (
+        f" The whole protocol, searches included, was repeated {study['repeats']} times."
+        if study["repeats"] > 1
+        else " Each search was run once, so that statements hold at the settings found."
+    )
+    folds = f" All of it ran inside each of {study['folds']} folds." if study["folds"] > 1 else ""
+    return (
+        f"Every method had the same tuning budget of {study['search_trials']} search trials, its published settings "
+        "first, chosen by validation alone; the best points were run again with fresh seeds, and these chose among "
+        f"them. The chosen point was trained with seeds 1 to {study['seeds']}, paired between methods (equal batch "
+        "order, "
+        f"and equal initial weights where shapes agree), and tested once a run, at {runs.selection}.{repeats}{folds}"
+    )
+
+
+def _judged(runs: Runs) -> str:
+    study, metric = runs.study, runs.metric
+    level = stats.level(runs.look, ALPHA)
+    rows = "repeats" if study["repeats"] > 1 else "seeds"
+    if study["folds"] > 1:
+        interval = (
+            "Intervals are 95% Student intervals over fold means, their variance corrected for overlapping training "
+            f"sets {_key(papers.FOLDS)}."
+        )
+    else:
+        units = "test groups" if runs.grouped else "test samples"
+        pseudo = "" if metric.mean else f", through jackknife pseudo-values {_key(papers.JACKKNIFE)}"
+        interval = (
+            f"We report differences in test {metric.label} with 95% intervals from the crossed two-way table of {rows} "
+            f"and {units}{pseudo}, with Satterthwaite's degrees of freedom {_key(papers.STATISTICS['interval'])}: they "
+            "are about a new seed and a new sample."
+        )
+    words = f"{interval} p values are adjusted within each family of comparisons {_key(papers.STATISTICS['family'])}"
+    words += f" and tested at {level:g}"
+    words += f" (look {runs.look}; seeds were added after an earlier look)." if runs.look > 1 else "."
+    if study["equivalent"] is not None:
+        words += (
+            f" Equivalence within ±{study['equivalent']:g} {unit(metric.unit)}, set beforehand, is tested by two "
+            f"one-sided tests {_key(papers.EQUIVALENCE)}."
+        )
+    if study["claim"]:
+        against = _listed([runs.label(arm) for arm in study["claim"]["against"]])
+        words += (
+            f" The study's claim, stated beforehand, was that {runs.label(study['claim']['arm'])} is better than "
+            f"{against}; every other comparison is exploratory."
+        )
+    else:
+        words += " No claim was stated beforehand: every comparison is exploratory."
+    return words
+
+
+def _ran(runs: Runs) -> str:
+    used = runs.trials[runs.trials["trial"].isin(set(runs.roles["trial"]))]
+    hours = float(used["seconds"].sum()) / 3600 if len(used) else 0.0
+    devices = _listed(sorted(set(used["device"].dropna().astype(str)))) if len(used) else "no device"
+    failed = int((runs.roles.drop_duplicates("trial")["state"] == "failed").sum()) if len(runs.roles) else 0
+    versions = _listed(sorted(set(used["version"].dropna().astype(str)))) if len(used) else ""
+    return (
+        f"In all, {len(used):,} trials took {hours:.1f} device-hours ({devices}); {failed or 'none'} failed. "
+        f"Experiments and statistics: kdsweep {versions}."
+    )
+
+
+def _cite(runs: Runs, arm: str) -> str:
+    """Papers of the terms that this arm has and the student alone has not."""
+    trials = runs.select("confirm", arm)
+    if not len(trials):
+        return ""
+    found = papers.of(trials["papers"])
+    keys = dict.fromkeys(bibtex.key(one) for paper in found for one in bibtex.split(paper))
+    return f" [{', '.join(keys)}]" if keys else ""
+
+
+def _key(paper: str) -> str:
+    return f"[{bibtex.key(paper)}]"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"

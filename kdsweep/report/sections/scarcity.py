@@ -1,0 +1,112 @@
+"""What is left of the method where the auxiliary modality is there for fewer training samples: the rows that take it
+away from a growing share of them, teachers retrained on what remains. Exploratory; one Holm family."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from kdsweep.report import figures, power
+from kdsweep.report.compare import Comparison, Side, ablated, compare, confirmed
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Row, Table, difference, p_value
+from kdsweep.report.verdicts import Verdict, judge, unit
+
+TITLE = "Scarcity"
+ORDER = 33
+
+
+class Point(NamedTuple):
+    """A share of training samples without the auxiliary modality, in %, and the method there against a student."""
+
+    share: float
+    name: str
+    side: Side
+    comparison: Comparison
+    verdict: Verdict
+
+
+def table(runs: Runs) -> list[Table]:
+    points = _points(runs)
+    if not points:
+        return []
+    metric, alone = runs.metric, runs.label(_alone(runs))
+    name = f"{metric.label} ({metric.unit})"
+    rows: list[Row] = [
+        {
+            "without auxiliary (%)": point.share,
+            "row": point.name,
+            name: float((runs.test().reindex(list(point.side.finished.values())).dropna() * metric.scale).mean()),
+            f"− {alone}": difference(point.comparison.interval, metric.scale),
+            "p": p_value(point.verdict.p),
+            "verdict": point.verdict,
+            "n": point.side.count,
+        }
+        for point in points
+    ]
+    caption = (
+        f"Test {metric.label} by the share of training samples whose auxiliary modality was taken away, and the "
+        f"lead over {alone} ({unit(metric.unit)})."
+    )
+    notes = power.note(runs, [point.comparison for point in points])
+    digits = {"without auxiliary (%)": 0, name: runs.digits, f"− {alone}": runs.digits}
+    return [Table("scarcity", caption, rows, digits, notes)]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Lead over the student trained alone against the share of training samples without the auxiliary modality, with a
+    95% interval for new seeds and new test samples, unadjusted."""
+    points = [
+        (point, shown) for point in _points(runs) if (shown := difference(point.comparison.interval, runs.metric.scale))
+    ]
+    if not points:
+        return None
+    mark = figures.mark(runs, runs.study["ablated"])
+    drawn = figures.new(340, showlegend=False)
+    drawn.add_scatter(
+        x=[point.share for point, _ in points],
+        y=[shown.value for _, shown in points],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [shown.high - shown.value for _, shown in points],
+            "arrayminus": [shown.value - shown.low for _, shown in points],
+        },
+        mode="lines+markers",
+        line={"color": mark.color, "width": 2},
+        marker={"symbol": mark.symbol, "size": 9},
+        hovertemplate=f"%{{x:.0f}}% without: %{{y:.{runs.digits}f}}<extra></extra>",
+    )
+    drawn.add_hline(y=0, line={"color": figures.GREY, "width": 1.5})
+    drawn.update_xaxes(title="training samples without the auxiliary modality (%)")
+    drawn.update_yaxes(title=f"lead over {figures.plain(runs.label(_alone(runs)), 40)} ({unit(runs.metric.unit)})")
+    return drawn
+
+
+@functools.lru_cache(maxsize=2)
+def _points(runs: Runs) -> list[Point]:
+    arm, alone = runs.study["ablated"], _alone(runs)
+    if not arm or not alone:
+        return []
+    sides = [(100.0 * runs.study.get("drop_auxiliary", 0.0), f"{runs.label(arm)} (full)", confirmed(runs, arm))]
+    for row, entry in runs.study["rows"].items():
+        only = set(entry["data"]) == {"drop_auxiliary"} and not (
+            entry["dropped"] or entry["choices"] or entry["numbers"]
+        )
+        for retuned in (True, False):
+            side = ablated(runs, row, retuned=retuned)
+            if only and side.finished:
+                sides.append((100.0 * float(entry["data"]["drop_auxiliary"]), row, side))
+                break
+    if len(sides) < 2:
+        return []
+    sides.sort(key=lambda entry: entry[0])
+    compared = [compare(runs, side, confirmed(runs, alone)) for _, _, side in sides]
+    verdicts = judge(runs, compared)
+    return [Point(*entry, one, verdict) for entry, one, verdict in zip(sides, compared, verdicts, strict=True)]
+
+
+def _alone(runs: Runs) -> str:
+    return next((arm for arm in runs.arms if runs.study["arms"][arm]["method"] == "student_only"), "")

@@ -1,0 +1,124 @@
+"""Every subset of the method's terms that was run, from the best to the worst, with the student trained alone. Rows
+that were not retuned stand at the full method's settings, which favours it. Exploratory; verdicts are above."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from kdsweep.report import figures
+from kdsweep.report.compare import Side, confirmed
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections import ablation
+from kdsweep.report.tables import Row, Table
+
+TITLE = "Subsets of terms"
+ORDER = 31
+
+
+class Subset(NamedTuple):
+    """A set of terms and the runs that trained with exactly these."""
+
+    name: str
+    terms: frozenset[str]
+    side: Side
+    values: pd.Series
+
+
+def table(runs: Runs) -> list[Table]:
+    found = subsets(runs)
+    if len(found) < 3:
+        return []
+    metric = runs.metric
+    name = f"{metric.label} ({metric.unit})"
+    rows: list[Row] = [
+        {
+            "row": one.name,
+            "terms": ", ".join(term for term in _terms(runs) if term in one.terms) or "labels alone",
+            name: float(one.values.mean()),
+            "SD": float(one.values.std()) if len(one.values) > 1 else None,
+            "n": one.side.count,
+        }
+        for one in found
+    ]
+    caption = f"Test {metric.label} of each subset of terms; means over seeds."
+    return [Table("subsets", caption, rows, {name: runs.digits, "SD": runs.digits})]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Above: every run of each subset as a point, with the mean over seeds as a bar. Below: the terms that are in the
+    subset, joined by a line. No interval is drawn."""
+    found = subsets(runs)
+    if len(found) < 3:
+        return None
+    terms, metric = _terms(runs), runs.metric
+    drawn = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.03, row_heights=[240, 26 * max(len(terms), 2)])
+    color = figures.mark(runs, runs.study["ablated"]).color
+    for place, one in enumerate(found):
+        spread = [place - 0.2 + 0.4 * (i + 0.5) / len(one.values) for i in range(len(one.values))]
+        drawn.add_scatter(
+            x=spread,
+            y=list(one.values),
+            mode="markers",
+            marker={"color": color if one.terms else figures.GREY, "size": 6, "opacity": 0.7},
+            name=figures.plain(one.name, 60),
+            hovertemplate=f"{figures.plain(one.name, 60)}: %{{y:.{runs.digits}f}}<extra></extra>",
+            row=1,
+            col=1,
+        )
+        mean = float(one.values.mean())
+        line = {"color": color, "width": 2.5}
+        drawn.add_shape(type="line", x0=place - 0.32, x1=place + 0.32, y0=mean, y1=mean, line=line, row=1, col=1)
+        inside = [i for i, term in enumerate(terms) if term in one.terms]
+        outside = [i for i in range(len(terms)) if i not in inside]
+        for rows, shade, mode in [
+            (outside, figures.faded(figures.GREY, 0.25), "markers"),
+            (inside, color, "lines+markers"),
+        ]:
+            drawn.add_scatter(
+                x=[place] * len(rows), y=rows, mode=mode, marker={"color": shade, "size": 10},
+                line={"color": shade, "width": 2}, hoverinfo="skip", row=2, col=1,
+            )  # fmt: skip
+    drawn.update_layout(template=figures.TEMPLATE, height=320 + 26 * len(terms), showlegend=False)
+    drawn.update_yaxes(title=f"test {metric.label} ({metric.unit})", row=1, col=1)
+    drawn.update_yaxes(
+        tickvals=list(range(len(terms))), ticktext=[figures.plain(term) for term in terms], showgrid=False,
+        range=[len(terms) - 0.4, -0.6], row=2, col=1,
+    )  # fmt: skip
+    drawn.update_xaxes(showticklabels=False, showgrid=False, ticks="", range=[-0.6, len(found) - 0.4])
+    return drawn
+
+
+def subsets(runs: Runs) -> list[Subset]:
+    """The full method, its rows that only drop terms and the student alone, the best mean first.
+
+    A row that was also retuned counts with its own search, which says more of its terms.
+    """
+    arm = runs.study["ablated"]
+    if not arm or not ablation.judged(runs):
+        return []
+    terms = frozenset(_terms(runs))
+    sides: dict[frozenset[str], tuple[str, Side]] = {}
+    for alone in [name for name in runs.arms if runs.study["arms"][name]["method"] == "student_only"][:1]:
+        sides[frozenset()] = (runs.label(alone), confirmed(runs, alone))
+    full = confirmed(runs, arm)
+    sides[terms] = (f"{full.label} (full)", full)
+    for one in ablation.judged(runs):
+        entry = runs.study["rows"][one.row]
+        if not (entry["choices"] or entry["numbers"] or entry["data"]):
+            sides[terms - set(entry["dropped"])] = (one.row, one.side)
+    found = [
+        Subset(name, inside, side, values)
+        for inside, (name, side) in sides.items()
+        if len(values := runs.test().reindex(list(side.finished.values())).dropna() * runs.metric.scale)
+    ]
+    return sorted(found, key=lambda one: float(one.values.mean()), reverse=bool(runs.study["maximize"]))
+
+
+def _terms(runs: Runs) -> list[str]:
+    """The terms that a row may drop, in the method's order."""
+    arm = runs.study["arms"][runs.study["ablated"]]
+    return [term for term in arm["terms"] if term not in arm["required"]]

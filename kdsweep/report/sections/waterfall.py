@@ -1,0 +1,133 @@
+"""From the student trained alone to the full method, a step at a time: what each step adds on test. The order is one of
+many, the best-scoring chain of subsets that were run; in another order a term's step can be another."""
+
+from __future__ import annotations
+
+import functools
+from itertools import pairwise
+
+import plotly.graph_objects as go
+
+from kdsweep.report import figures
+from kdsweep.report.compare import Comparison, compare
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections.subsets import Subset, subsets
+from kdsweep.report.tables import Row, Table, difference
+from kdsweep.report.verdicts import unit
+
+TITLE = "Step by step"
+ORDER = 32
+
+
+def table(runs: Runs) -> list[Table]:
+    steps = _steps(runs)
+    rows: list[Row] = [
+        {
+            "from": before.name,
+            "to": after.name,
+            "adds": ", ".join(sorted(after.terms - before.terms)),
+            "step": difference(one.interval, runs.metric.scale),
+        }
+        for before, after, one in steps
+    ]
+    if not rows:
+        return []
+    whole = compare(runs, steps[-1][1].side, steps[0][0].side)
+    rows.append(
+        {
+            "from": steps[0][0].name,
+            "to": steps[-1][1].name,
+            "adds": "all of it",
+            "step": difference(whole.interval, runs.metric.scale),
+        }
+    )
+    caption = (
+        f"Steps in test {runs.metric.label} ({unit(runs.metric.unit)}), with 95% intervals, unadjusted; exploratory."
+    )
+    return [Table("waterfall", caption, rows, {"step": runs.digits})]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Bars: the change of the mean over seeds from one subset of terms to the next; whiskers: the step's 95% interval
+    for new seeds and new test samples, unadjusted."""
+    steps = _steps(runs)
+    if not steps:
+        return None
+    metric, color = runs.metric, figures.mark(runs, runs.study["ablated"]).color
+    ends = [steps[0][0], *(after for _, after, _ in steps)]
+    means = [float(one.values.mean()) for one in ends]
+    names = [ends[0].name, *(f"+ {', '.join(sorted(after.terms - before.terms))}" for before, after, _ in steps)]
+    rises = [(b > a) == metric.maximize for a, b in pairwise(means)]
+    places = list(range(len(names)))
+    drawn = figures.new(380, showlegend=False)
+    drawn.add_bar(
+        x=places,
+        base=[0, *(min(a, b) for a, b in pairwise(means))],
+        y=[means[0], *(abs(b - a) for a, b in pairwise(means))],
+        marker={
+            "color": [figures.GREY, *(color if up else figures.faded(color, 0.35) for up in rises)],
+            "line": {"color": color, "width": 1},
+        },
+        width=0.6,
+        name="step",
+        hoverinfo="skip",
+    )
+    shown = [difference(one.interval, metric.scale) for _, _, one in steps]
+    drawn.add_scatter(
+        x=places,
+        y=means,
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [0, *((one.high - one.value) if one else 0 for one in shown)],
+            "arrayminus": [0, *((one.value - one.low) if one else 0 for one in shown)],
+            "color": figures.GREY,
+        },
+        mode="markers",
+        marker={"color": figures.GREY, "size": 6},
+        text=[figures.plain(name, 60) for name in names],
+        hovertemplate=f"%{{text}}: %{{y:.{runs.digits}f}}<extra></extra>",
+    )
+    reach = [
+        *means,
+        *(
+            mean + (side - one.value)
+            for mean, one in zip(means[1:], shown, strict=True)
+            if one
+            for side in (one.low, one.high)
+        ),
+    ]
+    room = 0.15 * (max(reach) - min(reach)) or 1.0
+    # The bars stand for steps, not for totals: the axis starts where the steps can be seen.
+    drawn.update_yaxes(title=f"test {metric.label} ({metric.unit})", range=[min(reach) - room, max(reach) + room])
+    drawn.update_xaxes(tickvals=places, ticktext=[figures.plain(name, 16) for name in names], showgrid=False)
+    return drawn
+
+
+@functools.lru_cache(maxsize=2)
+def _steps(runs: Runs) -> list[tuple[Subset, Subset, Comparison]]:
+    chain = _chain(subsets(runs))
+    return [(a, b, compare(runs, b.side, a.side)) for a, b in pairwise(chain)]
+
+
+def _chain(found: list[Subset]) -> list[Subset]:
+    """The longest chain of growing subsets from no term to all of them; of equally long ones the best-scoring.
+
+    `found` has the best first.
+    """
+    whole = max((one.terms for one in found), key=len, default=frozenset())
+    start = next((one for one in found if not one.terms), None)
+    end = next((one for one in found if one.terms == whole), None)
+    if start is None or end is None or not whole:
+        return []
+    rank = {one.terms: place for place, one in enumerate(found)}
+
+    # Of chains that end here: longest first, then the smallest sum of ranks.
+    best: dict[frozenset[str], tuple[int, int, list[Subset]]] = {start.terms: (0, 0, [start])}
+    for one in sorted(found, key=lambda one: len(one.terms)):
+        before = [best[terms] for terms in best if terms < one.terms]
+        if before:
+            length, cost, chain = min(before, key=lambda item: (item[0], item[1]))
+            best[one.terms] = (length - 1, cost + rank[one.terms], [*chain, one])
+    chain = best[whole][2] if whole in best else []
+    return chain if len(chain) > 2 else []

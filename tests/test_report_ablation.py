@@ -1,0 +1,141 @@
+"""The pictures of an ablation and of a budget, by their numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from kdsweep.report import stats
+from kdsweep.report.compare import ablated, compare, confirmed, contrast
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections import ablation, budget, planes, profile, scarcity, settings, subsets, waterfall, weakening
+from tests import report_fakes
+
+SCARCE = {
+    "half": {"skill": 1.6, "kind": "each", "data": {"drop_auxiliary": 0.5}},
+    "nearly none": {"skill": 1.25, "kind": "each", "data": {"drop_auxiliary": 0.9}},
+}
+# What mi_teacher does alone, so that its interaction can be told.
+ALONE = {"only mi_teacher": {"skill": 1.9, "kind": "add_one_in", "dropped": ["kd", "entropy"]}}
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    return report_fakes.make(more_rows=SCARCE | ALONE, retuned=True, search=4, samples=300)
+
+
+def mean(runs: Runs, side) -> float:
+    return 100 * runs.test().reindex(list(side.finished.values())).mean()
+
+
+def test_a_contrast_of_two_sides_is_their_comparison(runs):
+    a, b = confirmed(runs, "amid"), confirmed(runs, "kd")
+    assert contrast(runs, [a], [b]) == compare(runs, a, b).interval
+
+
+def test_an_interaction_is_the_effect_in_company_less_the_effect_alone(runs):
+    full, base = confirmed(runs, "amid"), confirmed(runs, "student_only")
+    without, alone = (ablated(runs, row, retuned=False) for row in ("without mi_teacher", "only mi_teacher"))
+    expected = mean(runs, full) - mean(runs, ablated(runs, "without mi_teacher", retuned=True))
+    expected -= mean(runs, alone) - mean(runs, base)
+    terms = next(table for table in ablation.table(runs) if table.name == "terms")
+    row = next(row for row in terms.rows if row["term"] == "mi_teacher")
+    assert row["interaction"].value == pytest.approx(expected)
+    D = [
+        runs.units(full.finished[key]) - runs.units(without.finished[key])
+        - runs.units(alone.finished[key]) + runs.units(base.finished[key])
+        for key in sorted(full.finished)
+    ]  # fmt: skip
+    assert contrast(runs, [full, base], [without, alone]) == stats.crossed(np.stack(D)).interval
+
+
+def test_rows_that_were_searched_stand_beside_themselves_unsearched(runs):
+    table = next(table for table in ablation.table(runs) if table.name == "retuned")
+    assert [row["row"] for row in table.rows] == list(report_fakes.ROWS)
+    for row in table.rows:
+        gained = row["after its own search"].value - row["at the full method's settings"].value
+        assert row["gained by searching"].value == pytest.approx(gained)
+
+
+def test_controls_stand_in_the_ablations_table_as_what_they_lose(runs):
+    table = ablation.table(runs)[0]
+    row = next(row for row in table.rows if row["row"] == "control: shuffled_within_class")
+    assert "pairing" in row["question"]
+    assert (row["difference"].value < 0, row["verdict"].word) == (True, "worse")
+    assert row["difference"].low < row["difference"].value < row["difference"].high
+
+
+def test_the_words_say_which_terms_are_needed(runs):
+    (said,) = ablation.words(runs)
+    assert "Needed, since the row without it is worse" in said
+
+
+def test_subsets_are_in_the_order_of_their_means_and_hold_the_student_alone(runs):
+    (table,) = subsets.table(runs)
+    means = [row["accuracy (%)"] for row in table.rows]
+    assert means == sorted(means, reverse=True)
+    assert next(row["terms"] for row in table.rows if row["row"] == "Student only") == "labels alone"
+    # Rows that change data are no subsets of terms.
+    assert not {"half", "nearly none"} & {row["row"] for row in table.rows}
+
+
+def test_steps_lead_from_the_student_alone_to_the_full_method_and_add_up(runs):
+    (table,) = waterfall.table(runs)
+    *steps, whole = table.rows
+    assert (steps[0]["from"], steps[-1]["to"]) == ("Student only", "AMID (full)")
+    assert sum(row["step"].value for row in steps) == pytest.approx(whole["step"].value)
+    added = [term for row in steps for term in row["adds"].split(", ")]
+    assert sorted(added) == ["entropy", "kd", "mi_teacher"]
+
+
+def test_scarcity_is_a_curve_over_what_was_taken_away(runs):
+    (table,) = scarcity.table(runs)
+    assert [row["without auxiliary (%)"] for row in table.rows] == [0.0, 50.0, 90.0]
+    leads = [row["− Student only"].value for row in table.rows]
+    assert leads == sorted(leads, reverse=True)
+    assert list(scarcity.figure(runs).data[0].x) == [0.0, 50.0, 90.0]
+
+
+def test_a_teacher_is_followed_by_epoch_beside_its_student(runs):
+    (table,) = weakening.table(runs)
+    row = next(row for row in table.rows if row["row"] == "AMID")
+    assert row["gap at the end"] == pytest.approx(row["teacher at the end"] - row["student at the end"])
+
+
+def test_a_share_of_runs_reaches_what_the_table_says(runs):
+    (table,) = profile.table(runs)
+    values = runs.test().reindex(list(confirmed(runs, "kd").finished.values())) * 100
+    row = next(row for row in table.rows if row["arm"] == "KD")
+    assert (row["100% reach"], row["50% reach"]) == (values.min(), sorted(values)[5])
+
+
+def test_the_budget_is_shown_in_trials_and_in_device_seconds(runs):
+    drawn = budget.figure(runs)
+    trials, seconds = (trace for trace in drawn.data if trace.name == "KD")
+    assert list(trials.y) == list(seconds.y)
+    assert list(seconds.x) == [3.5 * n for n in trials.x]
+    assert any("leads on validation" in said for said in budget.words(runs))
+
+
+def test_a_long_search_is_drawn_by_its_best_and_an_even_share_of_the_rest():
+    runs = report_fakes.make(search=400, seeds=2, samples=20)
+    tried = runs.select("search", "kd")
+    best = 100 * tried["trial"].map(runs.valid)[tried["state"] != "failed"].max()
+    clouds = [trace for trace in settings.figure(runs).data if trace.name == "KD"]
+    assert len(clouds) == 3
+    for cloud in clouds:
+        assert 100 <= len(cloud.y) <= settings.MOST
+        assert max(cloud.y) == pytest.approx(best)
+    lines = [trace for trace in budget.figure(runs).data if trace.name == "KD"]
+    assert all(len(line.x) <= 130 for line in lines)
+
+
+def test_a_plane_shows_as_much_of_the_scores_as_scikit_learn_finds(runs):
+    (table,) = planes.table(runs)
+    student, teacher = table.rows
+    assert (student["model"], teacher["model"]) == ("AMID", "teacher")
+    kept = runs.predictions(confirmed(runs, "amid").finished[0, 0, 1])
+    found = PCA(n_components=2).fit(np.stack(kept["logits"]).astype(float))
+    assert student["variance on the plane (%)"] == pytest.approx(100 * found.explained_variance_ratio_.sum())
+    assert len({trace.name for trace in planes.figure(runs).data}) == 4
