@@ -12,6 +12,7 @@ import pandas as pd
 from kdsweep import methods
 from kdsweep.report.runs import Runs
 from kdsweep.results import Results
+from kdsweep.space import to_json
 from kdsweep.study import Arm, Study
 
 LOOK = ["n", "repeats", "when"]
@@ -21,7 +22,7 @@ def collect(study: Study, results: Results) -> Runs:
     """Everything that the study asked for, by its index, and what the store holds of it."""
     index = pd.DataFrame(results.read_rows(study.name, "index"))
     known = results.metadata()
-    asked = set(index["trial"]) if len(index) else set()
+    asked = dict.fromkeys(index["trial"]) if len(index) else {}
     there = {id_: known[id_] for id_ in asked if id_ in known}
     state = results.read_json(study.name, "state") or {}
     complete = bool(state.get("complete"))
@@ -109,7 +110,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
         "required": list(method.required),
         "base": list(method.base),
         "choices": dict(arm.choices),
-        "space": list(arm.space),
+        "space": {name: to_json(domain) for name, domain in arm.space.items()},
     }
 
 
@@ -131,6 +132,10 @@ def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:
         "error": meta["error"],
         "papers": json.dumps(meta["papers"]),
         "libraries": json.dumps(meta["libraries"]),
+        "thresholds": json.dumps(trial["thresholds"]),
+        # Rows of earlier versions name neither.
+        "process": meta.get("process", 0),
+        "width": meta.get("width", 1),
         **{name: meta[name] for name in ("version", "commit", "host", "processor", "device", "start", "end")},
         **{f"param.{name}": value for name, value in meta["numbers"].items()},
     }

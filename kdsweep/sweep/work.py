@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
+import os
 import platform
 import socket
 import subprocess
@@ -47,7 +48,13 @@ def work(
         OSError, MemoryError: the machine's doing; what was not staged has no result.
     """
     workers = workers or Workers()
-    run_on = {"start": now(), "device": str(device_of(device)), "workers": workers.size, "width": len(trials)}
+    run_on = {
+        "start": now(),
+        "device": str(device_of(device)),
+        "process": os.getpid(),
+        "workers": workers.size,
+        "width": len(trials),
+    }
     with one_thread():
         for outcome in train(trials, data, results, device=device_of(device), workers=workers):
             if workers.rank:
@@ -107,7 +114,8 @@ def one_thread() -> Iterator[None]:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """In UTC, to the millisecond: a timeline of short packs is drawn from it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @functools.cache
