@@ -64,7 +64,7 @@ class Part:
 def build(runs: Runs, out: Path) -> Headline:
     """Write out/index.html, out/tables/ and out/runs.parquet; equal runs give equal files."""
     out = Path(out)
-    parts = [draw(module, runs) for module in discover()]
+    parts = [draw(module, runs) for module in discover() if applies(module, runs)]
     folder = out / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     for stale in [*folder.glob("*.csv"), *folder.glob("*.tex")]:
@@ -88,6 +88,11 @@ def discover() -> list[ModuleType | Part]:
         except Exception as error:
             found.append((math.inf, name, _broken(name, name, error)))
     return [module for _, _, module in sorted(found, key=lambda one: one[:2])]
+
+
+def applies(module: ModuleType | Part, runs: Runs) -> bool:
+    """Whether a section has a meaning for this study at all; most always have."""
+    return bool(module.applies(runs)) if hasattr(module, "applies") else True
 
 
 def draw(module: ModuleType | Part, runs: Runs) -> Part:

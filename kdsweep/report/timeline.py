@@ -21,8 +21,8 @@ class Timeline:
     """What ran.
 
     Attributes:
-        packs: a row each: `host`, `place` (number on its host), `stage`, `arm`, `trials`, `seconds` (of training, summed
-            over its trials), and `begin`, `end` in seconds since the first start, idle times cut out.
+        packs: a row each: `host`, `place` (number on its host), `stage`, `arm`, `trials`, `seconds` (of training,
+            summed over its trials), and `begin`, `end` in seconds since the first start, idle times cut out.
         cuts: where idle time was cut out, in the same seconds.
         places: how many packs each host ever ran at once.
     """
@@ -46,9 +46,7 @@ class Timeline:
         """Middles of equal bins of time, and the share of all places that were busy in each."""
         edges = np.linspace(0, self.span, bins + 1)
         begin, end = self.packs["begin"].to_numpy(), self.packs["end"].to_numpy()
-        overlap = np.clip(
-            np.minimum(end[:, None], edges[1:]) - np.maximum(begin[:, None], edges[:-1]), 0, None
-        ).sum(0)
+        overlap = np.clip(np.minimum(end[:, None], edges[1:]) - np.maximum(begin[:, None], edges[:-1]), 0, None).sum(0)
         shares: Array = overlap / ((edges[1] - edges[0]) * sum(self.places.values()))
         return (edges[:-1] + edges[1:]) / 2, shares
 
@@ -68,12 +66,18 @@ def timeline(runs: Runs) -> Timeline | None:
     trials = trials.assign(
         stage=trials["trial"].map(roles["stage"]),
         arm=trials["trial"].map(roles["arm"]),
-        process=trials["process"] if "process" in trials else 0,
+        process=trials.get("process", 0),
     )
     # Members of a pack start together in one process.
     packs = (
         trials.groupby(["host", "process", "start"], sort=True)
-        .agg(end=("end", "max"), stage=("stage", "first"), arm=("arm", "first"), n=("trial", "size"), s=("seconds", "sum"))
+        .agg(
+            end=("end", "max"),
+            stage=("stage", "first"),
+            arm=("arm", "first"),
+            n=("trial", "size"),
+            s=("seconds", "sum"),
+        )
         .reset_index()
         .rename(columns={"n": "trials", "s": "seconds"})
         .sort_values("start", kind="stable", ignore_index=True)
@@ -107,6 +111,6 @@ def _places(packs: pd.DataFrame) -> list[int]:
     for host, begin, end in zip(packs["host"], packs["begin"], packs["end"], strict=True):
         places = free.setdefault(str(host), [])
         place = next((i for i, until in enumerate(places) if until <= begin + 0.5), len(places))
-        places[place:place + 1] = [end]
+        places[place : place + 1] = [end]
         chosen.append(place)
     return chosen

@@ -1,5 +1,5 @@
-"""How the validation score lies over the two numbers that mattered most in each arm's search: a plateau is a setting that
-is easy to find, a narrow peak one that may not transfer. Points were chosen on validation alone."""
+"""How the validation score lies over the two numbers that mattered most in each arm's search: a plateau is a setting
+that is easy to find, a narrow peak one that may not transfer. Points were chosen on validation alone."""
 
 from __future__ import annotations
 
@@ -77,7 +77,11 @@ def figure(runs: Runs) -> go.Figure | None:
     height = math.ceil(len(maps) / COLUMNS)
     titles = [figures.plain(one.found.label, 40) for one in maps]
     grid = make_subplots(
-        rows=height, cols=COLUMNS, subplot_titles=titles, horizontal_spacing=0.16, vertical_spacing=min(0.34 / height, 0.3)
+        rows=height,
+        cols=COLUMNS,
+        subplot_titles=titles,
+        horizontal_spacing=0.16,
+        vertical_spacing=min(0.34 / height, 0.3),
     )
     for place, one in enumerate(maps):
         cell = {"row": place // COLUMNS + 1, "col": place % COLUMNS + 1}
@@ -85,7 +89,7 @@ def figure(runs: Runs) -> go.Figure | None:
         contour = go.Contour(
             x=centres,
             y=centres,
-            z=np.where(np.isfinite(one.heights), one.heights, None).tolist(),
+            z=[[None if np.isnan(z) else z for z in row] for row in one.heights.tolist()],
             coloraxis="coloraxis",
             contours={"showlines": False},
             connectgaps=False,
@@ -127,7 +131,10 @@ def figure(runs: Runs) -> go.Figure | None:
             # One ruined corner must not take all the colours.
             "cmin": float(np.quantile(scores, 0.05)),
             "cmax": float(np.quantile(scores, 0.95)),
-            "colorbar": {"title": {"text": f"{runs.metric.label} ({runs.metric.unit})", "side": "right"}, "thickness": 14},
+            "colorbar": {
+                "title": {"text": f"{runs.metric.label} ({runs.metric.unit})", "side": "right"},
+                "thickness": 14,
+            },
         },
     )
     grid.update_annotations(font_size=13)

@@ -1,5 +1,5 @@
-"""Which settings went together: every searched number of an arm at once, best trials in colour. Lines of one colour that
-run through one point of an axis say that the number has to be there; lines that fan out, that it is free."""
+"""Which settings went together: every searched number of an arm at once, best trials in colour. Lines of one colour
+that run through one point of an axis say that the number has to be there; lines that fan out, that it is free."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def table(runs: Runs) -> list[Table]:
                 }
             )
     caption = (
-        "Where the best quarter of the finished trials lies, on each range's own scale; spans in % of the range. A best "
-        "quarter that spans as much as all trials leaves the number free."
+        "Where the best quarter of the finished trials lies, on each range's own scale; spans in % of the range. A "
+        "best quarter that spans as much as all trials leaves the number free."
     )
     return [Table("parallel", caption, rows, {"best quarter spans": 0, "all trials span": 0})]
 

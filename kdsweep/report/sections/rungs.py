@@ -36,8 +36,8 @@ def table(runs: Runs) -> list[Table]:
                 }
             )
     caption = (
-        f"Search trials by rung. The bar is the validation {runs.metric.label} ({runs.metric.unit}) that a trial had to "
-        "reach there, set before it started; the first and the last of the search."
+        f"Search trials by rung. The bar is the validation {runs.metric.label} ({runs.metric.unit}) that a trial had "
+        "to reach there, set before it started; the first and the last of the search."
     )
     notes = ("Trials of the first generation have no bar and run in full; a schedule still rising delays the judging.",)
     return [Table("rungs", caption, rows, {"bar, first": runs.digits, "bar, last": runs.digits}, notes)]
@@ -74,7 +74,7 @@ def _trials(runs: Runs, arm: str) -> pd.DataFrame:
     trials = trials[trials["state"].isin(["complete", "pruned", "failed"])].sort_values(["repeat", "fold", "number"])
     told = trials["thresholds"] if "thresholds" in trials else pd.Series("[]", index=trials.index)
     bars = [{int(e): float(v) for e, v in json.loads(one)} if isinstance(one, str) else {} for one in told]
-    return trials.assign(bars=bars)
+    return trials.assign(bars=pd.Series(bars, index=trials.index, dtype=object))
 
 
 def _rungs(trials: pd.DataFrame) -> list[int]:

@@ -121,7 +121,8 @@ def figure(runs: Runs) -> go.Figure | None:
 
 
 def heights(progress: Array, *, start: ArrayLike, ramp: ArrayLike, decay: ArrayLike, cosine: bool) -> Array:
-    """[trials, steps] share of a weight that is on: 0 until `start`, up over `ramp`, back to 0 over the last `decay`."""
+    """[trials, steps] share of a weight that is on: 0 until `start`, up over `ramp`, back to 0 over the last
+    `decay`."""
     s, r, d = (np.asarray(one, dtype=float)[:, None] for one in (start, ramp, decay))
     rise, fall = _share(progress - s, r), _share(1 - progress, d)
     if cosine:
@@ -146,9 +147,7 @@ def _scheduled(runs: Runs) -> list[Scheduled]:
             every, best = _numbers(runs, tried.complete["trial"], term), _numbers(runs, tried.best["trial"], term)
             chosen = _numbers(runs, confirm[confirm["state"] == "complete"]["trial"].head(1), term)
             found.append(
-                Scheduled(
-                    tried, term, _curves(every), _curves(best), _curves(chosen)[0] if len(chosen) else None, best
-                )
+                Scheduled(tried, term, _curves(every), _curves(best), _curves(chosen)[0] if len(chosen) else None, best)
             )
     return found
 

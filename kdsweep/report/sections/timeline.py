@@ -1,5 +1,5 @@
-"""When what ran where: each bar is a pack of trials that trained together on one place of one machine. White space is time
-that a machine waited."""
+"""When what ran where: each bar is a pack of trials that trained together on one place of one machine. White space is
+time that a machine waited."""
 
 from __future__ import annotations
 
@@ -56,14 +56,19 @@ def table(runs: Runs) -> list[Table]:
     digits = {"busy (s)": 0, "utilisation": 0, "trials a pack": 1, "first start (s)": 0, "last end (s)": 0}
     notes = ("Trials that an earlier study had trained are here as well: they are behind this report's numbers.",)
     return [
-        Table("machines", f"Machines, and the share (%) of their places' time that was used. In all {whole}", hosts, digits),
+        Table(
+            "machines",
+            f"Machines, and the share (%) of their places' time that was used. In all {whole}",
+            hosts,
+            digits,
+        ),
         Table("stages", "Packs by stage.", stages, digits, notes),
     ]
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Top: packs by place, coloured by stage; dotted lines: idle time of more than a minute was cut out. Bottom: the share
-    of all places that were busy."""
+    """Top: packs by place, coloured by stage; dotted lines: idle time of more than a minute was cut out. Bottom: the
+    share of all places that were busy."""
     found = _timeline(runs)
     if found is None:
         return None
@@ -94,7 +99,8 @@ def figure(runs: Runs) -> go.Figure | None:
     line = {"color": figures.GREY, "width": 1.5, "shape": "hvh"}
     drawn.add_scatter(
         x=list(middles), y=list(100 * busy), mode="lines", fill="tozeroy", line=line, showlegend=False,
-        fillcolor=figures.faded(figures.GREY, 0.25), hovertemplate="%{x:.0f} s: %{y:.0f} %<extra></extra>", row=2, col=1,
+        fillcolor=figures.faded(figures.GREY, 0.25), hovertemplate="%{x:.0f} s: %{y:.0f} %<extra></extra>",
+        row=2, col=1,
     )  # fmt: skip
     for cut in found.cuts:
         drawn.add_vline(x=cut, line={"color": figures.GREY, "width": 1.5, "dash": "dot"})
