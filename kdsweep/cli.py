@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -25,7 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+export_app = typer.Typer(help="Write a part of a study for others to check.", no_args_is_help=True)
 app.add_typer(data_cli.app, name="data")
+app.add_typer(export_app, name="export")
 StudyFile = Annotated[Path, typer.Argument(help="a study, as YAML", metavar="STUDY", show_default=False)]
 Storage = Annotated[str | None, typer.Option(help="root of the results; default: the study's `storage`")]
 Reports = Annotated[Path, typer.Option(help="folder of the rendered reports")]
@@ -72,7 +75,7 @@ def status(
     """Show how far a study is: stage, counts and best score by arm, and the time to go."""
     from kdsweep import commands
 
-    commands.status(_load(study, storage), _console(), watch=watch)
+    _exit(lambda: commands.status(_load(study, storage), _console(), watch=watch))
 
 
 @app.command()
@@ -80,7 +83,7 @@ def report(study: StudyFile, storage: Storage = None, reports: Reports = Path("r
     """Write the report of what is there, finished or not. Runs nothing."""
     from kdsweep import commands
 
-    commands.report(_load(study, storage), _console(), reports)
+    _exit(lambda: commands.report(_load(study, storage), _console(), reports))
 
 
 @app.command()
@@ -142,15 +145,39 @@ def schema() -> None:
     typer.echo(json.dumps(study_file.schema(), indent=2))
 
 
+@export_app.command("row")
+def export_row(
+    study: StudyFile,
+    row: Annotated[str, typer.Argument(help="an arm, or a row or control of the ablation", metavar="ROW")],
+    out: Annotated[Path | None, typer.Option(help="archive to write; default: STUDY-ROW.zip")] = None,
+    storage: Storage = None,
+) -> None:
+    """Pack a row's trials, models' settings, versions and expected values into one file."""
+    from kdsweep import sharing
+
+    _exit(lambda: sharing.export_row(_load(study, storage), _console(), row=row, out=out))
+
+
 @app.command()
 def replay(
-    trial: Annotated[str, typer.Argument(help="its id, or enough of its beginning", metavar="TRIAL")],
+    trial: Annotated[
+        str | None, typer.Argument(help="its id, or enough of its beginning", metavar="TRIAL", show_default=False)
+    ] = None,
     storage: Annotated[str, typer.Option(help="root of the results")] = "runs/",
+    row: Annotated[Path | None, typer.Option(help="an archive of `export row`, in the place of a trial")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="of the archive's runs, the first so many")] = 2,
+    data: Annotated[Path | None, typer.Option(help="the archive's dataset, where its folder is elsewhere")] = None,
 ) -> None:
-    """Train one trial again and compare: bit-identical, or where it parts."""
+    """Train one trial, or an archived row, again and compare: bit-identical, or where it parts."""
+    if (trial is None) == (row is None):
+        _fail("replay takes a TRIAL, or --row and an archive of `export row`")
+    if row is not None:
+        from kdsweep import sharing
+
+        _exit(lambda: sharing.replay_row(row, _console(), seeds=seeds, data=data))
     from kdsweep import commands
 
-    sys.exit(commands.replay(trial, storage, _console()))
+    _exit(lambda: commands.replay(str(trial), storage, _console()))
 
 
 def _launch(path: Path, **options: Any) -> None:
@@ -158,6 +185,15 @@ def _launch(path: Path, **options: Any) -> None:
     from kdsweep import commands
 
     sys.exit(commands.launch(found, _console(), **options))
+
+
+def _exit(run: Callable[[], int]) -> NoReturn:
+    """End with what a command answers; a mistake of the user's is one line and 2."""
+    try:
+        code = run()
+    except ValueError as error:
+        _fail(str(error))
+    sys.exit(code)
 
 
 def _load(path: Path, storage: str | None) -> Study:
@@ -178,6 +214,6 @@ def _console() -> Console:
     return Console(highlight=False)
 
 
-def _fail(message: str) -> Any:
+def _fail(message: str) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(2)
