@@ -79,11 +79,40 @@ def status(
 
 
 @app.command()
-def report(study: StudyFile, storage: Storage = None, reports: Reports = Path("reports")) -> None:
-    """Write the report of what is there, finished or not. Runs nothing."""
+def report(
+    studies: Annotated[
+        list[Path] | None, typer.Argument(help="a study; several are compared", metavar="STUDY…", show_default=False)
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="write it anew until the study is complete")] = False,
+    runs: Annotated[Path | None, typer.Option(help="runs made elsewhere: arm, seed, fold, metric, value")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="theirs: arm, seed, fold, sample, group, label, prediction")
+    ] = None,
+    metric: Annotated[str, typer.Option(help="of --runs: which is compared")] = "accuracy",
+    claim: Annotated[str | None, typer.Option(help="of --runs: the arm that is to be better")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="than which; may be given several times")] = None,
+    equivalent: Annotated[float | None, typer.Option(help="of --runs: ± this counts as the same")] = None,
+    storage: Storage = None,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Write the report of what is there, finished or not: of a study, of several, or of runs made elsewhere."""
+    files = studies or []
+    if (runs is None) == (not files) or (predictions is not None and runs is None):
+        _fail("report takes one study, several to compare, or --runs with --predictions")
+    if watch and len(files) != 1:
+        _fail("--watch follows one study")
+    if runs is not None:
+        from kdsweep import elsewhere
+
+        asked = elsewhere.Asked(runs, predictions, metric, claim, tuple(against or ()), equivalent)
+        _exit(lambda: elsewhere.report(asked, _console(), reports))
+    if len(files) > 1:
+        from kdsweep import several
+
+        _exit(lambda: several.report([_load(file, storage) for file in files], _console(), reports))
     from kdsweep import commands
 
-    _exit(lambda: commands.report(_load(study, storage), _console(), reports))
+    _exit(lambda: commands.report(_load(files[0], storage), _console(), reports, watch=watch))
 
 
 @app.command()

@@ -107,8 +107,8 @@ def _run(driver: Launch, console: Console, *, local: bool, address: str | None) 
         cluster.stop()
 
 
-def report(study: Study, console: Console, reports: Path) -> int:
-    """Write the report of what is there.
+def report(study: Study, console: Console, reports: Path, *, watch: bool = False) -> int:
+    """Write the report of what is there; with `watch`, again whenever there is more, until the study is complete.
 
     Raises:
         ValueError: the storage cannot be used.

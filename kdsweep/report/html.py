@@ -11,6 +11,7 @@ import math
 import os
 import pkgutil
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -61,8 +62,8 @@ class Part:
     trouble: str = ""
 
 
-def build(runs: Runs, out: Path) -> Headline:
-    """Write out/index.html, out/tables/ and out/runs.parquet; equal runs give equal files."""
+def build(runs: Runs, out: Path, *, say: Callable[[Runs], headline.Said] = headline.say) -> Headline:
+    """Write out/index.html, out/tables/ and out/runs.parquet; equal runs give equal files. `say`: the first words."""
     out = Path(out)
     parts = [draw(module, runs) for module in discover() if applies(module, runs)]
     folder = out / "tables"
@@ -73,7 +74,7 @@ def build(runs: Runs, out: Path) -> Headline:
         _write(folder / f"{table.name}.csv", csv.render(table))
         _write(folder / f"{table.name}.tex", latex.render(table))
     runs.joined.to_parquet(out / "runs.parquet", index=False)
-    said = headline.say(runs)
+    said = say(runs)
     _write(out / "index.html", page(runs, said, parts))
     return Headline(said.title, out / "index.html")
 
@@ -92,6 +93,12 @@ def discover() -> list[ModuleType | Part]:
 
 def applies(module: ModuleType | Part, runs: Runs) -> bool:
     """Whether a section has a meaning for this study at all; most always have."""
+    if isinstance(module, Part):
+        return True
+    # Runs made elsewhere, and several studies together, have a few sections only.
+    only = runs.study.get("sections")
+    if only is not None and module.__name__.rpartition(".")[2] not in only:
+        return False
     return bool(module.applies(runs)) if hasattr(module, "applies") else True
 
 
