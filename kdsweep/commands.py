@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from kdsweep import display, opening
+from kdsweep import display, opening, watching
 from kdsweep.metrics import METRICS
 from kdsweep.results import Results, safe_name
 from kdsweep.study import Study
@@ -117,24 +117,33 @@ def report(study: Study, console: Console, reports: Path, *, watch: bool = False
 
     results = opening.store(study.storage)
     study = with_facts(study)
-    state = results.read_json(study.name, "state")
-    if state is None or not _alive(state):
-        # The file may have changed since the last launch: its index has to be of this file. While a launch runs, the
-        # index is the launch's.
-        try:
-            Launch(study, results).close()
-        except OSError as error:
-            rule = "the storage has to be a folder that can be written to"
-            raise ValueError(f"{rule}, got {study.storage}: {error}") from error
-    _write_report(study, results, console, reports)
+
+    def write() -> None:
+        state = results.read_json(study.name, "state")
+        if state is None or not _alive(state):
+            # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
+            # the index is the launch's.
+            try:
+                Launch(study, results).close()
+            except OSError as error:
+                rule = "the storage has to be a folder that can be written to"
+                raise ValueError(f"{rule}, got {study.storage}: {error}") from error
+        _write_report(study, results, console, reports, refresh=watch)
+
+    if watch:
+        return watching.follow(study, results, console, write)
+    write()
     return 0
 
 
-def _write_report(study: Study, results: Results, console: Console, reports: Path) -> None:
+def _write_report(study: Study, results: Results, console: Console, reports: Path, *, refresh: bool = False) -> None:
     from kdsweep.report import build
     from kdsweep.report.collect import collect, record_look
+    from kdsweep.sweep import forecast
 
-    runs = collect(study, results)
+    state = results.read_json(study.name, "state") or {}
+    stages = {} if state.get("complete") else Counter(role.stage for role in forecast.whole(study).roles)
+    runs = collect(study, results, expected=stages, refresh=refresh)
     headline = build(runs, reports / safe_name(study.name))
     record_look(study, results, runs)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)

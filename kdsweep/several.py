@@ -42,7 +42,7 @@ def report(studies: Sequence[Study], console: Console, reports: Path) -> int:
         sentences = ("Nobody stated these comparisons beforehand: all of them are exploratory.",)
         return headline.Said(title, "open", sentences, (f"{len(compared)} studies", datasets))
 
-    written = html.build(runs, reports / safe_name(str(runs.study["name"])), say=say)
+    written = html.build(runs, reports / safe_name("-".join(study.name for study in studies)), say=say)
     console.print(f"\n{escape(written.text)}, on {datasets}", soft_wrap=True)
     console.print(f"report: {escape(str(written.path))}", soft_wrap=True)
     return 0

@@ -50,9 +50,9 @@ def test_the_same_arm_in_two_studies_is_one_comparison_and_exploratory(pair):
 
 def test_what_differs_between_studies_on_the_same_data_is_told(pair):
     *_, differ = compared.table(several.page(pair))
-    assert [(row["study"], row["value"]) for row in differ.rows] == [
-        ("one", '{"epochs": 8}'),
-        ("two", '{"epochs": 20}'),
+    assert [(row["what"], row["study"], row["value"]) for row in differ.rows] == [
+        ("train.epochs", "one", "8"),
+        ("train.epochs", "two", "20"),
     ]
 
 
@@ -110,6 +110,12 @@ def test_ranks_are_averaged_over_datasets():
     assert [row["average rank"] for row in table.rows] == pytest.approx(expected)
     assert table.rows[0]["arm"] == "AMID"
     assert ranks.figure(page) is not None
+
+
+def test_of_several_studies_on_the_same_data_the_first_counts_in_the_ranks(pair):
+    (table,) = ranks.table(several.page(several.sort([*pair.studies, study("three", "c")])))
+    assert set(table.columns) == {"arm", "average rank", "one", "three", "best on"}
+    assert len(table.rows) == 3
 
 
 def test_the_critical_difference_is_that_of_the_published_table():

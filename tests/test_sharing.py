@@ -1,7 +1,10 @@
-"""A row packed for others, and checked by them; storages and addresses that nobody answers at."""
+"""A row packed for others and checked by them, a report that is watched, and what nobody answers at."""
 
 from __future__ import annotations
 
+import os
+import pkgutil
+import shutil
 import socket
 import threading
 import zipfile
@@ -9,10 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from kdsweep import study_file
+from kdsweep import commands, study_file, watching
+from kdsweep.report import progress, sections
 from kdsweep.results import Results
 from kdsweep.sweep import archive, reach
+from kdsweep.sweep.launch import with_facts
 from tests.test_cli import kdsweep, launch, one_line, write
 
 
@@ -200,3 +206,60 @@ def test_an_address_where_nobody_answers_is_one_clear_line(address, tmp_path):
     assert address in answer.output
     assert len(answer.output.strip().splitlines()) == 1
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_path):
+    file, storage = done
+    copy = Path(shutil.copytree(storage, tmp_path / "runs"))
+    results, page = Results(copy), tmp_path / "reports" / "tiny" / "index.html"
+    roles = [role for role in results.read_rows("tiny", "index") if role["stage"] == "control"]
+    complete = results.read_json("tiny", "state")
+    for role in roles:
+        (copy / "trials" / f"{role['trial']}.parquet").unlink()
+    results.write_json("tiny", "state", {**complete, "complete": False, "closed": False, "process": os.getpid()})
+    pages = []
+
+    def wait(seconds: float) -> None:
+        assert seconds >= watching.LEAST
+        pages.append(page.read_text())
+        for role in roles:
+            name = f"{role['trial']}.parquet"
+            shutil.copy(storage / "trials" / name, copy / "trials" / name)
+        results.write_json("tiny", "state", complete)
+
+    study = with_facts(replace(study_file.load(file), storage=str(copy)))
+
+    def write() -> None:
+        commands._write_report(study, results, Console(quiet=True), tmp_path / "reports", refresh=True)
+
+    assert watching.follow(study, results, Console(quiet=True), write, wait=wait) == 0
+    assert "Unfinished: control 0 of 3." in pages[0]
+    assert 'http-equiv="refresh"' in pages[0]
+    assert "Unfinished" not in page.read_text()
+    assert 'http-equiv="refresh"' not in page.read_text()
+
+
+@pytest.mark.slow
+def test_a_report_of_a_finished_study_is_written_once_when_watched(done, tmp_path):
+    file, storage = done
+    answer = kdsweep("report", file, "--watch", "--storage", storage, "--reports", tmp_path)
+    assert answer.exit_code == 0, answer.output
+    assert answer.output.count("report: ") == 1
+
+
+def test_every_section_says_what_it_rests_on_or_rests_on_nothing():
+    whole = {
+        "checked",
+        "compared",
+        "across",
+        "ranks",
+        "failures",
+        "papers",
+        "protocol",
+        "provenance",
+        "study_file",
+        "words",
+    }
+    names = {module.name for module in pkgutil.iter_modules(sections.__path__)}
+    assert names <= set(progress.RESTS) | whole

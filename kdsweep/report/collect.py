@@ -18,8 +18,15 @@ from kdsweep.study import Arm, Study
 LOOK = ["n", "repeats", "when"]
 
 
-def collect(study: Study, results: Results) -> Runs:
-    """Everything that the study asked for, by its index, and what the store holds of it."""
+def collect(
+    study: Study, results: Results, *, expected: Mapping[str, int] | None = None, refresh: bool = False
+) -> Runs:
+    """Everything that the study asked for, by its index, and what the store holds of it.
+
+    Args:
+        expected: how many runs each stage of the whole study has, where it is not finished.
+        refresh: whether the page is to load itself anew while the study runs.
+    """
     index = pd.DataFrame(results.read_rows(study.name, "index"))
     known = results.metadata()
     asked = dict.fromkeys(index["trial"]) if len(index) else {}
@@ -27,6 +34,7 @@ def collect(study: Study, results: Results) -> Runs:
     state = results.read_json(study.name, "state") or {}
     complete = bool(state.get("complete"))
     described = _study(study, complete=complete, inapplicable=state.get("inapplicable", {}))
+    described |= {"expected": dict(expected or {}), "refresh": refresh and not complete}
     curves = results.curves(there)
     return Runs(
         study=described,

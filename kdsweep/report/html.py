@@ -12,7 +12,7 @@ import os
 import pkgutil
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from kdsweep.report import csv, latex, sections
+from kdsweep.report import csv, latex, progress, sections
 from kdsweep.report.glossary import GLOSSARY
 from kdsweep.report.runs import Runs
 from kdsweep.report.sections import headline
@@ -48,6 +48,7 @@ class Part:
         words: paragraphs.
         figure: JSON of a plotly figure; "" where there is none.
         trouble: why it shows nothing.
+        unfinished: what it still waits for; "" where it is whole.
     """
 
     slug: str
@@ -60,12 +61,13 @@ class Part:
     caption: str = ""
     height: int = 0
     trouble: str = ""
+    unfinished: str = ""
 
 
 def build(runs: Runs, out: Path, *, say: Callable[[Runs], headline.Said] = headline.say) -> Headline:
     """Write out/index.html, out/tables/ and out/runs.parquet; equal runs give equal files. `say`: the first words."""
     out = Path(out)
-    parts = [draw(module, runs) for module in discover() if applies(module, runs)]
+    parts = [marked(draw(module, runs), runs) for module in discover() if applies(module, runs)]
     folder = out / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     for stale in [*folder.glob("*.csv"), *folder.glob("*.tex")]:
@@ -100,6 +102,11 @@ def applies(module: ModuleType | Part, runs: Runs) -> bool:
     if only is not None and module.__name__.rpartition(".")[2] not in only:
         return False
     return bool(module.applies(runs)) if hasattr(module, "applies") else True
+
+
+def marked(part: Part, runs: Runs) -> Part:
+    """The part, and what it still waits for."""
+    return replace(part, unfinished=progress.unfinished(part.slug.replace("-", "_"), runs))
 
 
 def draw(module: ModuleType | Part, runs: Runs) -> Part:

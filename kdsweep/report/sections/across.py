@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from kdsweep.report.compare import Comparison, compare, confirmed
 from kdsweep.report.runs import Runs
 from kdsweep.report.sections import arms
-from kdsweep.report.several import Group
+from kdsweep.report.several import Group, Several
 from kdsweep.report.tables import Row, Table, difference, p_value
 from kdsweep.report.verdicts import judge, unit
 
@@ -20,7 +20,7 @@ ORDER = 18
 
 
 def applies(runs: Runs) -> bool:
-    return "several" in runs.study and bool(_groups(runs))
+    return bool(_groups(runs))
 
 
 def table(runs: Runs) -> list[Table]:
@@ -56,11 +56,13 @@ def table(runs: Runs) -> list[Table]:
 def figure(runs: Runs) -> go.Figure | None:
     """The first group's arms: every confirm run as a point, in the order of the seeds from top to bottom; the bar is
     the mean over seeds."""
-    return arms.figure(_groups(runs)[0].runs)
+    groups = _groups(runs)
+    return arms.figure(groups[0].runs) if groups else None
 
 
 def _groups(runs: Runs) -> list[Group]:
-    return [group for group in runs.study["several"].groups if len(group.names) > 1]
+    found: Several | None = runs.study.get("several")
+    return [group for group in found.groups if len(group.names) > 1] if found else []
 
 
 def _same_arm(group: Group) -> list[Comparison]:

@@ -17,7 +17,9 @@ def applies(runs: Runs) -> bool:
 
 
 def table(runs: Runs) -> list[Table]:
-    rows: list[Row] = [{"what": what, "checked": state, "note": note} for what, state, note in runs.study["checked"]]
+    rows: list[Row] = [
+        {"what": what, "checked": state, "note": note} for what, state, note in runs.study.get("checked", ())
+    ]
     return [Table("checked", "Not verified: nothing in the tables says whether it is so.", rows)]
 
 

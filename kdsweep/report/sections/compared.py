@@ -4,6 +4,8 @@ compared run by run; studies on different data by the ranks of the arms that all
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -20,7 +22,9 @@ def applies(runs: Runs) -> bool:
 
 
 def table(runs: Runs) -> list[Table]:
-    several: Several = runs.study["several"]
+    several: Several | None = runs.study.get("several")
+    if several is None:
+        return []
     left_out = {one.b for one in several.refused}
     rows: list[Row] = [
         {
@@ -62,8 +66,19 @@ def _differ(several: Several) -> list[Row]:
     rows: list[Row] = []
     by_name = {str(one.study["name"]): one.study for one in several.studies}
     for group in several.groups:
-        for key in TOLD:
-            told = {name: json.dumps(by_name[name].get(key), sort_keys=True) for name in group.names}
-            if len(set(told.values())) > 1:
-                rows += [{"what": key.replace("_", " "), "study": name, "value": words} for name, words in told.items()]
+        told = {name: dict(_flat(by_name[name])) for name in group.names}
+        for key in dict.fromkeys(key for values in told.values() for key in values):
+            values = {name: values.get(key, "–") for name, values in told.items()}
+            if len(set(values.values())) > 1:
+                rows += [{"what": key, "study": name, "value": words} for name, words in values.items()]
     return rows
+
+
+def _flat(study: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is told of a study, name by name: "train.epochs", "8"."""
+    for key in TOLD:
+        value = study.get(key)
+        if isinstance(value, Mapping):
+            yield from ((f"{key}.{name}", json.dumps(one, sort_keys=True)) for name, one in value.items())
+        else:
+            yield key.replace("_", " "), json.dumps(value)

@@ -17,7 +17,7 @@ ORDER = 19
 
 
 def applies(runs: Runs) -> bool:
-    return "several" in runs.study and len(_groups(runs)) > 1
+    return len(_groups(runs)) > 1
 
 
 def table(runs: Runs) -> list[Table]:
@@ -28,20 +28,21 @@ def table(runs: Runs) -> list[Table]:
     order = np.argsort(found.average, kind="stable")
     rows: list[Row] = [
         {
-            "arm": groups[0].runs.label(arms[i]),
+            "arm": groups[0].first.label(arms[i]),
             "average rank": float(found.average[i]),
-            **{group.name: float(scores[n, i]) for n, group in enumerate(groups)},
+            **{group.names[0]: float(scores[n, i]) for n, group in enumerate(groups)},
             "best on": int((_up(runs, scores)[:, i] == _up(runs, scores).max(1)).sum()),
         }
         for i in order
     ]
     metric = runs.metric
-    digits = {"average rank": 2} | {group.name: group.runs.digits for group in groups}
+    digits = {"average rank": 2} | {group.names[0]: group.first.digits for group in groups}
     caption = f"Mean test {metric.label} ({metric.unit}) on each dataset, and the average rank; 1 is best."
     notes = (
         f"Critical difference {found.critical:.2f} at 0.05, for {len(arms)} arms on {len(groups)} datasets (Nemenyi). "
         "A dataset counts once, however many seeds it had.",
-        "Arms are matched by name: what a name stands for is in the studies' files.",
+        "Arms are matched by name: what a name stands for is in the studies' files. Of several studies on the same "
+        "data the first one counts.",
     )
     return [Table("ranks", caption, rows, digits, notes)]
 
@@ -62,13 +63,13 @@ def figure(runs: Runs) -> go.Figure | None:
             y=[place],
             mode="markers",
             marker={"color": figures.PALETTE[place % len(figures.PALETTE)], "size": 11},
-            hovertemplate=f"{figures.plain(groups[0].runs.label(arms[i]), 40)}: %{{x:.2f}}<extra></extra>",
+            hovertemplate=f"{figures.plain(groups[0].first.label(arms[i]), 40)}: %{{x:.2f}}<extra></extra>",
         )
     for level, (low, high) in enumerate(bars):
         line = {"color": figures.GREY, "width": 5}
         y = -0.8 - 0.5 * level
         drawn.add_scatter(x=[low, high], y=[y, y], mode="lines", line=line, hoverinfo="skip")
-    names = [figures.plain(groups[0].runs.label(arms[i])) for i in order]
+    names = [figures.plain(groups[0].first.label(arms[i])) for i in order]
     drawn.update_yaxes(
         tickvals=list(range(len(order))), ticktext=names, range=[len(order) - 0.4, -1.2 - 0.5 * len(bars)]
     )
@@ -87,14 +88,15 @@ def _joined(average: np.ndarray, critical: float) -> list[tuple[float, float]]:
 
 
 def _groups(runs: Runs) -> tuple[Group, ...]:
-    found: Several = runs.study["several"]
-    return found.groups
+    found: Several | None = runs.study.get("several")
+    return found.groups if found else ()
 
 
 def _arms(runs: Runs) -> list[str]:
     """Arms that are finished, under the same name, on every dataset."""
     groups = _groups(runs)
-    return [arm for arm in groups[0].runs.arms if all(_mean(group, arm) is not None for group in groups)]
+    first = groups[0].first.arms if groups else []
+    return [arm for arm in first if all(_mean(group, arm) is not None for group in groups)]
 
 
 def _scores(runs: Runs) -> np.ndarray:
@@ -111,7 +113,7 @@ def _ranks(runs: Runs) -> several.Ranks:
 
 
 def _mean(group: Group, arm: str) -> float | None:
-    if arm not in group.runs.arms:
+    if arm not in group.first.arms:
         return None
-    values = group.runs.test().reindex(list(confirmed(group.runs, arm).finished.values())).dropna()
-    return group.runs.printed(float(values.mean())) if len(values) else None
+    values = group.first.test().reindex(list(confirmed(group.first, arm).finished.values())).dropna()
+    return group.first.printed(float(values.mean())) if len(values) else None
