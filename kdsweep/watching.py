@@ -12,7 +12,7 @@ from kdsweep.results import Results
 from kdsweep.study import Study
 
 LEAST = 15.0  # seconds between two reports
-SHARE = 5  # and so many times what writing one takes: a sweep on the same cores goes on meanwhile
+SHARE = 2  # and so many times what writing one takes: a sweep on the same cores goes on meanwhile
 
 
 def follow(

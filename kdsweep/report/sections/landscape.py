@@ -108,7 +108,7 @@ def figure(runs: Runs) -> go.Figure | None:
                 "line": {"color": "#222", "width": 1},
             },
             customdata=[
-                [int(number), compact_or_text(x), compact_or_text(y), score]
+                [int(number), *(figures.plain(compact_or_text(one), 40) for one in (x, y)), score]
                 for number, x, y, score in zip(
                     trials["number"], trials[one.x], trials[one.y], trials["score"], strict=True
                 )

@@ -68,7 +68,7 @@ def table(runs: Runs) -> list[Table]:
 
 def figure(runs: Runs) -> go.Figure | None:
     """Top: packs by place, coloured by stage; dotted lines: idle time of more than a minute was cut out. Bottom: the
-    share of all places that were busy."""
+    share of all places that were busy. No interval is drawn."""
     found = _timeline(runs)
     if found is None:
         return None
