@@ -77,9 +77,7 @@ def figure(runs: Runs) -> go.Figure | None:
     names = [figures.plain(runs.class_name(int(label)), 12) for label in kept]
     a, b = (one[np.ix_(kept, kept)] for one in shares)
     labels = [figures.plain(runs.label(arm), 30) for arm in chosen]
-    grid = make_subplots(
-        cols=3, subplot_titles=[*labels, "difference (points)"], horizontal_spacing=0.03, shared_yaxes=True
-    )
+    grid = make_subplots(cols=3, subplot_titles=[*labels, "difference"], horizontal_spacing=0.03, shared_yaxes=True)
     widest = max(5.0, float(np.abs(a - b).max()))
     for column, (values, axis, unit) in enumerate(
         [(a, "coloraxis", "%"), (b, "coloraxis", "%"), (a - b, "coloraxis2", "points")]
@@ -95,23 +93,12 @@ def figure(runs: Runs) -> go.Figure | None:
         )
         grid.add_trace(heat, row=1, col=column + 1)
     size = max(260, 24 * len(kept) + 90)
-    bar = {"thickness": 10, "len": 0.4, "x": 1.0}
     grid.update_layout(
         template=figures.TEMPLATE,
         height=size + 90,
-        # Mistakes are small shares: the diagonal may leave the scale.
-        coloraxis={
-            "colorscale": "Blues",
-            "cmin": 0,
-            "cmax": _mistakes(a, b),
-            "colorbar": {**bar, "y": 0.8, "title": "%"},
-        },
-        coloraxis2={
-            "colorscale": "RdBu",
-            "cmin": -widest,
-            "cmax": widest,
-            "colorbar": {**bar, "y": 0.25, "title": "points"},
-        },
+        # Mistakes are small shares: the diagonal may leave the scale. No colour bars: a narrow screen has no room.
+        coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": _mistakes(a, b), "showscale": False},
+        coloraxis2={"colorscale": "RdBu", "cmin": -widest, "cmax": widest, "showscale": False},
     )
     grid.update_yaxes(autorange="reversed", showgrid=False, type="category")
     grid.update_yaxes(title="class", row=1, col=1)

@@ -3,7 +3,6 @@ that is easy to find, a narrow peak one that may not transfer. Points were chose
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,6 @@ from kdsweep.report.tables import Row, Table, compact
 
 TITLE = "The search's landscape"
 ORDER = 57
-COLUMNS = 2
 CELLS = 24  # of the map, along each side
 WIDTH = 0.12  # of the kernel, in units of the range
 NEAR = 0.6  # trials' worth of weight that a cell needs to be drawn
@@ -74,17 +72,10 @@ def figure(runs: Runs) -> go.Figure | None:
     maps = _landscapes(runs)
     if not maps:
         return None
-    height = math.ceil(len(maps) / COLUMNS)
     titles = [figures.plain(one.found.label, 40) for one in maps]
-    grid = make_subplots(
-        rows=height,
-        cols=COLUMNS,
-        subplot_titles=titles,
-        horizontal_spacing=0.16,
-        vertical_spacing=min(0.34 / height, 0.3),
-    )
+    grid = make_subplots(rows=len(maps), subplot_titles=titles, vertical_spacing=min(0.36 / len(maps), 0.25))
     for place, one in enumerate(maps):
-        cell = {"row": place // COLUMNS + 1, "col": place % COLUMNS + 1}
+        cell = {"row": place + 1, "col": 1}
         centres = list((np.arange(CELLS) + 0.5) / CELLS)
         contour = go.Contour(
             x=centres,
@@ -125,15 +116,20 @@ def figure(runs: Runs) -> go.Figure | None:
     scores = np.concatenate([one.heights[np.isfinite(one.heights)] for one in maps])
     grid.update_layout(
         template=figures.TEMPLATE,
-        height=70 + 300 * height,
+        margin={"t": 110},
+        height=110 + 290 * len(maps),
         coloraxis={
             "colorscale": "Viridis" if runs.metric.maximize else "Viridis_r",
             # One ruined corner must not take all the colours.
             "cmin": float(np.quantile(scores, 0.05)),
             "cmax": float(np.quantile(scores, 0.95)),
             "colorbar": {
-                "title": {"text": f"{runs.metric.label} ({runs.metric.unit})", "side": "right"},
-                "thickness": 14,
+                "title": {"text": f"{runs.metric.label} ({runs.metric.unit})", "side": "top"},
+                "orientation": "h",
+                "thickness": 12,
+                "yref": "container",
+                "y": 1,
+                "yanchor": "top",
             },
         },
     )

@@ -81,19 +81,24 @@ def figure(runs: Runs) -> go.Figure | None:
                     col=1,
                 )
             grid.add_vline(x=axis, line={"color": figures.GREY, "width": 1}, row=place, col=1)
-        ticks = ["<br>".join(figures.plain(part, 16) for part in name.split(".")) for name in names]
+        # Many labels stand aslant, or on a narrow screen they would lie over each other.
+        many = len(names) > 4
+        ticks = [
+            figures.plain(name, 40) if many else "<br>".join(figures.plain(one, 16) for one in name.split(".", 1))
+            for name in names
+        ]
         grid.update_xaxes(
             tickvals=list(range(len(names) + 1)),
             ticktext=[*ticks, f"<b>{runs.metric.label}</b>"],
             range=[-0.5, len(names) + 0.5],
             showgrid=False,
-            tickangle=0,
+            tickangle=-50 if many else 0,
             tickfont={"size": 10},
             row=place,
             col=1,
         )
         grid.update_yaxes(showticklabels=False, showgrid=False, range=[-0.15, 1.15], row=place, col=1)
-    grid.update_layout(template=figures.TEMPLATE, height=60 + 260 * len(found), showlegend=False)
+    grid.update_layout(template=figures.TEMPLATE, height=60 + 270 * len(found), showlegend=False)
     return grid
 
 
