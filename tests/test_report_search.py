@@ -55,6 +55,18 @@ def test_shares_of_importance_sum_to_one():
     assert sum(one.fanova for one in ranked) == pytest.approx(1)
 
 
+def test_fanova_gives_the_shares_of_variance_of_a_sum():
+    # Var(3u + v) over the unit square: nine parts of ten are u's. A forest of a hundred trials blurs the smaller part.
+    runs = search(300)
+    units = [searched(runs, "kd").unit(name, runs.trials[f"param.{name}"]) for name in ("kd.weight", "kd.temperature")]
+    curves = runs.curves.assign(value=(3 * units[0] + units[1]) / 4)
+    first, second = importance.ranked(
+        Runs(runs.study, runs.index, runs.trials, curves, runs.predictions, runs.looks), "kd"
+    )
+    assert (first.name, second.name) == ("kd.weight", "kd.temperature")
+    assert first.fanova == pytest.approx(0.9, abs=0.07)
+
+
 def test_a_search_with_few_trials_gets_no_ranking():
     assert importance.table(search(8))[0].rows == []
     assert importance.figure(search(8)) is None

@@ -123,6 +123,7 @@ def test_a_number_that_was_changed_is_found(packed, tmp_path):
         ("../evil.py", b"", "trials and row.json alone"),
         ("row.json", None, "has a row.json"),
         ("row.json", b'{"format": 99}', "format 1, got 99"),
+        (f"given/{'0' * 24}.safetensors", b"other weights", "the bytes of the given teacher"),
     ],
 )
 def test_what_is_no_archive_of_ours_is_refused(packed, tmp_path, member, content, words):

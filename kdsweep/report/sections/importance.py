@@ -116,7 +116,7 @@ def ranked(runs: Runs, arm: str) -> tuple[Importance, ...]:
     # With a target of our own PED-ANOVA asks what makes it low.
     scores = trials["score"].to_numpy() * (-1 if found.maximize else 1)
     with warnings.catch_warnings():
-        # Experimental in Optuna's words; pinned, and held to its reference by the tests.
+        # Experimental in Optuna's words; the tests hold both to a score whose shares are known.
         warnings.simplefilter("ignore")
         ped = optuna.importance.PedAnovaImportanceEvaluator()
         measure = functools.partial(_measure, study, list(found.space), ped)
