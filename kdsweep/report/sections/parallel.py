@@ -53,7 +53,7 @@ def figure(runs: Runs) -> go.Figure | None:
     grid = make_subplots(
         rows=len(found),
         subplot_titles=[figures.plain(one.label, 60) for one in found],
-        vertical_spacing=min(0.42 / len(found), 0.25),
+        vertical_spacing=min(0.5 / len(found), 0.3),
     )
     for place, one in enumerate(found, start=1):
         names = list(one.space)
@@ -98,7 +98,7 @@ def figure(runs: Runs) -> go.Figure | None:
             col=1,
         )
         grid.update_yaxes(showticklabels=False, showgrid=False, range=[-0.15, 1.15], row=place, col=1)
-    grid.update_layout(template=figures.TEMPLATE, height=60 + 270 * len(found), showlegend=False)
+    grid.update_layout(template=figures.TEMPLATE, height=60 + 300 * len(found), showlegend=False)
     return grid
 
 
