@@ -58,6 +58,7 @@ def test_what_cannot_be_checked_is_marked(files, tmp_path):
     page = build(read(files), tmp_path / "out").path.read_text()
     assert page.count("not verified") >= 8
     assert "Tuning budget" not in page
+    assert "equal tuning budget" not in page
     state = {what: said for what, said, _ in read(files).study["checked"]}
     assert state["scores are those of the predictions"] == "yes"
     assert state["every arm had the same tuning budget"] == "not verified"

@@ -27,6 +27,10 @@ SECTIONS = (
     *("papers", "words"),
 )
 UNKNOWN = "not verified"
+ABOUT = {
+    "arms": "Every arm of the tables that were given; tuning budgets are not verified. Differences are row minus "
+    "baseline with a 95% interval for new seeds and new test samples, unadjusted."
+}
 
 
 def read(
@@ -213,7 +217,7 @@ def _study(name: str, arms: Sequence[str], metric: str, equivalent: float | None
         "name": name, "task": "classification", "metric": metric, "maximize": METRICS[metric].maximize, "select": "",
         "student": [], "auxiliary": [], "equivalent": equivalent, "ablated": "", "retune": False, "search_trials": 0,
         "repeats": 1, "train_count": 0, "valid_count": 0, "file": "", "storage": "", "rows": {}, "controls": [],
-        "inapplicable": {}, "complete": True, "elsewhere": True, "sections": SECTIONS,
+        "inapplicable": {}, "complete": True, "elsewhere": True, "sections": SECTIONS, "about": ABOUT,
         "arms": {
             arm: {
                 "label": arm, "method": "student_only" if arm.lower() in alone else "", "summary": "", "teacher": "",

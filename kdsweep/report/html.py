@@ -105,8 +105,10 @@ def applies(module: ModuleType | Part, runs: Runs) -> bool:
 
 
 def marked(part: Part, runs: Runs) -> Part:
-    """The part, and what it still waits for."""
-    return replace(part, unfinished=progress.unfinished(part.slug.replace("-", "_"), runs))
+    """The part, and what it still waits for; where the study says more truly what it is about, in its words."""
+    name = part.slug.replace("-", "_")
+    about = runs.study.get("about", {}).get(name, part.about)
+    return replace(part, about=about, unfinished=progress.unfinished(name, runs))
 
 
 def draw(module: ModuleType | Part, runs: Runs) -> Part:

@@ -21,6 +21,7 @@ RESTS = {
     "curves": ("confirm",),
     "losses": ("confirm",),
     "teachers": ("teacher", "confirm"),
+    "weakening": ("teacher", "confirm"),
     "recall": ("confirm",),
     "classes": ("confirm",),
     "confusion": ("confirm",),
