@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -25,7 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+export_app = typer.Typer(help="Write a part of a study for others to check.", no_args_is_help=True)
 app.add_typer(data_cli.app, name="data")
+app.add_typer(export_app, name="export")
 StudyFile = Annotated[Path, typer.Argument(help="a study, as YAML", metavar="STUDY", show_default=False)]
 Storage = Annotated[str | None, typer.Option(help="root of the results; default: the study's `storage`")]
 
@@ -79,23 +82,48 @@ def status(
     """Show how far a study is: stage, counts and best score by arm, and the time to go."""
     from kdsweep import commands
 
-    commands.status(_load(study, storage), _console(), watch=watch)
+    _exit(lambda: commands.status(_load(study, storage), _console(), watch=watch))
 
 
 @app.command()
 def report(
-    study: StudyFile,
+    studies: Annotated[
+        list[Path] | None, typer.Argument(help="a study; several are compared", metavar="STUDY…", show_default=False)
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="write it anew until the study is complete")] = False,
+    figures: Annotated[Ink | None, typer.Option(help="write each figure as a file, too")] = None,
+    runs: Annotated[Path | None, typer.Option(help="runs made elsewhere: arm, seed, fold, metric, value")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="theirs: arm, seed, fold, sample, group, label, prediction")
+    ] = None,
+    metric: Annotated[str, typer.Option(help="of --runs: which is compared")] = "accuracy",
+    claim: Annotated[str | None, typer.Option(help="of --runs: the arm that is to be better")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="than which; may be given several times")] = None,
+    equivalent: Annotated[float | None, typer.Option(help="of --runs: ± this counts as the same")] = None,
     storage: Storage = None,
     reports: Reports = Path("reports"),
-    figures: Annotated[Ink | None, typer.Option(help="write each figure as a file, too")] = None,
 ) -> None:
-    """Write the report of what is there, finished or not. Runs nothing."""
+    """Write the report of what is there, finished or not: of a study, of several, or of runs made elsewhere."""
+    files = studies or []
+    if (runs is None) == (not files) or (predictions is not None and runs is None):
+        _fail("report takes one study, several to compare, or --runs with --predictions")
+    if watch and len(files) != 1:
+        _fail("--watch follows one study")
+    if figures is not None and (watch or len(files) != 1):
+        _fail("--figures are those of one study")
+    if runs is not None:
+        from kdsweep import elsewhere
+
+        asked = elsewhere.Asked(runs, predictions, metric, claim, tuple(against or ()), equivalent)
+        _exit(lambda: elsewhere.report(asked, _console(), reports))
+    if len(files) > 1:
+        from kdsweep import several
+
+        _exit(lambda: several.report([_load(file, storage) for file in files], _console(), reports))
     from kdsweep import commands
 
-    try:
-        commands.report(_load(study, storage), _console(), reports, figures=figures.value if figures else "")
-    except ValueError as error:
-        _fail(str(error))
+    ink: Any = figures.value if figures else ""
+    _exit(lambda: commands.report(_load(files[0], storage), _console(), reports, watch=watch, figures=ink))
 
 
 @app.command()
@@ -157,15 +185,39 @@ def schema() -> None:
     typer.echo(json.dumps(study_file.schema(), indent=2))
 
 
+@export_app.command("row")
+def export_row(
+    study: StudyFile,
+    row: Annotated[str, typer.Argument(help="an arm, or a row or control of the ablation", metavar="ROW")],
+    out: Annotated[Path | None, typer.Option(help="archive to write; default: STUDY-ROW.zip")] = None,
+    storage: Storage = None,
+) -> None:
+    """Pack a row's trials, models' settings, versions and expected values into one file."""
+    from kdsweep import sharing
+
+    _exit(lambda: sharing.export_row(_load(study, storage), _console(), row=row, out=out))
+
+
 @app.command()
 def replay(
-    trial: Annotated[str, typer.Argument(help="its id, or enough of its beginning", metavar="TRIAL")],
+    trial: Annotated[
+        str | None, typer.Argument(help="its id, or enough of its beginning", metavar="TRIAL", show_default=False)
+    ] = None,
     storage: Annotated[str, typer.Option(help="root of the results")] = "runs/",
+    row: Annotated[Path | None, typer.Option(help="an archive of `export row`, in the place of a trial")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="of the archive's runs, the first so many")] = 2,
+    data: Annotated[Path | None, typer.Option(help="the archive's dataset, where its folder is elsewhere")] = None,
 ) -> None:
-    """Train one trial again and compare: bit-identical, or where it parts."""
+    """Train one trial, or an archived row, again and compare: bit-identical, or where it parts."""
+    if (trial is None) == (row is None):
+        _fail("replay takes a TRIAL, or --row and an archive of `export row`")
+    if row is not None:
+        from kdsweep import sharing
+
+        _exit(lambda: sharing.replay_row(row, _console(), seeds=seeds, data=data))
     from kdsweep import commands
 
-    sys.exit(commands.replay(trial, storage, _console()))
+    _exit(lambda: commands.replay(str(trial), storage, _console()))
 
 
 def _launch(path: Path, **options: Any) -> None:
@@ -173,6 +225,15 @@ def _launch(path: Path, **options: Any) -> None:
     from kdsweep import commands
 
     sys.exit(commands.launch(found, _console(), **options))
+
+
+def _exit(run: Callable[[], int]) -> NoReturn:
+    """End with what a command answers; a mistake of the user's is one line and 2."""
+    try:
+        code = run()
+    except ValueError as error:
+        _fail(str(error))
+    sys.exit(code)
 
 
 def _load(path: Path, storage: str | None) -> Study:
@@ -193,6 +254,6 @@ def _console() -> Console:
     return Console(highlight=False)
 
 
-def _fail(message: str) -> Any:
+def _fail(message: str) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(2)

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from kdsweep import display
+from kdsweep import display, opening, watching
 from kdsweep.metrics import METRICS
 from kdsweep.results import Results, safe_name
 from kdsweep.study import Study
@@ -32,17 +32,20 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
     """Run a study and write its report. Returns the exit code: 0 when everything that it asks for is there."""
     from kdsweep.sweep import forecast
     from kdsweep.sweep.launch import Launch, with_facts
+    from kdsweep.sweep.reach import reach
 
     if local and study.resources.workers > 1:
         console.print("--local trains in this process: with resources.workers above 1, leave it out")
         return 2
     try:
+        if address and not local:
+            reach(address)
+        results = opening.store(study.storage)
         study = with_facts(study)
-    except ValueError as error:
+    except (ValueError, ConnectionError) as error:
         console.print(escape(str(error)), soft_wrap=True)
         return 2
     show_warnings(study, console)
-    results = Results(study.storage)
     everything = forecast.whole(study)
     by_arm = Counter(role.arm for role in everything.roles)
     shown = display.Display(console, study.name, study.metric, by_arm)
@@ -59,6 +62,10 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
         with shown:
             shown.launch = driver
             _run(driver, console, local=local, address=address)
+    except ConnectionError as error:
+        driver.close()
+        console.print(escape(str(error)), soft_wrap=True)
+        return 2
     except KeyboardInterrupt:
         driver.close()
         again = f"python -m kdsweep launch {escape(study.path)}"
@@ -100,40 +107,65 @@ def _run(driver: Launch, console: Console, *, local: bool, address: str | None) 
         cluster.stop()
 
 
-def report(study: Study, console: Console, reports: Path, *, figures: Literal["", "svg", "pdf"] = "") -> None:
-    """Write the report of what is there, with its figures as files where asked.
+def report(
+    study: Study, console: Console, reports: Path, *, watch: bool = False, figures: Literal["", "svg", "pdf"] = ""
+) -> int:
+    """Write the report of what is there; with `watch`, again whenever there is more, until the study is complete.
+
+    Args:
+        figures: writes each figure as a file, too.
 
     Raises:
-        ValueError: figures were asked for and what draws them is not installed.
+        ValueError: the storage cannot be used, or figures were asked for and what draws them is not installed.
     """
     from kdsweep.sweep.launch import Launch, with_facts
 
+    results = opening.store(study.storage)
     study = with_facts(study)
-    results = Results(study.storage)
-    state = results.read_json(study.name, "state")
-    if state is None or not _alive(state):
-        # The file may have changed since the last launch: its index has to be of this file. While a launch runs, the
-        # index is the launch's.
-        Launch(study, results).close()
-    _write_report(study, results, console, reports, figures)
+
+    def write() -> None:
+        state = results.read_json(study.name, "state")
+        if state is None or not _alive(state):
+            # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
+            # the index is the launch's.
+            try:
+                Launch(study, results).close()
+            except OSError as error:
+                rule = "the storage has to be a folder that can be written to"
+                raise ValueError(f"{rule}, got {study.storage}: {error}") from error
+        _write_report(study, results, console, reports, figures=figures, refresh=watch)
+
+    if watch:
+        return watching.follow(study, results, console, write)
+    write()
+    return 0
 
 
 def _write_report(
-    study: Study, results: Results, console: Console, reports: Path, figures: Literal["", "svg", "pdf"] = ""
+    study: Study,
+    results: Results,
+    console: Console,
+    reports: Path,
+    *,
+    figures: Literal["", "svg", "pdf"] = "",
+    refresh: bool = False,
 ) -> None:
     from kdsweep.report import build
     from kdsweep.report.collect import collect, record_look
+    from kdsweep.sweep import forecast
 
-    runs = collect(study, results)
+    state = results.read_json(study.name, "state") or {}
+    stages = {} if state.get("complete") else Counter(role.stage for role in forecast.whole(study).roles)
+    runs = collect(study, results, expected=stages, refresh=refresh)
     headline = build(runs, reports / safe_name(study.name), figures=figures)
     record_look(study, results, runs)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
 
 
-def status(study: Study, console: Console, *, watch: bool) -> None:
+def status(study: Study, console: Console, *, watch: bool) -> int:
     """Show how far the study is, from what the store holds; it may run anywhere."""
-    results = Results(study.storage)
+    results = opening.store(study.storage)
 
     def now() -> tuple[Table | str, bool]:
         roles = [role for role in results.read_rows(study.name, "index") if role["wanted"]]
@@ -151,12 +183,13 @@ def status(study: Study, console: Console, *, watch: bool) -> None:
     grid, complete = now()
     if not watch:
         console.print(grid, soft_wrap=isinstance(grid, str))
-        return
+        return 0
     with Live(grid, console=console, auto_refresh=False) as live:
         while not complete:
             time.sleep(2)
             grid, complete = now()
             live.update(grid, refresh=True)
+    return 0
 
 
 def _alive(state: dict[str, Any]) -> bool:
@@ -220,9 +253,9 @@ def replay(prefix: str, storage: str, console: Console) -> int:
     from kdsweep.sweep import again
 
     try:
-        answer = again.replay(prefix, Results(storage))
+        answer = again.replay(prefix, opening.store(storage))
     except ValueError as error:
-        console.print(escape(str(error)))
+        console.print(escape(str(error)), soft_wrap=True)
         return 2
     console.print(escape(answer.text), soft_wrap=True)
     return 0 if answer.identical else 1

@@ -299,6 +299,16 @@ class Results:
 
     # --- files
 
+    def look(self) -> None:
+        """Whether this root can be listed at all; one that does not exist yet is an empty store.
+
+        Raises:
+            OSError: it is a file, is out of reach, or may not be read.
+        """
+        if self._fs.get_file_info(self._base).type == fs.FileType.File:
+            raise NotADirectoryError(f"{self._base} is a file")
+        list(self._list(""))
+
     def _trial_files(self) -> list[str]:
         return [path for path in self._list("trials") if path.endswith(".parquet")]
 

@@ -27,7 +27,8 @@ def runs() -> Runs:
 def test_recall_is_counted_class_by_class(runs):
     recall, _ = classes.table(runs)
     assert [
-        (row["class"], row["test samples"], row["AMID"], row["Student only"], row["difference"]) for row in recall.rows
+        (row["class"], row["test samples"], row["AMID"], row["Student only"], row["difference"].value)
+        for row in recall.rows
     ] == [
         ("class 0", 2, 100.0, 50.0, 50.0),
         ("class 1", 2, 50.0, 100.0, -50.0),

@@ -13,21 +13,30 @@ import pandas as pd
 from kdsweep import methods
 from kdsweep.report.runs import Runs
 from kdsweep.results import Results
+from kdsweep.space import to_json
 from kdsweep.study import Arm, Study
 from kdsweep.trial import Trial
 
 LOOK = ["n", "repeats", "when"]
 
 
-def collect(study: Study, results: Results) -> Runs:
-    """Everything that the study asked for, by its index, and what the store holds of it."""
+def collect(
+    study: Study, results: Results, *, expected: Mapping[str, int] | None = None, refresh: bool = False
+) -> Runs:
+    """Everything that the study asked for, by its index, and what the store holds of it.
+
+    Args:
+        expected: how many runs each stage of the whole study has, where it is not finished.
+        refresh: whether the page is to load itself anew while the study runs.
+    """
     index = pd.DataFrame(results.read_rows(study.name, "index"))
     known = results.metadata()
-    asked = set(index["trial"]) if len(index) else set()
+    asked = dict.fromkeys(index["trial"]) if len(index) else {}
     there = {id_: known[id_] for id_ in asked if id_ in known}
     state = results.read_json(study.name, "state") or {}
     complete = bool(state.get("complete"))
     described = _study(study, complete=complete, inapplicable=state.get("inapplicable", {}))
+    described |= {"expected": dict(expected or {}), "refresh": refresh and not complete}
     curves = results.curves(there)
     return Runs(
         study=described,
@@ -79,7 +88,12 @@ def _study(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> 
         "train_count": counts["train"],
         "valid_count": counts["valid"],
         "classes": list(study.card.classes),
+        "fingerprint": study.facts.fingerprint,
+        "parts": [dict(fold.digests) for fold in study.facts.folds],
+        "networks": dict(study.networks),
+        "train": study.train.model_dump(),
         "file": study.source,
+        "path": study.path,
         "command": f"python -m kdsweep launch {study.path}",
         "storage": study.storage,
         "arms": {arm.name: _arm(arm) for arm in study.arms.values()},
@@ -112,7 +126,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
         "required": list(method.required),
         "base": list(method.base),
         "choices": dict(arm.choices),
-        "space": list(arm.space),
+        "space": {name: to_json(domain) for name, domain in arm.space.items()},
     }
 
 
@@ -135,6 +149,10 @@ def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:
         "error": meta["error"],
         "papers": json.dumps(meta["papers"]),
         "libraries": json.dumps(meta["libraries"]),
+        "thresholds": json.dumps(trial["thresholds"]),
+        # Rows of earlier versions name neither.
+        "process": meta.get("process", 0),
+        "width": meta.get("width", 1),
         **{name: meta[name] for name in ("version", "commit", "host", "processor", "device", "start", "end")},
         **{f"param.{name}": value for name, value in meta["numbers"].items()},
     }

@@ -1,6 +1,20 @@
 """The words that a report uses, in plain ones: tooltips of column heads, and a list at the end."""
 
 GLOSSARY = {
+    "PED-ANOVA": "How far the best tenth of the trials stands apart from all, by this number alone; a share.",
+    "fANOVA": "Share of the score's variance over the whole range that this number explains, bad regions included.",
+    "above chance": "More than 19 of 20 searches with shuffled scores would show for this number.",
+    "late share": "How much of a term's weight falls into the second half of training (%).",
+    "rung (epoch)": "Where a search trial stops unless it keeps up with the better share of the earlier generations.",
+    "places": "Packs that the machine ever ran at once.",
+    "utilisation": "Share (%) of the places' time in which a pack ran.",
+    "confidence": "Mean probability of the answer (%).",
+    "overconfidence": "Mean confidence less accuracy (points).",
+    "ECE": "Expected calibration error: mean distance of confidence and accuracy over bins (%).",
+    "Brier score": "Squared distance of the probabilities from the label; smaller is better.",
+    "MRR": "Mean of 1 / rank of what belongs to the query.",
+    "average rank": "Mean over datasets of an arm's place among all arms; 1 is best.",
+    "checked": "Whether the tables that were given show it.",
     "arm": "One row of the comparison: a method with its choices, ranges and teacher.",
     "teacher": "The model that an arm distils from, by the key of its first run, and its mean score on test.",
     "n": "Confirm runs that count, one a seed; failed and unfinished ones are named beside them.",

@@ -10,7 +10,8 @@ import json
 import math
 import pkgutil
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from kdsweep.report import bibtex, csv, files, numbers, sections
+from kdsweep.report import bibtex, csv, files, numbers, progress, sections
 from kdsweep.report.glossary import explained
 from kdsweep.report.runs import Runs
 from kdsweep.report.sections import headline, papers
@@ -49,6 +50,7 @@ class Part:
         alt: what the figure shows, in words.
         numbers: what it draws, as a link to a CSV inside the page.
         trouble: why it shows nothing.
+        unfinished: what it still waits for; "" where it is whole.
     """
 
     slug: str
@@ -63,20 +65,27 @@ class Part:
     numbers: str = ""
     height: int = 0
     trouble: str = ""
+    unfinished: str = ""
 
 
-def build(runs: Runs, out: Path, *, figures: files.Ink = "") -> Headline:
+def build(
+    runs: Runs, out: Path, *, figures: files.Ink = "", say: Callable[[Runs], headline.Said] = headline.say
+) -> Headline:
     """Write out/index.html, and tables/, figures/, references.bib and runs.parquet beside it.
 
-    Equal runs give equal files. `figures`: "svg" or "pdf" for the figures themselves, beside their numbers.
+    Equal runs give equal files.
+
+    Args:
+        figures: "svg" or "pdf" for the figures themselves, beside their numbers.
+        say: the first words.
     """
     out = Path(out)
-    parts = [draw(module, runs) for module in discover()]
+    parts = [marked(draw(module, runs), runs) for module in discover() if applies(module, runs)]
     files.write_tables(out / "tables", (table for part in parts for table in part.tables))
     files.write_figures(out / "figures", parts, figures)
     files.write(out / "references.bib", bibtex.render(papers.cited(runs)))
     runs.joined.to_parquet(out / "runs.parquet", index=False)
-    said = headline.say(runs)
+    said = say(runs)
     files.write(out / "index.html", page(runs, said, parts))
     return Headline(said.title, out / "index.html")
 
@@ -91,6 +100,24 @@ def discover() -> list[ModuleType | Part]:
         except Exception as error:
             found.append((math.inf, name, _broken(name, name, error)))
     return [module for _, _, module in sorted(found, key=lambda one: one[:2])]
+
+
+def applies(module: ModuleType | Part, runs: Runs) -> bool:
+    """Whether a section has a meaning for this study at all; most always have."""
+    if isinstance(module, Part):
+        return True
+    # Runs made elsewhere, and several studies together, have a few sections only.
+    only = runs.study.get("sections")
+    if only is not None and module.__name__.rpartition(".")[2] not in only:
+        return False
+    return bool(module.applies(runs)) if hasattr(module, "applies") else True
+
+
+def marked(part: Part, runs: Runs) -> Part:
+    """The part, and what it still waits for; where the study says more truly what it is about, in its words."""
+    name = part.slug.replace("-", "_")
+    about = runs.study.get("about", {}).get(name, part.about)
+    return replace(part, about=about, unfinished=progress.unfinished(name, runs))
 
 
 def draw(module: ModuleType | Part, runs: Runs) -> Part:

@@ -194,10 +194,13 @@ class Runs:
     @property
     def selection(self) -> str:
         """Which epoch counts, in words."""
-        return "the last epoch" if self.study["select"] == "last" else "the epoch best on validation"
+        words = {"last": "the last epoch", "best_valid": "the epoch best on validation"}
+        return words.get(self.study["select"], "a rule that is not verified")
 
-    def spent(self, arm: str) -> dict[str, int | float]:
+    def spent(self, arm: str) -> dict[str, int | float | str]:
         """What an arm cost: search trials by how they ended, and seconds of training, with the models that it read."""
+        if self.study.get("elsewhere"):
+            return {"budget": "not verified"}
         roles = self.roles[(self.roles["arm"] == arm) & (self.roles["row"] == "") & (self.roles["control"] == "")]
         tuning = roles[roles["stage"].isin(["search", "finalists"])]
         own = roles.drop_duplicates("trial")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,21 +35,48 @@ def replay(prefix: str, results: Results) -> Answer:
     id_ = _one(prefix, known)
     meta = known[id_]
     trial, data = Trial.from_json(meta["trial"]), Data(**meta["data"])
-    if source.load(data).facts(data).fingerprint != trial.fingerprint:
-        raise ValueError(f"the dataset is not the one that trial {id_} was trained on: its fingerprint differs")
-    if code_digest(trial.method) != trial.code:
-        raise ValueError(f"the code of {trial.method!r} has changed since trial {id_}: its result has another name now")
+    check(trial, data)
     with one_thread():
         (outcome,) = train([trial], data, results, device=device_like(meta["device"]))
-    again = pd.DataFrame([(p.epoch, p.metric, p.value) for p in outcome.points], columns=["epoch", "metric", "again"])
+    points = ((point.epoch, point.metric, point.value) for point in outcome.points)
+    return judge(id_, points, state=outcome.state, error=outcome.error, known=known, results=results)
+
+
+def check(trial: Trial, data: Data) -> None:
+    """Whether this trial can be trained here as it was.
+
+    Raises:
+        ValueError: the data or the code are not those of the trial.
+    """
+    if source.load(data).facts(data).fingerprint != trial.fingerprint:
+        raise ValueError(f"the dataset is not the one that trial {trial.id} was trained on: its fingerprint differs")
+    if code_digest(trial.method) != trial.code:
+        raise ValueError(
+            f"the code of {trial.method!r} has changed since trial {trial.id}: its result has another name now"
+        )
+
+
+def judge(
+    id_: str,
+    points: Iterable[tuple[int, str, float]],
+    *,
+    state: str,
+    error: str,
+    known: Mapping[str, dict[str, Any]],
+    results: Results,
+) -> Answer:
+    """Compare the points (epoch, metric, value) of a trial that was trained again with those in the store."""
+    meta = known[id_]
+    trial = Trial.from_json(meta["trial"])
+    again = pd.DataFrame(points, columns=["epoch", "metric", "again"])
     stored = results.curves([id_])[["epoch", "metric", "value"]].astype({"metric": str})
     both = stored.merge(again, on=["epoch", "metric"], how="outer")
     parts = both[~((both.value == both.again) | (both.value.isna() & both.again.isna()))].sort_values(["epoch"])
     name = f"trial {id_} ({methods.load(trial.method).name}, seed {trial.seed})"
-    if parts.empty and outcome.state == meta["state"]:
+    if parts.empty and state == meta["state"]:
         return Answer(True, f"{name}: bit-identical, {len(both)} numbers in {meta['epochs']} epochs")
-    if outcome.state != meta["state"]:
-        return Answer(False, f"{name}: different: it was {meta['state']} and is {outcome.state} now. {outcome.error}")
+    if state != meta["state"]:
+        return Answer(False, f"{name}: different: it was {meta['state']} and is {state} now. {error}")
     first = parts.iloc[0]
     where = f"first in epoch {first.epoch}, {first.metric}: {float(first.value)!r} then, {float(first.again)!r} now"
     elsewhere = [
@@ -64,7 +92,7 @@ def replay(prefix: str, results: Results) -> Answer:
     )
 
 
-def _one(prefix: str, known: dict[str, Any]) -> str:
+def _one(prefix: str, known: Mapping[str, Any]) -> str:
     found = [id_ for id_ in known if id_.startswith(prefix)]
     if len(found) != 1:
         what = f"{len(found)} of the {len(known)} trials in this store have ids"
@@ -72,11 +100,11 @@ def _one(prefix: str, known: dict[str, Any]) -> str:
     return found[0]
 
 
-def _here(meta: dict[str, Any]) -> dict[str, Any]:
+def _here(meta: Mapping[str, Any]) -> dict[str, Any]:
     return {"device": str(device_like(meta["device"]))}
 
 
-def _spread(id_: str, score: str, known: dict[str, Any], results: Results, moved: float) -> str:
+def _spread(id_: str, score: str, known: Mapping[str, Any], results: Results, moved: float) -> str:
     """How that compares with what seeds alone do: the same score of the same trial with other seeds."""
     mine = _family(known[id_]["trial"])
     selected = {
@@ -91,7 +119,7 @@ def _spread(id_: str, score: str, known: dict[str, Any], results: Results, moved
     return f", {moved / spread:.1f} times the spread over {len(values)} seeds"
 
 
-def _family(trial: dict[str, Any]) -> dict[str, Any]:
+def _family(trial: Mapping[str, Any]) -> dict[str, Any]:
     # A teacher per seed is another model for each: the numbers it was trained with are the same.
     ignored = {"seed", "teacher", "auxiliaries", "thresholds"}
     return {key: value for key, value in trial.items() if key not in ignored}

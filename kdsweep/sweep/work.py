@@ -56,7 +56,13 @@ def work(
         OSError, MemoryError: the machine's doing; what was not staged has no result.
     """
     workers = workers or Workers()
-    run_on = {"start": now(), "device": str(device_of(device)), "workers": workers.size, "width": len(trials)}
+    run_on = {
+        "start": now(),
+        "device": str(device_of(device)),
+        "process": os.getpid(),
+        "workers": workers.size,
+        "width": len(trials),
+    }
     keep_freed_memory()
     with one_thread():
         for outcome in train(trials, data, results, device=device_of(device), workers=workers):
@@ -152,7 +158,8 @@ def compiled_code(results: Results) -> Iterator[None]:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """In UTC, to the millisecond: a timeline of short packs is drawn from it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @functools.cache

@@ -8,4 +8,5 @@ A section's module has
 and, where it has more to say,
     words(runs)      -> list[str]: paragraphs
     listing(runs)    -> str: text as it is
+    applies(runs)    -> bool: False where the section has no meaning, as Recall at k for a classification
 """

@@ -1,5 +1,5 @@
-"""Where the method gains and loses: the share of each class that is recognised on test, averaged over seeds. A
-description of these runs, without intervals or verdicts."""
+"""Where the method gains and loses: the share of each class that is recognised on test, averaged over seeds.
+Exploratory: a class has fewer samples than the test set, and its interval is the wider for it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import plotly.graph_objects as go
 
 from kdsweep.report import figures
 from kdsweep.report.compare import confirmed
+from kdsweep.report.paired import Paired, correct, paired
+from kdsweep.report.predicted import pair
 from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.tables import Difference, Row, Table, difference
 
 TITLE = "Class by class"
 ORDER = 47
@@ -43,17 +45,26 @@ def table(runs: Runs) -> list[Table]:
     method, baseline = seen[:2]
     samples = method.right.drop_duplicates("sample").groupby("label").size()
     recall = [one.recall for one in seen]
+    a, b = (confirmed(runs, arm) for arm in pair(runs) or ())
+    pairs = paired(runs, a, b, correct)
     rows: list[Row] = [
         {
             "class": runs.class_name(label),
             "test samples": int(samples[label]),
             **{one.name: float(values[label]) for one, values in zip(seen, recall, strict=True)},
-            "difference": float(recall[0][label] - recall[1][label]),
+            "difference": _difference(pairs, label) or float(recall[0][label] - recall[1][label]),
         }
         for label in map(int, samples.index)
     ]
     digits = dict.fromkeys([*(one.name for one in seen), "difference"], 1)
-    caption = f"Recall of each class on test (%), mean over seeds; difference: {method.name} minus {baseline.name}."
+    caption = (
+        f"Recall of each class on test (%), mean over seeds; difference: {method.name} minus {baseline.name} (points)"
+        + (
+            f", with a 95% interval over seeds × {'groups' if runs.grouped else 'samples'}, unadjusted."
+            if pairs
+            else "."
+        )
+    )
     return [Table("classes", caption, rows, digits), _changed(method, baseline)]
 
 
@@ -83,16 +94,19 @@ def figure(runs: Runs) -> go.Figure | None:
     return drawn
 
 
+def _difference(pairs: Paired | None, label: int) -> Difference | None:
+    return difference(pairs.interval(pairs.label == label), 100) if pairs is not None else None
+
+
 def _seen(runs: Runs) -> list[Seen]:
     """The arm of the claim or else the last one, its first baseline and, where it is frozen, its teacher."""
-    claim = runs.study["claim"]
-    arm = claim["arm"] if claim else runs.arms[-1] if runs.arms else ""
-    others = [baseline for baseline in runs.baselines if baseline != arm]
-    if not arm or not others or runs.study["task"] != "classification":
+    chosen = pair(runs)
+    if chosen is None or runs.study["task"] != "classification":
         return []
+    arm = chosen.method
     seen = [
         Seen(runs.label(name), figures.mark(runs, name), _right(runs, list(confirmed(runs, name).finished.values())))
-        for name in (arm, others[0])
+        for name in chosen
     ]
     if any(one.right.empty for one in seen):
         return []

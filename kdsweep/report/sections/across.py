@@ -1,0 +1,79 @@
+"""Arms of different studies on the same data and the same test samples, compared run by run: equal seeds are paired.
+Nobody stated these comparisons beforehand, so all of them are exploratory."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import plotly.graph_objects as go
+
+from kdsweep.report.compare import Comparison, compare, confirmed
+from kdsweep.report.runs import Runs
+from kdsweep.report.sections import arms
+from kdsweep.report.several import Group, Several
+from kdsweep.report.tables import Row, Table, difference, p_value
+from kdsweep.report.verdicts import judge, unit
+
+TITLE = "Across studies"
+ORDER = 18
+
+
+def applies(runs: Runs) -> bool:
+    return bool(_groups(runs))
+
+
+def table(runs: Runs) -> list[Table]:
+    tables = []
+    for i, group in enumerate(_groups(runs), start=1):
+        (main, *_) = arms.table(group.runs)
+        pairs = _same_arm(group)
+        verdicts = judge(group.runs, pairs)
+        metric = group.runs.metric
+        rows: list[Row] = [
+            {
+                "comparison": f"{one.a} − {one.b}",
+                "difference": difference(one.interval, metric.scale),
+                "over": one.over,
+                "n": one.n,
+                "p": p_value(verdict.p),
+                "verdict": verdict,
+                "what stands in the way": verdict.detail,
+            }
+            for one, verdict in zip(pairs, verdicts, strict=True)
+        ]
+        caption = (
+            f"{group.name}: the same arm in two studies, test {metric.label} ({unit(metric.unit)}), with a 95% "
+            "interval, unadjusted; one Holm family. Settings found twice that differ say how much the search decides."
+        )
+        tables += [
+            replace(main, name=f"across-{i}", caption=f"{group.name}: {main.caption}"),
+            Table(f"same-arm-{i}", caption, rows, {"difference": group.runs.digits}),
+        ]
+    return tables
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """The first group's arms: every confirm run as a point, in the order of the seeds from top to bottom; the bar is
+    the mean over seeds."""
+    groups = _groups(runs)
+    return arms.figure(groups[0].runs) if groups else None
+
+
+def _groups(runs: Runs) -> list[Group]:
+    found: Several | None = runs.study.get("several")
+    return [group for group in found.groups if len(group.names) > 1] if found else []
+
+
+def _same_arm(group: Group) -> list[Comparison]:
+    """The arms that stand under the same name in two of a group's studies."""
+    named: dict[str, list[str]] = {}
+    for arm in group.runs.arms:
+        for study in group.names:
+            if arm.endswith(f" ({study})"):
+                named.setdefault(arm.removesuffix(f" ({study})"), []).append(arm)
+    return [
+        compare(group.runs, confirmed(group.runs, b), confirmed(group.runs, a))
+        for found in named.values()
+        for a, b in itertools.combinations(found, 2)
+    ]

@@ -1,0 +1,133 @@
+"""What is taken for what on test, by the method and by its baseline. Exploratory: a look at these runs, whose many
+cells are not adjusted for one another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from kdsweep.report import figures
+from kdsweep.report.compare import confirmed
+from kdsweep.report.paired import Array, paired
+from kdsweep.report.predicted import Pair, classes, pair, said
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Row, Table, difference
+
+TITLE = "Confusion"
+ORDER = 48
+PAIRS = 20  # rows of the table
+CLASSES = 20  # of a matrix
+
+
+def applies(runs: Runs) -> bool:
+    return bool(runs.study["task"] == "classification")
+
+
+def table(runs: Runs) -> list[Table]:
+    chosen = _chosen(runs)
+    if chosen is None:
+        return []
+    both = _matrices(runs, chosen)
+    mistakes = both[0] + both[1]
+    np.fill_diagonal(mistakes, 0)
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:PAIRS]
+    a, b = sides = [confirmed(runs, arm) for arm in chosen]
+    rows: list[Row] = []
+    for label, prediction in zip(*np.unravel_index(order, mistakes.shape), strict=True):
+        if mistakes[label, prediction] == 0:
+            break
+
+        def taken(predictions: pd.DataFrame, prediction: int = int(prediction)) -> Array:
+            return np.asarray(predictions["prediction"] == prediction, dtype=float)
+
+        table_ = paired(runs, a, b, taken)
+        shown = difference(table_.interval(table_.label == label), 100) if table_ is not None else None
+        shares = [100 * one[label, prediction] / max(one[label].sum(), 1e-12) for one in both]
+        rows.append(
+            {
+                "class": runs.class_name(int(label)),
+                "taken for": runs.class_name(int(prediction)),
+                **{side.label: float(share) for side, share in zip(sides, shares, strict=True)},
+                "difference": shown,
+            }
+        )
+    digits = {**{side.label: 1 for side in sides}, "difference": 1}
+    caption = (
+        "The most frequent mistakes: share (%) of a class's test samples, mean over seeds; difference: "
+        f"{sides[0].label} minus {sides[1].label} (points) with a 95% interval over seeds × "
+        f"{'groups' if runs.grouped else 'samples'} of that class, unadjusted."
+    )
+    return [Table("confusion", caption, rows, digits)]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Share (%) of each class's test samples that is taken for each class, mean over seeds: the method, its baseline,
+    and the difference (blue: more often by the method). Where there are more than twenty classes, those with the most
+    mistakes. No interval is drawn."""
+    chosen = _chosen(runs)
+    if chosen is None:
+        return None
+    counts = _matrices(runs, chosen)
+    shares = [100 * one / np.maximum(one.sum(1, keepdims=True), 1e-12) for one in counts]
+    wrong = sum(one.sum(1) - np.diag(one) for one in counts)
+    kept = np.sort(np.argsort(-np.asarray(wrong), kind="stable")[:CLASSES])
+    names = [figures.plain(runs.class_name(int(label)), 12) for label in kept]
+    a, b = (one[np.ix_(kept, kept)] for one in shares)
+    labels = [figures.plain(runs.label(arm), 30) for arm in chosen]
+    grid = make_subplots(cols=3, subplot_titles=[*labels, "difference"], horizontal_spacing=0.03, shared_yaxes=True)
+    widest = max(5.0, float(np.abs(a - b).max()))
+    for column, (values, axis, unit) in enumerate(
+        [(a, "coloraxis", "%"), (b, "coloraxis", "%"), (a - b, "coloraxis2", "points")]
+    ):
+        heat = go.Heatmap(
+            z=values.tolist(),
+            x=names,
+            y=names,
+            coloraxis=axis,
+            xgap=1,
+            ygap=1,
+            hovertemplate=f"%{{y}} taken for %{{x}}: %{{z:.1f}} {unit}<extra></extra>",
+        )
+        grid.add_trace(heat, row=1, col=column + 1)
+    size = max(260, 24 * len(kept) + 90)
+    grid.update_layout(
+        template=figures.TEMPLATE,
+        height=size + 90,
+        # Mistakes are small shares: the diagonal may leave the scale. No colour bars: a narrow screen has no room.
+        coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": _mistakes(a, b), "showscale": False},
+        coloraxis2={"colorscale": "RdBu", "cmin": -widest, "cmax": widest, "showscale": False},
+    )
+    grid.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    grid.update_yaxes(title="class", row=1, col=1)
+    grid.update_xaxes(title="taken for", showgrid=False, type="category", tickangle=-45 if len(kept) > 4 else 0)
+    grid.update_annotations(font_size=13)
+    return grid
+
+
+def matrix(predictions: pd.DataFrame, C: int) -> NDArray[np.float64]:
+    """[C, C] counts, class by prediction, mean over runs."""
+    label, prediction = (predictions[name].to_numpy(dtype=int) for name in ("label", "prediction"))
+    counts = np.zeros((C, C))
+    np.add.at(counts, (label, prediction), 1.0)
+    return counts / predictions["run"].nunique()
+
+
+def _matrices(runs: Runs, chosen: Pair) -> list[NDArray[np.float64]]:
+    frames = [said(runs, arm) for arm in chosen]
+    return [matrix(frame, classes(*frames)) for frame in frames]
+
+
+def _chosen(runs: Runs) -> Pair | None:
+    """None where there are no predictions."""
+    chosen = pair(runs)
+    if chosen is None or any(said(runs, arm).empty for arm in chosen):
+        return None
+    return chosen
+
+
+def _mistakes(*shares: Array) -> float:
+    off = np.concatenate([one[~np.eye(len(one), dtype=bool)] for one in shares])
+    return max(5.0, float(off.max()) if off.size else 5.0)

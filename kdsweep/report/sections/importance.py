@@ -1,0 +1,177 @@
+"""Which numbers mattered in each arm's search, by two measures. PED-ANOVA (Watanabe, Bansal, Hutter 2023): how far the
+best tenth of the trials stands apart from all, number by number. fANOVA (Hutter, Hoos, Leyton-Brown 2014): the share of
+the score's variance that a number explains, bad regions included. Both describe this search, within its ranges."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from kdsweep.report import figures
+from kdsweep.report.runs import Runs
+from kdsweep.report.searches import Searched, searched, thinned
+from kdsweep.report.tables import Row, Table
+
+TITLE = "What mattered in the search"
+ORDER = 56
+FEWEST = 10  # finished trials below which a ranking is noise
+MOST = 300  # trials that PED-ANOVA reads, evenly over the search
+FOREST, TREES = 100, 32  # trials and trees of fANOVA, whose cost grows with the square of the trials
+SHUFFLES = 20
+
+
+@dataclass(frozen=True)
+class Importance:
+    """One number's importance in one arm's search.
+
+    Attributes:
+        ped, fanova: shares that sum to 1 over the arm's numbers.
+        above_chance: whether its PED-ANOVA is above what 19 of 20 shuffles of the scores give it.
+    """
+
+    name: str
+    ped: float
+    fanova: float
+    above_chance: bool
+
+
+def table(runs: Runs) -> list[Table]:
+    rows: list[Row] = []
+    for arm in runs.arms:
+        rows += [
+            {
+                "arm": runs.label(arm),
+                "number": one.name,
+                "PED-ANOVA": 100 * one.ped,
+                "above chance": one.above_chance,
+                "fANOVA": 100 * one.fanova,
+                "trials": len(searched(runs, arm).complete),
+            }
+            for one in ranked(runs, arm)
+        ]
+    caption = "Importance of each searched number (%), summing to 100 in each arm; from trials that finished."
+    notes = (
+        f"Above chance: more than 19 of {SHUFFLES} searches with shuffled scores would show. Without it, the rank of a "
+        "number says nothing.",
+        f"PED-ANOVA reads at most {MOST} trials of an arm and fANOVA {FOREST}, evenly over the search.",
+        f"Arms with fewer than {FEWEST} finished trials, or fewer than two searched numbers, are left out.",
+    )
+    return [Table("importance", caption, rows, {"PED-ANOVA": 0, "fANOVA": 0}, notes)]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Importance of each searched number in each arm: PED-ANOVA (filled; faded where it is not above chance) and fANOVA
+    (open). No interval is drawn."""
+    found = {arm: ranked(runs, arm) for arm in runs.arms}
+    found = {arm: ones for arm, ones in found.items() if ones}
+    if not found:
+        return None
+    counts = [len(ones) for ones in found.values()]
+    grid = make_subplots(
+        rows=len(found),
+        shared_xaxes=True,
+        row_heights=[count + 1.0 for count in counts],
+        subplot_titles=[figures.plain(runs.label(arm), 60) for arm in found],
+        vertical_spacing=min(0.2 / len(found), 0.1),
+    )
+    for place, (arm, ones) in enumerate(found.items(), start=1):
+        names = [figures.plain(one.name, 30) for one in ones]
+        color = figures.mark(runs, arm).color
+        opacity = [1.0 if one.above_chance else 0.35 for one in ones]
+        hover = f"{figures.plain(runs.label(arm), 40)}, %{{y}}: %{{x:.0f}} %<extra>%{{fullData.name}}</extra>"
+        filled: dict[str, object] = {"color": color, "opacity": opacity}
+        outlined: dict[str, object] = {"color": "rgba(0,0,0,0)", "line": {"color": color, "width": 1.5}}
+        shares = [
+            ("PED-ANOVA", [100 * one.ped for one in ones], filled),
+            ("fANOVA", [100 * one.fanova for one in ones], outlined),
+        ]
+        for name, values, marker in shares:
+            bar = go.Bar(x=values, y=names, orientation="h", marker=marker, name=name, hovertemplate=hover)
+            grid.add_trace(bar.update(showlegend=False), row=place, col=1)
+        grid.update_yaxes(autorange="reversed", row=place, col=1)
+    grid.update_layout(template=figures.TEMPLATE, height=80 + 40 * sum(counts) + 46 * len(found), bargap=0.25)
+    grid.update_xaxes(title="importance (%)", row=len(found), col=1)
+    grid.update_annotations(font_size=13)
+    return grid
+
+
+@functools.lru_cache(maxsize=64)
+def ranked(runs: Runs, arm: str) -> tuple[Importance, ...]:
+    """An arm's searched numbers, the most important first by PED-ANOVA; empty where too little was tried."""
+    found = searched(runs, arm)
+    trials = thinned(found.complete, MOST).reset_index(drop=True)
+    if len(trials) < FEWEST or len(found.space) < 2 or trials["score"].nunique() < 2:
+        return ()
+    import optuna
+
+    study = _study(found, trials)
+    # With a target of our own PED-ANOVA asks what makes it low.
+    scores = trials["score"].to_numpy() * (-1 if found.maximize else 1)
+    with warnings.catch_warnings():
+        # Experimental in Optuna's words; the tests hold both to a score whose shares are known.
+        warnings.simplefilter("ignore")
+        ped = optuna.importance.PedAnovaImportanceEvaluator()
+        measure = functools.partial(_measure, study, list(found.space), ped)
+        raw = measure(lambda trial: float(scores[trial.number]))
+        rng = np.random.default_rng(0)
+        chance: dict[str, list[float]] = {name: [] for name in found.space}
+        for _ in range(SHUFFLES):
+            shuffled = rng.permutation(scores)
+            for name, importance in measure(lambda trial, s=shuffled: float(s[trial.number])).items():
+                chance[name].append(importance)
+        few = thinned(trials, FOREST).reset_index(drop=True)
+        forest = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=0)
+        variance = _measure(_study(found, few), list(found.space), forest, lambda trial: float(trial.value))
+    ped_share, fanova_share = _shares(raw), _shares(variance)
+    ones = [
+        Importance(
+            name,
+            ped_share[name],
+            fanova_share[name],
+            above_chance=sum(raw[name] > other for other in chance[name]) >= SHUFFLES - 1,
+        )
+        for name in found.space
+    ]
+    return tuple(sorted(ones, key=lambda one: -one.ped))
+
+
+def _study(found: Searched, trials: pd.DataFrame) -> Any:
+    """The finished trials as Optuna keeps them; numbers as places in their ranges, which both measures read as is."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    unit = optuna.distributions.FloatDistribution(0.0, 1.0)
+    places = {name: np.clip(found.unit(name, trials[name]), 0, 1) for name in found.space}
+    study = optuna.create_study(direction="minimize")
+    study.add_trials(
+        [
+            optuna.trial.create_trial(
+                value=float(score),
+                params={name: float(values[i]) for name, values in places.items()},
+                distributions=dict.fromkeys(places, unit),
+            )
+            for i, score in enumerate(trials["score"])
+        ]
+    )
+    return study
+
+
+def _measure(study: Any, names: list[str], evaluator: Any, target: Callable[..., float]) -> dict[str, float]:
+    import optuna
+
+    return optuna.importance.get_param_importances(
+        study, evaluator=evaluator, params=names, target=target, normalize=False
+    )
+
+
+def _shares(values: dict[str, float]) -> dict[str, float]:
+    whole = sum(values.values())
+    return {name: value / whole if whole > 0 else 1 / len(values) for name, value in values.items()}

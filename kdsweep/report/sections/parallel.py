@@ -1,0 +1,133 @@
+"""Which settings went together: every searched number of an arm at once, best trials in colour. Lines of one colour
+that run through one point of an axis say that the number has to be there; lines that fan out, that it is free."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from kdsweep.report import figures
+from kdsweep.report.runs import Runs
+from kdsweep.report.searches import Searched, searched, thinned, value
+from kdsweep.report.sections.landscape import compact_or_text
+from kdsweep.report.tables import Row, Table
+
+TITLE = "Settings side by side"
+ORDER = 58
+OTHERS = 80  # grey lines drawn for an arm
+BEST = 25  # coloured ones
+PANELS = 8
+
+
+def table(runs: Runs) -> list[Table]:
+    rows: list[Row] = []
+    for one in _arms(runs):
+        for name in one.space:
+            best, every = one.unit(name, one.best[name]), one.unit(name, one.trials[name])
+            rows.append(
+                {
+                    "arm": one.label,
+                    "number": name,
+                    "best trial": compact_or_text(one.best[name].iloc[0]),
+                    "best quarter, middle": compact_or_text(value(one.space[name], float(np.median(best)))),
+                    "best quarter spans": 100 * float(np.ptp(best)),
+                    "all trials span": 100 * float(np.ptp(every)),
+                }
+            )
+    caption = (
+        "Where the best quarter of the finished trials lies, on each range's own scale; spans in % of the range. A "
+        "best quarter that spans as much as all trials leaves the number free."
+    )
+    return [Table("parallel", caption, rows, {"best quarter spans": 0, "all trials span": 0})]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """One line a trial across the arm's searched numbers, each axis from the low to the high end of its range, the last
+    one its validation score; in colour: the best quarter of the finished trials. At most 105 lines an arm, taken
+    evenly over the search."""
+    found = _arms(runs)[:PANELS]
+    if not found:
+        return None
+    grid = make_subplots(
+        rows=len(found),
+        subplot_titles=[figures.plain(one.label, 60) for one in found],
+        vertical_spacing=min(0.5 / len(found), 0.3),
+    )
+    for place, one in enumerate(found, start=1):
+        names = list(one.space)
+        best = one.best
+        rest = one.trials.drop(index=best.index)
+        color = figures.mark(runs, one.arm).color
+        for trials, ink, width in (
+            (thinned(rest, OTHERS), figures.faded(figures.GREY, 0.3), 1.0),
+            (thinned(best, BEST), figures.faded(color, 0.85), 1.8),
+        ):
+            grid.add_trace(_lines(one, trials, ink, width), row=place, col=1)
+        low, high = _ends(one)
+        for axis, name in enumerate([*names, ""]):
+            ends = [value(one.space[name], end) for end in (0.0, 1.0)] if name else [low, high]
+            for end, words in zip((0.0, 1.0), ends, strict=True):
+                written = compact_or_text(words) if name else f"{words:.{runs.digits}f}"
+                grid.add_annotation(
+                    x=axis,
+                    y=end,
+                    text=figures.plain(written, 16),
+                    showarrow=False,
+                    yanchor="top" if end == 0 else "bottom",
+                    font={"size": 10},
+                    row=place,
+                    col=1,
+                )
+            grid.add_vline(x=axis, line={"color": figures.GREY, "width": 1}, row=place, col=1)
+        # Many labels stand aslant, or on a narrow screen they would lie over each other.
+        many = len(names) > 4
+        ticks = [
+            figures.plain(name, 40) if many else "<br>".join(figures.plain(one, 16) for one in name.split(".", 1))
+            for name in names
+        ]
+        grid.update_xaxes(
+            tickvals=list(range(len(names) + 1)),
+            ticktext=[*ticks, f"<b>{runs.metric.label}</b>"],
+            range=[-0.5, len(names) + 0.5],
+            showgrid=False,
+            tickangle=-50 if many else 0,
+            tickfont={"size": 10},
+            row=place,
+            col=1,
+        )
+        grid.update_yaxes(showticklabels=False, showgrid=False, range=[-0.15, 1.15], row=place, col=1)
+    grid.update_layout(template=figures.TEMPLATE, height=60 + 300 * len(found), showlegend=False)
+    return grid
+
+
+def _lines(one: Searched, trials: pd.DataFrame, color: str, width: float) -> go.Scatter:
+    """All of these trials as one trace, a gap between them."""
+    low, high = _ends(one)
+    score = np.clip((trials["score"].to_numpy(dtype=float) - low) / (high - low), 0, 1)
+    columns = [one.unit(name, trials[name]) for name in one.space] + [score]
+    heights = np.column_stack([*columns, np.full(len(trials), np.nan)])
+    places = np.tile([*range(len(columns)), np.nan], len(trials))
+    return go.Scatter(
+        x=[None if np.isnan(x) else int(x) for x in places],
+        y=[None if np.isnan(y) else round(float(y), 4) for y in heights.ravel()],
+        mode="lines",
+        line={"color": color, "width": width},
+        hoverinfo="skip",
+    )
+
+
+def _ends(one: Searched) -> tuple[float, float]:
+    """The score axis: from the tenth percentile on, so that a ruined trial does not press all others together."""
+    scores = one.trials["score"]
+    low, high = (scores.quantile(0.1), scores.max()) if one.maximize else (scores.quantile(0.9), scores.min())
+    return (float(low), float(high)) if low != high else (float(low), float(low) + (1 if one.maximize else -1))
+
+
+def _arms(runs: Runs) -> list[Searched]:
+    """Arms with three searched numbers or more, the claim's first; with fewer, the landscape shows all there is."""
+    claim = runs.study["claim"]
+    order = sorted(runs.arms, key=lambda arm: not (claim and arm == claim["arm"]))
+    found = [searched(runs, arm) for arm in order]
+    return [one for one in found if len(one.space) >= 3 and len(one.complete) >= 4]

@@ -1,0 +1,119 @@
+"""Which arm does best over several datasets: the average of its ranks, and how far two averages must lie apart to be
+told apart (Demšar 2006). Only arms that every dataset has; with few datasets hardly anything can be told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kdsweep.report import figures, several
+from kdsweep.report.compare import confirmed
+from kdsweep.report.runs import Runs
+from kdsweep.report.several import Group, Several
+from kdsweep.report.tables import Row, Table
+
+TITLE = "Ranks over datasets"
+ORDER = 19
+
+
+def applies(runs: Runs) -> bool:
+    return len(_groups(runs)) > 1
+
+
+def table(runs: Runs) -> list[Table]:
+    groups, arms = _groups(runs), _arms(runs)
+    if len(arms) < 2:
+        return []
+    scores, found = _scores(runs), _ranks(runs)
+    order = np.argsort(found.average, kind="stable")
+    rows: list[Row] = [
+        {
+            "arm": groups[0].first.label(arms[i]),
+            "average rank": float(found.average[i]),
+            **{group.names[0]: float(scores[n, i]) for n, group in enumerate(groups)},
+            "best on": int((_up(runs, scores)[:, i] == _up(runs, scores).max(1)).sum()),
+        }
+        for i in order
+    ]
+    metric = runs.metric
+    digits = {"average rank": 2} | {group.names[0]: group.first.digits for group in groups}
+    caption = f"Mean test {metric.label} ({metric.unit}) on each dataset, and the average rank; 1 is best."
+    notes = (
+        f"Critical difference {found.critical:.2f} at 0.05, for {len(arms)} arms on {len(groups)} datasets (Nemenyi). "
+        "A dataset counts once, however many seeds it had.",
+        "Arms are matched by name: what a name stands for is in the studies' files. Of several studies on the same "
+        "data the first one counts.",
+    )
+    return [Table("ranks", caption, rows, digits, notes)]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Critical-difference diagram: arms by average rank, the best at the left. A bar joins arms that are not told apart
+    at 0.05."""
+    groups, arms = _groups(runs), _arms(runs)
+    if len(arms) < 2:
+        return None
+    found = _ranks(runs)
+    order = np.argsort(found.average, kind="stable")
+    bars = _joined(np.sort(found.average), found.critical)
+    drawn = figures.new(120 + 28 * len(arms) + 14 * len(bars), showlegend=False)
+    for place, i in enumerate(order):
+        drawn.add_scatter(
+            x=[float(found.average[i])],
+            y=[place],
+            mode="markers",
+            marker={"color": figures.PALETTE[place % len(figures.PALETTE)], "size": 11},
+            hovertemplate=f"{figures.plain(groups[0].first.label(arms[i]), 40)}: %{{x:.2f}}<extra></extra>",
+        )
+    for level, (low, high) in enumerate(bars):
+        line = {"color": figures.GREY, "width": 5}
+        y = -0.8 - 0.5 * level
+        drawn.add_scatter(x=[low, high], y=[y, y], mode="lines", line=line, hoverinfo="skip")
+    names = [figures.plain(groups[0].first.label(arms[i])) for i in order]
+    drawn.update_yaxes(
+        tickvals=list(range(len(order))), ticktext=names, range=[len(order) - 0.4, -1.2 - 0.5 * len(bars)]
+    )
+    drawn.update_xaxes(title="average rank", range=[0.8, len(arms) + 0.2], dtick=1)
+    return drawn
+
+
+def _joined(average: np.ndarray, critical: float) -> list[tuple[float, float]]:
+    """The longest runs of sorted ranks whose ends are closer than the critical difference."""
+    bars: list[tuple[float, float]] = []
+    for i, low in enumerate(average):
+        high = average[average <= low + critical].max()
+        if high > low and (not bars or high > bars[-1][1]) and i < len(average) - 1:
+            bars.append((float(low), float(high)))
+    return bars
+
+
+def _groups(runs: Runs) -> tuple[Group, ...]:
+    found: Several | None = runs.study.get("several")
+    return found.groups if found else ()
+
+
+def _arms(runs: Runs) -> list[str]:
+    """Arms that are finished, under the same name, on every dataset."""
+    groups = _groups(runs)
+    first = groups[0].first.arms if groups else []
+    return [arm for arm in first if all(_mean(group, arm) is not None for group in groups)]
+
+
+def _scores(runs: Runs) -> np.ndarray:
+    """[datasets, arms] mean test scores, in the printed unit."""
+    return np.array([[_mean(group, arm) for arm in _arms(runs)] for group in _groups(runs)], dtype=float)
+
+
+def _up(runs: Runs, scores: np.ndarray) -> np.ndarray:
+    return scores if runs.metric.maximize else -scores
+
+
+def _ranks(runs: Runs) -> several.Ranks:
+    return several.ranks(_up(runs, _scores(runs)))
+
+
+def _mean(group: Group, arm: str) -> float | None:
+    if arm not in group.first.arms:
+        return None
+    values = group.first.test().reindex(list(confirmed(group.first, arm).finished.values())).dropna()
+    return group.first.printed(float(values.mean())) if len(values) else None

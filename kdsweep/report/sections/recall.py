@@ -1,0 +1,90 @@
+"""Retrieval: how often what belongs to a query is among the first k that the student returns, for every k."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdsweep.report import figures
+from kdsweep.report.compare import confirmed
+from kdsweep.report.paired import Array, paired
+from kdsweep.report.predicted import said
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Cell, Row, Table, difference
+
+TITLE = "Recall at k"
+ORDER = 46
+CUTS = (1, 5, 10)
+POINTS = 40  # of a curve
+
+
+def applies(runs: Runs) -> bool:
+    return bool(runs.study["task"] == "retrieval")
+
+
+def table(runs: Runs) -> list[Table]:
+    rows: list[Row] = []
+    for arm in runs.arms:
+        found = said(runs, arm)
+        if found.empty:
+            continue
+        ranks = found["rank"].to_numpy(dtype=int)
+        row: dict[str, Cell] = {"arm": runs.label(arm)}
+        row |= {f"R@{k}": 100 * float((ranks < k).mean()) for k in CUTS}
+        row |= {"MRR": float((1 / (ranks + 1)).mean()), "median rank": float(np.median(ranks)) + 1}
+        for baseline in runs.baselines:
+            for k in CUTS:
+                row[f"R@{k} − {runs.label(baseline)}"] = (
+                    _difference(runs, arm, baseline, k) if arm != baseline else None
+                )
+        rows.append(row)
+    digits: dict[str, int] = {f"R@{k}": 1 for k in CUTS} | {"MRR": 3, "median rank": 0}
+    digits |= {f"R@{k} − {runs.label(baseline)}": 1 for k in CUTS for baseline in runs.baselines}
+    caption = (
+        "Share (%) of test queries whose match is among the first k, mean over seeds; differences (points) with a 95% "
+        f"interval over seeds × {'groups' if runs.grouped else 'samples'}, unadjusted. MRR: mean of 1 / rank."
+    )
+    return [Table("recall", caption, rows, digits, ("Exploratory, but for the study's own metric.",))]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Share of test queries whose match is among the first k, mean over seeds; the band reaches from the lowest to the
+    highest seed and is no interval."""
+    drawn = figures.new(380)
+    for arm in runs.arms:
+        found = said(runs, arm)
+        if found.empty:
+            continue
+        curves = recall(found)
+        color, label = figures.mark(runs, arm).color, figures.plain(runs.label(arm), 40)
+        k = list(map(int, curves.columns))
+        drawn.add_scatter(
+            x=k + k[::-1], y=[*curves.max(), *curves.min()[::-1]], fill="toself", fillcolor=figures.faded(color, 0.16),
+            line={"width": 0}, mode="lines", hoverinfo="skip", showlegend=False, legendgroup=arm,
+        )  # fmt: skip
+        drawn.add_scatter(
+            x=k, y=list(curves.mean()), mode="lines", line={"color": color, "width": 2}, name=label, legendgroup=arm,
+            hovertemplate=f"{label}, first %{{x}}: %{{y:.1f}} %<extra></extra>",
+        )  # fmt: skip
+    drawn.update_xaxes(title="k", type="log", dtick=1)
+    drawn.update_yaxes(title="recall (%)", range=[0, 102])
+    return drawn if drawn.data else None
+
+
+def recall(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Recall at k in %, a row a run, a column a k; from 1 to the worst rank, in equal ratios."""
+    most = int(predictions["rank"].max()) + 1
+    cuts = np.unique(np.geomspace(1, most, POINTS).round().astype(int))
+    found = {int(k): (predictions["rank"] < k).groupby(predictions["run"]).mean() for k in cuts}
+    return 100 * pd.DataFrame(found)
+
+
+def _difference(runs: Runs, arm: str, baseline: str, k: int) -> Cell:
+    def found(predictions: pd.DataFrame) -> Array:
+        return np.asarray(predictions["rank"] < k, dtype=float)
+
+    scores = paired(runs, confirmed(runs, arm), confirmed(runs, baseline), found)
+    if scores is None:
+        return None
+    return difference(scores.interval(np.ones(scores.differences.shape[1], dtype=bool)), 100)

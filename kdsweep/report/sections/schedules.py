@@ -1,0 +1,178 @@
+"""When each term acts: how much of its weight is on over training, where the search was free to move its start, ramp or
+decay. A curriculum that pays shows as a best quarter that starts late or leaves early, unlike all trials."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+from plotly.subplots import make_subplots
+
+from kdsweep.report import figures
+from kdsweep.report.runs import Runs
+from kdsweep.report.searches import Searched, searched
+from kdsweep.report.tables import Row, Table
+
+TITLE = "Schedules"
+ORDER = 59
+COLUMNS = 3
+PANELS = 12
+STEPS = 41
+PARTS = ("start", "ramp", "decay")
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scheduled:
+    """One term of one arm.
+
+    Attributes:
+        every, best: [trials, STEPS] share of the term's weight over training, of all finished trials and of their best
+            quarter.
+        chosen: [STEPS] of the point that confirm ran, None before there is one.
+        numbers: start, ramp, decay and weight of the best quarter, a row a trial.
+    """
+
+    found: Searched
+    term: str
+    every: Array
+    best: Array
+    chosen: Array | None
+    numbers: pd.DataFrame
+
+
+def table(runs: Runs) -> list[Table]:
+    rows: list[Row] = []
+    for one in _scheduled(runs):
+        middle = one.numbers.median()
+        low, high = one.numbers.min(), one.numbers.max()
+        row: Row = {
+            "arm": one.found.label,
+            "term": one.term,
+            **{part: float(middle[part]) for part in (*PARTS, "weight")},
+            "start, range": f"{low['start']:.2f} to {high['start']:.2f}",
+            "at full weight from": float((one.numbers["start"] + one.numbers["ramp"]).median()),
+            "late share": 100 * _late(one.best),
+            "late share, all trials": 100 * _late(one.every),
+        }
+        rows.append(row)
+    caption = (
+        "Schedule of the best quarter of each search's finished trials, medians; start, ramp and decay as fractions of "
+        "training. Late share: how much of a term's weight falls into the second half of training (%)."
+    )
+    return [Table("schedules", caption, rows, {"weight": 3, "late share": 0, "late share, all trials": 0})]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Share of a term's weight that is on, over training. Line: the point that was confirmed; band in colour: from the
+    lowest to the highest of the best quarter of the search's finished trials, dotted: their median; grey: all of them.
+    Ranges, not intervals. The weights themselves are in the table."""
+    found = _scheduled(runs)[:PANELS]
+    if not found:
+        return None
+    height = math.ceil(len(found) / COLUMNS)
+    grid = make_subplots(
+        rows=height,
+        cols=COLUMNS,
+        subplot_titles=[figures.plain(f"{one.found.label}: {one.term}", 34) for one in found],
+        horizontal_spacing=0.08,
+        vertical_spacing=min(0.3 / height, 0.3),
+    )
+    progress = list(np.linspace(0, 1, STEPS).round(3))
+    for place, one in enumerate(found):
+        cell = {"row": place // COLUMNS + 1, "col": place % COLUMNS + 1}
+        color = figures.mark(runs, one.found.arm).color
+        for curves, ink in ((one.every, figures.faded(figures.GREY, 0.18)), (one.best, figures.faded(color, 0.3))):
+            grid.add_scatter(
+                x=progress + progress[::-1],
+                y=[*curves.max(0), *curves.min(0)[::-1]],
+                fill="toself",
+                fillcolor=ink,
+                line={"width": 0},
+                mode="lines",
+                hoverinfo="skip",
+                **cell,
+            )
+        lines = [("best quarter, median", np.median(one.best, axis=0), "dot")]
+        if one.chosen is not None:
+            lines.append(("confirmed", one.chosen, "solid"))
+        for name, curve, dash in lines:
+            grid.add_scatter(
+                x=progress,
+                y=list(curve),
+                mode="lines",
+                line={"color": color, "width": 2, "dash": dash},
+                hovertemplate=f"{name}, at %{{x:.2f}}: %{{y:.3g}}<extra></extra>",
+                **cell,
+            )
+        grid.update_xaxes(tickvals=[0, 0.5, 1], range=[0, 1], **cell)
+        grid.update_yaxes(tickvals=[0, 0.5, 1], range=[-0.04, 1.08], **cell)
+        if cell["row"] == height:
+            grid.update_xaxes(title="share of training", **cell)
+    grid.update_layout(template=figures.TEMPLATE, height=60 + 220 * height, showlegend=False)
+    grid.update_annotations(font_size=12)
+    return grid
+
+
+def heights(progress: Array, *, start: ArrayLike, ramp: ArrayLike, decay: ArrayLike, cosine: bool) -> Array:
+    """[trials, steps] share of a weight that is on: 0 until `start`, up over `ramp`, back to 0 over the last
+    `decay`."""
+    s, r, d = (np.asarray(one, dtype=float)[:, None] for one in (start, ramp, decay))
+    rise, fall = _share(progress - s, r), _share(1 - progress, d)
+    if cosine:
+        rise, fall = ((1 - np.cos(math.pi * x)) / 2 for x in (rise, fall))
+    curves: Array = np.where(progress >= s, rise * fall, 0.0)
+    return curves
+
+
+def _share(passed: Array, length: Array) -> Array:
+    """How much of a ramp is over, in [0, 1]; a ramp of no length is over at once."""
+    steps: Array = np.clip(passed / np.where(length > 0, length, 1), 0, 1)
+    return np.where(length > 0, steps, 1.0)
+
+
+def _scheduled(runs: Runs) -> list[Scheduled]:
+    found = []
+    for arm in runs.arms:
+        tried = searched(runs, arm)
+        terms = [term for term in _terms(tried) if f"param.{term}.weight" in runs.trials]
+        confirm = runs.select("confirm", arm)
+        for term in terms if len(tried.best) >= 2 else []:
+            every, best = _numbers(runs, tried.complete["trial"], term), _numbers(runs, tried.best["trial"], term)
+            chosen = _numbers(runs, confirm[confirm["state"] == "complete"]["trial"].head(1), term)
+            found.append(
+                Scheduled(tried, term, _curves(every), _curves(best), _curves(chosen)[0] if len(chosen) else None, best)
+            )
+    return found
+
+
+def _terms(tried: Searched) -> list[str]:
+    """Terms of which the search moved a part of the schedule other than its height."""
+    names = [name.rpartition(".") for name in tried.space]
+    return list(dict.fromkeys(term for term, _, part in names if part in PARTS and term != "train"))
+
+
+def _numbers(runs: Runs, trials: pd.Series, term: str) -> pd.DataFrame:
+    """A term's schedule in each of these trials."""
+    rows = runs.trials.set_index("trial").reindex(trials)
+    parts = {part: pd.to_numeric(rows[f"param.{term}.{part}"], errors="coerce") for part in ("weight", *PARTS)}
+    shapes = [json.loads(one).get(f"{term}_shape", "linear") if isinstance(one, str) else "" for one in rows["choices"]]
+    return pd.DataFrame(parts).assign(cosine=[shape == "cosine" for shape in shapes]).dropna()
+
+
+def _curves(numbers: pd.DataFrame) -> Array:
+    progress = np.linspace(0, 1, STEPS)
+    parts = {part: numbers[part] for part in PARTS}
+    straight = heights(progress, **parts, cosine=False)
+    return np.where(numbers["cosine"].to_numpy()[:, None], heights(progress, **parts, cosine=True), straight)
+
+
+def _late(curves: Array) -> float:
+    whole = curves.sum()
+    return float(curves[:, STEPS // 2 :].sum() / whole) if whole > 0 else 0.0

@@ -1,0 +1,158 @@
+"""When what ran where: each bar is a pack of trials that trained together on one place of one machine. White space is
+time that a machine waited."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from kdsweep.report import figures
+from kdsweep.report import timeline as times
+from kdsweep.report.runs import Runs
+from kdsweep.report.tables import Row, Table
+
+TITLE = "Timeline"
+ORDER = 74
+STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
+PLACES = 24  # drawn: the busiest
+PIECES = 400  # bars: with more packs, what ran longest in each piece of time is drawn
+BINS = 160
+
+
+def table(runs: Runs) -> list[Table]:
+    found = _timeline(runs)
+    if found is None:
+        return []
+    hosts: list[Row] = [
+        {
+            "machine": host,
+            "places": places,
+            "packs": len(packs := found.packs[found.packs["host"] == host]),
+            "trials": int(packs["trials"].sum()),
+            "busy (s)": float((packs["end"] - packs["begin"]).sum()),
+            "utilisation": 100 * found.utilisation(host),
+        }
+        for host, places in found.places.items()
+    ]
+    stages: list[Row] = [
+        {
+            "stage": stage,
+            "packs": len(packs),
+            "trials": int(packs["trials"].sum()),
+            "trials a pack": float(packs["trials"].mean()),
+            "busy (s)": float((packs["end"] - packs["begin"]).sum()),
+            "first start (s)": float(packs["begin"].min()),
+            "last end (s)": float(packs["end"].max()),
+        }
+        for stage in STAGES
+        if len(packs := found.packs[found.packs["stage"] == stage])
+    ]
+    cut = f", without {len(found.cuts)} idle times of over a minute" if found.cuts else ""
+    whole = f"{100 * found.utilisation():.0f} % of the places' time was used{cut}."
+    digits = {"busy (s)": 0, "utilisation": 0, "trials a pack": 1, "first start (s)": 0, "last end (s)": 0}
+    notes = ("Trials that an earlier study had trained are here as well: they are behind this report's numbers.",)
+    return [
+        Table(
+            "machines",
+            f"Machines, and the share (%) of their places' time that was used. In all {whole}",
+            hosts,
+            digits,
+        ),
+        Table("stages", "Packs by stage.", stages, digits, notes),
+    ]
+
+
+def figure(runs: Runs) -> go.Figure | None:
+    """Top: packs by place, coloured by stage; dotted lines: idle time of more than a minute was cut out. Bottom: the
+    share of all places that were busy. No interval is drawn."""
+    found = _timeline(runs)
+    if found is None:
+        return None
+    lanes = _lanes(found)
+    pieces = _pieces(found, lanes)
+    heights = [24 * len(lanes) + 30, 110]
+    drawn = make_subplots(rows=2, shared_xaxes=True, row_heights=heights, vertical_spacing=0.06)
+    for i, stage in enumerate(STAGES):
+        bars = pieces[pieces["stage"] == stage]
+        if bars.empty:
+            continue
+        drawn.add_trace(
+            go.Bar(
+                base=bars["begin"].tolist(),
+                x=(bars["end"] - bars["begin"]).tolist(),
+                y=bars["lane"].tolist(),
+                orientation="h",
+                width=0.8,
+                marker={"color": figures.PALETTE[i], "line": {"color": "rgba(128,128,128,0.6)", "width": 0.5}},
+                name=stage,
+                customdata=bars["words"].tolist(),
+                hovertemplate="%{customdata}<extra></extra>",
+            ),
+            row=1,
+            col=1,
+        )
+    middles, busy = found.busy(BINS)
+    line = {"color": figures.GREY, "width": 1.5, "shape": "hvh"}
+    drawn.add_scatter(
+        x=list(middles), y=list(100 * busy), mode="lines", fill="tozeroy", line=line, showlegend=False,
+        fillcolor=figures.faded(figures.GREY, 0.25), hovertemplate="%{x:.0f} s: %{y:.0f} %<extra></extra>",
+        row=2, col=1,
+    )  # fmt: skip
+    for cut in found.cuts:
+        drawn.add_vline(x=cut, line={"color": figures.GREY, "width": 1.5, "dash": "dot"})
+    names = [figures.plain(f"{host}: {place + 1}", 24) for host, place in lanes]
+    drawn.update_yaxes(
+        tickvals=list(range(len(lanes))), ticktext=names, range=[len(lanes) - 0.4, -0.6], showgrid=False, row=1, col=1
+    )
+    drawn.update_yaxes(title="busy (%)", range=[0, 105], row=2, col=1)
+    drawn.update_xaxes(title="seconds since the first start", row=2, col=1)
+    return drawn.update_layout(template=figures.TEMPLATE, height=110 + sum(heights), barmode="overlay")
+
+
+def _lanes(found: times.Timeline) -> dict[tuple[str, int], int]:
+    """The places that are drawn, by machine and number, with their line."""
+    worked = (found.packs["end"] - found.packs["begin"]).groupby([found.packs["host"], found.packs["place"]]).sum()
+    busiest = worked.sort_values(ascending=False, kind="stable").head(PLACES).index
+    return {(str(host), int(place)): i for i, (host, place) in enumerate(sorted(busiest))}
+
+
+def _pieces(found: times.Timeline, lanes: dict[tuple[str, int], int]) -> pd.DataFrame:
+    """Bars to draw: `lane`, `begin`, `end`, `stage` and what is said of each."""
+    packs = found.packs
+    keys = zip(packs["host"], packs["place"], strict=True)
+    packs = packs.assign(lane=[lanes.get((str(host), int(place)), -1) for host, place in keys])
+    packs = packs[packs["lane"] >= 0]
+    if len(packs) <= PIECES:
+        words = [
+            figures.plain(f"{stage} {arm}: {n} trials, {end - begin:.0f} s", 60)
+            for stage, arm, n, begin, end in packs[["stage", "arm", "trials", "begin", "end"]].itertuples(index=False)
+        ]
+        return packs.assign(words=words)
+    edges = np.linspace(0, found.span, max(2, PIECES // len(lanes)) + 1)
+    rows = []
+    for lane, mine in packs.groupby("lane"):
+        begin, end = mine["begin"].to_numpy()[:, None], mine["end"].to_numpy()[:, None]
+        overlap = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0, None)
+        longest = overlap.argmax(0)
+        # Half of a piece or more was worked, or it stays white.
+        rows += [
+            {
+                "lane": lane,
+                "begin": edges[i],
+                "end": edges[i + 1],
+                "stage": mine["stage"].iloc[longest[i]],
+                "words": f"{int((overlap[:, i] > 0).sum())} packs, mostly {mine['stage'].iloc[longest[i]]}",
+            }
+            for i in range(len(edges) - 1)
+            if overlap[:, i].sum() >= (edges[1] - edges[0]) / 2
+        ]
+    return pd.DataFrame(rows, columns=["lane", "begin", "end", "stage", "words"])
+
+
+@functools.lru_cache(maxsize=2)
+def _timeline(runs: Runs) -> times.Timeline | None:
+    return times.timeline(runs)

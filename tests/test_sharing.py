@@ -1,0 +1,256 @@
+"""A row packed for others and checked by them, a report that is watched, and what nobody answers at."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import shutil
+import socket
+import threading
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kdsweep import commands, study_file, watching
+from kdsweep.report import progress, sections
+from kdsweep.results import Results
+from kdsweep.sweep import archive, reach
+from kdsweep.sweep.launch import with_facts
+from tests.test_cli import kdsweep, launch, one_line, write
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> tuple[Path, Path]:
+    """A finished study with an ablation: its file and its storage."""
+    folder = tmp_path_factory.mktemp("row")
+    ablation = {"ablate": {"arm": "kd", "rows": ["leave_one_out"]}, "controls": ["label_smoothing"]}
+    file = write(folder, search={"trials": 1, "generation": 1}, **ablation)
+    answer = launch(file, folder / "runs")
+    assert answer.exit_code == 0, answer.output
+    return file, folder / "runs"
+
+
+@pytest.fixture(scope="module")
+def packed(done, tmp_path_factory) -> Path:
+    file, storage = done
+    out = tmp_path_factory.mktemp("out") / "kd.zip"
+    answer = kdsweep("export", "row", file, "kd", "--out", out, "--storage", storage)
+    assert answer.exit_code == 0, answer.output
+    assert "6 trials" in answer.output  # three seeds, and the teacher of each
+    return out
+
+
+def altered(path: Path, out: Path, member: str, content: bytes | None) -> Path:
+    """A copy with one member replaced; None: left out."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
+        for name in {*old.namelist(), member}:
+            if name != member:
+                new.writestr(name, old.read(name))
+            elif content is not None:
+                new.writestr(name, content)
+    return out
+
+
+def restaged(path: Path, folder: Path, run: str, *, settings_of: str, add: float = 0.0) -> Path:
+    """A copy in which a run has the settings of another, and a test accuracy that is so much higher."""
+    with zipfile.ZipFile(path) as whole:
+        whole.extractall(folder / "open")
+    store = Results(folder / "open")
+    meta = store.metadata()[settings_of]
+    rows = store.curves([run])[["epoch", "metric", "value", "seconds"]].itertuples(index=False, name=None)
+    store.stage(run, [(e, str(m), v + add * (m == "test/accuracy"), s) for e, m, v, s in rows], meta)
+    store.commit(run)
+    member = f"trials/{run}.parquet"
+    return altered(path, folder / "forged.zip", member, (folder / "open" / member).read_bytes())
+
+
+@pytest.mark.slow
+def test_an_archived_row_comes_to_the_same_numbers_with_its_teachers(packed):
+    answer = kdsweep("replay", "--row", packed, "--seeds", 2)
+    assert answer.exit_code == 0, answer.output
+    assert "row kd of tiny: 2 of 3 runs" in answer.output
+    assert answer.output.count(": bit-identical, ") == 4
+    assert "bit-identical: 4 of 4 trials" in answer.output
+
+
+@pytest.mark.slow
+def test_a_row_says_what_each_seed_came_to(done, packed):
+    file, storage = done
+    described = archive.describe(packed)
+    assert [run["seed"] for run in described["runs"]] == [1, 2, 3]
+    curves = Results(storage).curves([described["runs"][0]["trial"]], ["test/accuracy"])
+    assert described["runs"][0]["expected"]["test/accuracy"] == curves["value"].iloc[-1]
+    assert described["fingerprint"]
+    assert set(described["code"]) == {"kd", "teacher"}
+    with zipfile.ZipFile(packed) as whole:
+        assert whole.read("study.yaml").decode() == file.read_text()
+
+
+@pytest.mark.slow
+def test_equal_rows_give_equal_archives(done, packed, tmp_path):
+    file, storage = done
+    study = replace(study_file.load(file), storage=str(storage))
+    archive.export(study, Results(storage), "kd", tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ["without kd", "label_smoothing"])
+def test_rows_and_controls_can_be_packed(done, tmp_path, row):
+    file, storage = done
+    out = tmp_path / "row.zip"
+    assert kdsweep("export", "row", file, row, "--out", out, "--storage", storage).exit_code == 0
+    assert archive.describe(out)["row"] == row
+
+
+@pytest.mark.slow
+def test_a_number_that_was_changed_is_found(packed, tmp_path):
+    run = archive.describe(packed)["runs"][0]["trial"]
+    forged = restaged(packed, tmp_path, run, settings_of=run, add=0.25)
+    answer = kdsweep("replay", "--row", forged, "--seeds", 1)
+    assert answer.exit_code == 1, answer.output
+    assert "test/accuracy moved by 0.2500" in one_line(answer.output)
+    assert "different: 1 of 2 trials" in answer.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("member", "content", "words"),
+    [
+        ("../evil.py", b"", "trials and row.json alone"),
+        ("row.json", None, "has a row.json"),
+        ("row.json", b'{"format": 99}', "format 1, got 99"),
+        (f"given/{'0' * 24}.safetensors", b"other weights", "the bytes of the given teacher"),
+    ],
+)
+def test_what_is_no_archive_of_ours_is_refused(packed, tmp_path, member, content, words):
+    answer = kdsweep("replay", "--row", altered(packed, tmp_path / "bad.zip", member, content))
+    assert answer.exit_code == 2
+    assert words in one_line(answer.output)
+
+
+@pytest.mark.slow
+def test_settings_that_were_changed_are_refused(packed, tmp_path):
+    first, second, *_ = (run["trial"] for run in archive.describe(packed)["runs"])
+    answer = kdsweep("replay", "--row", restaged(packed, tmp_path, first, settings_of=second))
+    assert answer.exit_code == 2
+    assert "are not those that it is named by" in one_line(answer.output)
+
+
+@pytest.mark.slow
+def test_an_unknown_row_names_those_there_are(done, tmp_path):
+    file, storage = done
+    answer = kdsweep("export", "row", file, "kdd", "--out", tmp_path / "x.zip", "--storage", storage)
+    assert answer.exit_code == 2
+    assert "it has student_only, kd, without kd" in one_line(answer.output)
+    answer = kdsweep("export", "row", file, "kd", "--out", tmp_path / "x.zip", "--storage", tmp_path / "none")
+    assert answer.exit_code == 2
+
+
+def test_replay_takes_a_trial_or_a_row():
+    assert kdsweep("replay").exit_code == 2
+    assert kdsweep("replay", "abc", "--row", "x.zip").exit_code == 2
+    answer = kdsweep("replay", "--row", "nothing.zip")
+    assert answer.exit_code == 2
+    assert "an archive of `kdsweep export row` was expected" in one_line(answer.output)
+
+
+@pytest.mark.parametrize("command", ["launch", "report", "status"])
+def test_a_storage_that_cannot_be_one_is_one_clear_line(command, tmp_path):
+    file = write(tmp_path)
+    for storage in (file, file / "runs", "foo://bar"):
+        answer = kdsweep(command, file, "--storage", storage)
+        assert answer.exit_code == 2, answer.output
+        assert f"the storage has to be a folder that can be written to, or an address that pyarrow opens, got {storage}" in one_line(answer.output)  # fmt: skip # noqa: E501
+        assert len(answer.output.strip().splitlines()) == 1
+
+
+def test_a_replay_from_a_bad_storage_is_one_clear_line(tmp_path):
+    answer = kdsweep("replay", "abc", "--storage", write(tmp_path))
+    assert answer.exit_code == 2
+    assert "the storage has to be a folder" in one_line(answer.output)
+
+
+def listening(reply: bytes) -> str:
+    """A server that answers each connection with these bytes and hangs up; its address."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        there, _ = server.accept()
+        there.recv(64)
+        there.sendall(reply)
+        there.close()
+        server.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_grpc_server_is_reached():
+    reach.reach(listening(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])))
+    reach.reach("auto")
+
+
+@pytest.mark.parametrize("reply", [b"HTTP/1.0 400 Bad request\r\n", b""])
+def test_another_server_is_told_from_a_cluster(reply):
+    with pytest.raises(ConnectionError, match="what listens there is no Ray"):
+        reach.reach(listening(reply))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nohost.invalid:6379", "head", "head:port", "127.0.0.1:99999"])
+def test_an_address_where_nobody_answers_is_one_clear_line(address, tmp_path):
+    answer = kdsweep("launch", write(tmp_path), "--address", address, "--storage", tmp_path / "runs")
+    assert answer.exit_code == 2
+    assert address in answer.output
+    assert len(answer.output.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_path):
+    file, storage = done
+    copy = Path(shutil.copytree(storage, tmp_path / "runs"))
+    results, page = Results(copy), tmp_path / "reports" / "tiny" / "index.html"
+    roles = [role for role in results.read_rows("tiny", "index") if role["stage"] == "control"]
+    complete = results.read_json("tiny", "state")
+    for role in roles:
+        (copy / "trials" / f"{role['trial']}.parquet").unlink()
+    results.write_json("tiny", "state", {**complete, "complete": False, "closed": False, "process": os.getpid()})
+    pages = []
+
+    def wait(seconds: float) -> None:
+        assert seconds >= watching.LEAST
+        pages.append(page.read_text())
+        for role in roles:
+            name = f"{role['trial']}.parquet"
+            shutil.copy(storage / "trials" / name, copy / "trials" / name)
+        results.write_json("tiny", "state", complete)
+
+    study = with_facts(replace(study_file.load(file), storage=str(copy)))
+
+    def write() -> None:
+        commands._write_report(study, results, Console(quiet=True), tmp_path / "reports", refresh=True)
+
+    assert watching.follow(study, results, Console(quiet=True), write, wait=wait) == 0
+    assert "Unfinished: control 0 of 3." in pages[0]
+    assert 'http-equiv="refresh"' in pages[0]
+    assert "Unfinished" not in page.read_text()
+    assert 'http-equiv="refresh"' not in page.read_text()
+
+
+@pytest.mark.slow
+def test_a_report_of_a_finished_study_is_written_once_when_watched(done, tmp_path):
+    file, storage = done
+    answer = kdsweep("report", file, "--watch", "--storage", storage, "--reports", tmp_path)
+    assert answer.exit_code == 0, answer.output
+    assert answer.output.count("report: ") == 1
+
+
+def test_every_section_says_what_it_rests_on_or_rests_on_nothing():
+    whole = {"checked", "compared", "across", "ranks", "failures", "papers"}
+    whole |= {"protocol", "provenance", "study_file", "words", "methods_text"}
+    names = {module.name for module in pkgutil.iter_modules(sections.__path__)}
+    assert names <= set(progress.RESTS) | whole
