@@ -152,7 +152,9 @@ class Step:
             self.frozen_head = self.frozen_head[0], _rows_of(self.frozen_head[1], where)
         for optimiser in (self.main, *self.critics.values()):
             optimiser.keep(where)
-        self.width = len(index)
+        if len(index) != self.width:
+            self.width = len(index)
+            self.traces.forget()
 
     def expect(self, steps: int) -> None:
         """So many updates are to come: where that is worth it they are replayed from a trace, with the same bits."""
