@@ -171,7 +171,9 @@ class Step:
         for optimiser in (self.main, *self.critics.values()):
             optimiser.keep(where)
         self.gathering = self.gathering[where] if self.gathering is not None else None
-        self.width = len(index)
+        if len(index) != self.width:
+            self.width = len(index)
+            self.traces.forget()
 
     def expect(self, steps: int) -> None:
         """So many updates are to come: where that is worth it they are replayed from a trace, with the same bits."""

@@ -38,7 +38,11 @@ class Traces:
     def __init__(self, structure: str, *, compiled: bool) -> None:
         self.structure, self.compiled = structure, compiled
         self.on = self.strict = compiled
-        self._untraceable: set[Hashable] = set()
+        self._ready: dict[Hashable, Callable[..., Any]] = {}
+
+    def forget(self) -> None:
+        """The width changes: what the functions are given has other shapes from now on."""
+        self._ready.clear()
 
     def expect(self, steps: int, *, width: int) -> None:
         """So many steps are to come at this width: trace where that is worth it, earlier packs' steps included."""
@@ -47,15 +51,17 @@ class Traces:
         _steps[at] += steps
 
     def __call__(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> Any:
-        """`function(*arguments)`; arguments are nested tensors.
+        """`function(*arguments)`; arguments are nested tensors, of the same shapes for each key until `forget`.
 
         Raises:
             OSError: there is nothing here to compile with.
         """
+        if key not in self._ready:
+            self._ready[key] = self._find(key, function, arguments)
+        return self._ready[key](*arguments)
+
+    def _find(self, key: Hashable, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
         leaves, layout = tree_flatten(arguments)
-        if key in self._untraceable:
-            return function(*arguments)
-        leaves = [leaf.contiguous() for leaf in leaves]
         shapes = tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in leaves)
         whole = (self.structure, self.compiled, key, layout, shapes)
         if whole not in _made:
@@ -64,13 +70,31 @@ class Traces:
             except Exception:
                 if self.strict:
                     raise
-                self._untraceable.add(key)
-                return function(*arguments)
-            _made[whole] = compiled(graph) if self.compiled else graph
+                return function
+            _made[whole] = _without_gradient(compiled(graph, leaves) if self.compiled else graph)
             if len(_made) > KEPT:
                 _made.popitem(last=False)
+        return _made[whole]
+
+
+def _without_gradient(graph: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        leaves: list[Tensor] = []
+        _flatten(arguments, leaves)
         with torch.no_grad():
-            return _made[whole](*leaves)
+            return graph(*leaves)
+
+    return run
+
+
+def _flatten(nested: Any, leaves: list[Tensor]) -> None:
+    """As `tree_flatten` does it, for what we pass: it runs every step."""
+    if isinstance(nested, Tensor):
+        # A compiled graph expects the strides that it was compiled for.
+        leaves.append(nested.contiguous())
+    else:
+        for value in nested.values() if isinstance(nested, dict) else nested:
+            _flatten(value, leaves)
 
 
 def _traced(function: Callable[..., Any], leaves: list[Tensor], layout: TreeSpec) -> Callable[..., Any]:
@@ -82,7 +106,7 @@ def _traced(function: Callable[..., Any], leaves: list[Tensor], layout: TreeSpec
     return graph
 
 
-def compiled(graph: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(graph: Callable[..., Any], leaves: list[Tensor]) -> Callable[..., Any]:
     """The graph as machine code: compiled when it is first called, or read from the cache.
 
     Raises:
