@@ -123,11 +123,8 @@ def report(study: Study, console: Console, reports: Path, *, watch: bool = False
         if state is None or not _alive(state):
             # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
             # the index is the launch's.
-            try:
+            with opening.writing(study.storage):
                 Launch(study, results).close()
-            except OSError as error:
-                rule = "the storage has to be a folder that can be written to"
-                raise ValueError(f"{rule}, got {study.storage}: {error}") from error
         _write_report(study, results, console, reports, refresh=watch)
 
     if watch:
