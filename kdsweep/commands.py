@@ -115,8 +115,7 @@ def report(study: Study, console: Console, reports: Path, *, watch: bool = False
     """
     from kdsweep.sweep.launch import Launch, with_facts
 
-    results = opening.store(study.storage)
-    study = with_facts(study)
+    results, study = opening.store(study.storage), with_facts(study)
 
     def write() -> None:
         state = results.read_json(study.name, "state")
