@@ -120,19 +120,15 @@ def report(
     """
     from kdsweep.sweep.launch import Launch, with_facts
 
-    results = opening.store(study.storage)
-    study = with_facts(study)
+    results, study = opening.store(study.storage), with_facts(study)
 
     def write() -> None:
         state = results.read_json(study.name, "state")
         if state is None or not _alive(state):
             # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
             # the index is the launch's.
-            try:
+            with opening.writing(study.storage):
                 Launch(study, results).close()
-            except OSError as error:
-                rule = "the storage has to be a folder that can be written to"
-                raise ValueError(f"{rule}, got {study.storage}: {error}") from error
         _write_report(study, results, console, reports, figures=figures, refresh=watch)
 
     if watch:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from kdsweep.results import Results
+
+RULE = "the storage has to be a folder that can be written to, or an address that pyarrow opens"
 
 
 def store(root: str) -> Results:
@@ -15,15 +19,27 @@ def store(root: str) -> Results:
     """
     import pyarrow as pa
 
-    rule = "the storage has to be a folder that can be written to, or an address that pyarrow opens"
     try:
         if "://" not in root:
             _no_file_above(Path(root))
         results = Results(root)
         results.look()
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{rule}, got {root}: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{RULE}, got {root}: {str(error).splitlines()[0]}") from error
     return results
+
+
+@contextlib.contextmanager
+def writing(root: str) -> Iterator[None]:
+    """Around what writes into a store.
+
+    Raises:
+        ValueError: it could not.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"{RULE}, got {root}: {error}") from error
 
 
 def _no_file_above(path: Path) -> None:

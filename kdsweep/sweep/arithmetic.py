@@ -209,15 +209,15 @@ def _untraceable(members: list[Trial], make: Any, seen: dict[Any, Tensors]) -> s
 
 
 def _first(part: Tensors) -> Tensors:
-    """The first rows of a part: enough for one step."""
-    few = slice(0, ROWS)
+    """A few rows of a part, enough for one step; from all over it: data sorted by class would show one class."""
+    few = torch.linspace(0, len(part) - 1, min(ROWS, len(part)), device=part.labels.device).long()
     return replace(
         part,
         inputs={name: values[few] for name, values in part.inputs.items()},
         present={name: there[few] for name, there in part.present.items()},
         labels=part.labels[few],
-        ids=part.ids[few],
-        groups=part.groups[few] if part.groups is not None else None,
+        ids=part.ids[few.cpu().numpy()],
+        groups=part.groups[few.cpu().numpy()] if part.groups is not None else None,
     )
 
 
