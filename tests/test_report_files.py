@@ -217,3 +217,14 @@ def test_a_figure_is_written_as_svg_in_the_colours_of_paper(tmp_path):
     written = (tmp_path / "s.svg").read_text()
     assert written.startswith("<svg")
     assert "rgb(255, 255, 255)" in written
+
+
+def test_settings_chosen_on_one_fold_are_said_beside_every_table(tmp_path):
+    runs = report_fakes.make(search=4, samples=60, folds=3, seeds=2)
+    runs.study["fold_search"] = "first"
+    found = build(runs, tmp_path).path.parent
+    tables = [html.draw(module, runs).tables for module in html.discover()]
+    assert all("Settings chosen on fold 1" in " ".join(table.notes) for several in tables for table in several)
+    assert (found / "index.html").read_text().count("ettings chosen on fold 1") > 3
+    runs.study["fold_search"] = "each"
+    assert "hosen on fold 1" not in build(runs, tmp_path).path.read_text()

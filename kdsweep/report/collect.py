@@ -83,6 +83,7 @@ def _study(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> 
         "search_trials": study.search.trials,
         "repeats": study.search.repeats,
         "folds": len(study.facts.folds),
+        "fold_search": study.data.folds.search if study.data.folds else "each",
         "test_count": counts["test"],
         "test_groups": study.facts.test_groups,
         "train_count": counts["train"],

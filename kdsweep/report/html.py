@@ -126,7 +126,7 @@ def draw(module: ModuleType | Part, runs: Runs) -> Part:
         return module
     slug = module.__name__.rsplit(".", 1)[-1].replace("_", "-")
     try:
-        tables = tuple(table for table in module.table(runs) if table.rows)
+        tables = tuple(_told(table, runs) for table in module.table(runs) if table.rows)
         figure = module.figure(runs)
         words = tuple(module.words(runs)) if hasattr(module, "words") else ()
         listing = str(module.listing(runs)) if hasattr(module, "listing") else ""
@@ -147,6 +147,14 @@ def draw(module: ModuleType | Part, runs: Runs) -> Part:
         height=int(figure.layout.height) if figure is not None else 0,
         trouble="" if tables or words or listing or figure is not None else EMPTY,
     )
+
+
+def _told(table: Table, runs: Runs) -> Table:
+    """The table with what every table of this study has to say."""
+    if not runs.one_fold:
+        return table
+    words = f"{runs.one_fold.capitalize()}: other folds' test rows were trained on while they were chosen."
+    return replace(table, notes=(*table.notes, words))
 
 
 def page(runs: Runs, said: headline.Said, parts: list[Part]) -> str:

@@ -192,6 +192,13 @@ class Runs:
         return seen.index(n) + 1 if n in seen else len(seen) + 1
 
     @property
+    def one_fold(self) -> str:
+        """Where settings were chosen for all folds on the first one's data: every table has to say so."""
+        # Runs made elsewhere do not tell.
+        first = self.study.get("fold_search") == "first" and self.study["folds"] > 1
+        return "settings chosen on fold 1" if first else ""
+
+    @property
     def selection(self) -> str:
         """Which epoch counts, in words."""
         words = {"last": "the last epoch", "best_valid": "the epoch best on validation"}

@@ -102,6 +102,7 @@ def facts(runs: Runs) -> tuple[str, ...]:
     return (
         f"{study['seeds']} seeds",
         *([f"{study['folds']} folds"] if study["folds"] > 1 else []),
+        *([runs.one_fold] if runs.one_fold else []),
         test,
         f"{study['search_trials']} search trials an arm",
         f"{study['repeats']} repeats of the search" if study["repeats"] > 1 else "at the settings found",

@@ -48,6 +48,8 @@ def _protocol(runs: Runs) -> str:
         else " Each search was run once, so that statements hold at the settings found."
     )
     folds = f" All of it ran inside each of {study['folds']} folds." if study["folds"] > 1 else ""
+    if runs.one_fold:
+        folds = f" Models were trained inside each of {study['folds']} folds, with {runs.one_fold}."
     return (
         f"Every method had the same tuning budget of {study['search_trials']} search trials, its published settings "
         "first, chosen by validation alone; the best points were run again with fresh seeds, and these chose among "

@@ -68,7 +68,8 @@ def _splits(runs: Runs) -> str:
     study = runs.study
     sizes = f"{study['train_count']:,} samples to train on and {study['test_count']:,} to test on"
     groups = f", in {study['test_groups']} groups that no two splits share" if runs.grouped else ""
-    folds = f" {study['folds']} folds, search and teachers inside each." if study["folds"] > 1 else ""
+    inside = f"teachers inside each, {runs.one_fold}" if runs.one_fold else "search and teachers inside each"
+    folds = f" {study['folds']} folds, {inside}." if study["folds"] > 1 else ""
     return f"The split was drawn once for the data, never by a training seed: {sizes}{groups}.{folds}"
 
 
