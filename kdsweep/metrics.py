@@ -51,10 +51,12 @@ METRICS = {
     "uar": Metric("unweighted average recall", mean=False, tasks=CLASSES),
     "log_loss": Metric("log loss", maximize=False, scale=1.0, unit="nats", tasks=(*CLASSES, *MULTILABEL)),
     "ece": Metric("expected calibration error", maximize=False, mean=False, tasks=CLASSES),
-    "mae": Metric("mean absolute error", maximize=False, scale=1.0, unit="", tasks=REGRESSION),
-    "rmse": Metric("root mean squared error", maximize=False, scale=1.0, unit="", mean=False, tasks=REGRESSION),
-    "pearson": Metric("Pearson correlation", scale=1.0, unit="", mean=False, tasks=REGRESSION),
-    "ccc": Metric("concordance correlation", scale=1.0, unit="", mean=False, tasks=REGRESSION),
+    "mae": Metric("mean absolute error", maximize=False, scale=1.0, unit="target unit", tasks=REGRESSION),
+    "rmse": Metric(
+        "root mean squared error", maximize=False, scale=1.0, unit="target unit", mean=False, tasks=REGRESSION
+    ),
+    "pearson": Metric("Pearson correlation", scale=1.0, unit="r", mean=False, tasks=REGRESSION),
+    "ccc": Metric("concordance correlation", scale=1.0, unit="ρc", mean=False, tasks=REGRESSION),
 }
 
 

@@ -157,6 +157,11 @@ def _told(table: Table, runs: Runs) -> Table:
     return replace(table, notes=(*table.notes, words))
 
 
+def silent(part: Part) -> bool:
+    """Whether a section has nothing to show and waits for nothing: it is named at the end, and takes no room."""
+    return part.trouble == EMPTY and not part.unfinished
+
+
 def page(runs: Runs, said: headline.Said, parts: list[Part]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -167,7 +172,8 @@ def page(runs: Runs, said: headline.Said, parts: list[Part]) -> str:
         runs=runs,
         study=runs.study,
         said=said,
-        parts=parts,
+        parts=[part for part in parts if not silent(part)],
+        absent=[part.title for part in parts if silent(part)],
         # Only these two scripts may run, whatever a name in a study says.
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",

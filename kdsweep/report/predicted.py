@@ -52,8 +52,10 @@ def of(runs: Runs, trials: tuple[str, ...]) -> pd.DataFrame:
 
 @functools.lru_cache(maxsize=256)
 def read(runs: Runs, trial: str) -> pd.DataFrame | None:
-    """A trial's predictions without logits; None where none were kept."""
+    """A trial's predictions without logits, None where none were kept. Of retrieval `rank` is that in the gallery."""
     found = runs.predictions(trial)
+    if found is not None and "gallery_rank" in found:
+        found = found.assign(rank=found["gallery_rank"])
     return None if found is None else found.reindex(columns=COLUMNS)
 
 

@@ -38,6 +38,10 @@ class Seen(NamedTuple):
         return self.right.groupby("sample")["right"].mean() > 0.5
 
 
+def applies(runs: Runs) -> bool:
+    return runs.study["task"] in ("classification", "retrieval")
+
+
 def table(runs: Runs) -> list[Table]:
     seen = _seen(runs)
     if len(seen) < 2:

@@ -29,6 +29,10 @@ class Plane(NamedTuple):
     shown: float
 
 
+def applies(runs: Runs) -> bool:
+    return runs.study["task"] in ("classification", "retrieval")
+
+
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = [
         {"model": plane.name, "samples": len(plane.points), "variance on the plane (%)": 100 * plane.shown}
