@@ -97,7 +97,7 @@ def test_a_replayed_trace_has_the_bits_of_the_step_under_any_recipe(change, trai
 @pytest.mark.slow
 def test_no_company_and_no_lane_moves_a_compiled_member(trainer):
     """Alone, first and last, beside one that diverges and one that is pruned. But for rounding it is the plain loop."""
-    mine = compiled(distilled("adv", reads_test=True))
+    mine = compiled(distilled("kd", reads_test=True))
     diverging = replace(mine, seed=2, numbers={"train.lr": 1e30, "train.clip": 0.0})
     pruned = replace(mine, seed=3, thresholds=((2, 2.0),))
     others = [replace(mine, seed=seed, numbers={"train.lr": 0.001 * seed}) for seed in range(4, 9)]
@@ -109,7 +109,7 @@ def test_no_company_and_no_lane_moves_a_compiled_member(trainer):
     assert found[diverging.id].state == "failed"
     plain = [(e, m, v) for e, m, v in numbers(trainer(replace(mine, arithmetic="plain"))) if m.startswith("train/")]
     there = {(epoch, metric): value for epoch, metric, value in numbers(alone)}
-    assert len(plain) > 6
+    assert len(plain) >= 6
     for epoch, metric, value in plain:
         assert there[epoch, metric] == pytest.approx(value, rel=1e-3), (epoch, metric)
 
