@@ -19,6 +19,10 @@ ORDER = 48.5
 MOST = 100  # samples listed in a table
 
 
+def applies(runs: Runs) -> bool:
+    return runs.study["task"] in ("classification", "retrieval")
+
+
 def table(runs: Runs) -> list[Table]:
     chosen, seen = pair(runs), _samples(runs)
     if chosen is None or seen.empty:
