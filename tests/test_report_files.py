@@ -222,7 +222,7 @@ def test_a_figure_is_written_as_svg_in_the_colours_of_paper(tmp_path):
 def test_settings_chosen_on_one_fold_are_said_beside_every_table():
     runs = report_fakes.make(search=4, samples=60, folds=3, seeds=2)
     runs.study["fold_search"] = "first"
-    tables = [table for module in html.discover() for table in html.draw(module, runs).tables]
+    tables = [table for module in html.discover() for table in html.told(html.draw(module, runs), runs).tables]
     assert tables
     assert all("Settings chosen on fold 1" in " ".join(table.notes) for table in tables)
     assert "settings chosen on fold 1" in headline.facts(runs)

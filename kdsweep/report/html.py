@@ -80,7 +80,7 @@ def build(
         say: the first words.
     """
     out = Path(out)
-    parts = [marked(draw(module, runs), runs) for module in discover() if applies(module, runs)]
+    parts = [told(marked(draw(module, runs), runs), runs) for module in discover() if applies(module, runs)]
     files.write_tables(out / "tables", (table for part in parts for table in part.tables))
     files.write_figures(out / "figures", parts, figures)
     files.write(out / "references.bib", bibtex.render(papers.cited(runs)))
@@ -126,7 +126,7 @@ def draw(module: ModuleType | Part, runs: Runs) -> Part:
         return module
     slug = module.__name__.rsplit(".", 1)[-1].replace("_", "-")
     try:
-        tables = tuple(_told(table, runs) for table in module.table(runs) if table.rows)
+        tables = tuple(table for table in module.table(runs) if table.rows)
         figure = module.figure(runs)
         words = tuple(module.words(runs)) if hasattr(module, "words") else ()
         listing = str(module.listing(runs)) if hasattr(module, "listing") else ""
@@ -149,12 +149,12 @@ def draw(module: ModuleType | Part, runs: Runs) -> Part:
     )
 
 
-def _told(table: Table, runs: Runs) -> Table:
-    """The table with what every table of this study has to say."""
+def told(part: Part, runs: Runs) -> Part:
+    """The part with what every table of this study has to say."""
     if not runs.one_fold:
-        return table
+        return part
     words = f"{runs.one_fold.capitalize()}: other folds' test rows were trained on while they were chosen."
-    return replace(table, notes=(*table.notes, words))
+    return replace(part, tables=tuple(replace(table, notes=(*table.notes, words)) for table in part.tables))
 
 
 def silent(part: Part) -> bool:

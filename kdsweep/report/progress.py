@@ -25,6 +25,7 @@ RESTS = {
     "recall": ("confirm",),
     "classes": ("confirm",),
     "confusion": ("confirm",),
+    "planes": ("confirm",),
     "samples": ("confirm",),
     "calibration": ("confirm",),
     "budget": ("search",),
