@@ -25,7 +25,8 @@ from kdsweep.objective.outputs import Outputs
 from kdsweep.training import evaluation, tasks
 from kdsweep.training.epochs import Epoch
 from kdsweep.training.models import Models, recipe, together
-from kdsweep.training.step import Named, Seen, Step, copy_of, rows_of, stacked
+from kdsweep.training.stack import Named, Seen, copy_of, rows_of, stacked
+from kdsweep.training.step import Step
 from kdsweep.training.streams import generator
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial, compiled_width, step_structure
@@ -165,8 +166,8 @@ class Pack:
         frozen = {f"frozen {role}": said.of(rows) for role, said in self.frozen.items()}
         with torch.no_grad():
             for role, (base, parameters, buffers) in self.live.items():
-                spoken = self.step.run(base.eval(), parameters, buffers, inputs, present)
-                frozen[f"frozen {role}"] = self.step.gathered(spoken, rows.shape[1])
+                spoken = self.step.stack.run(base.eval(), parameters, buffers, inputs, present)
+                frozen[f"frozen {role}"] = self.step.stack.gathered(spoken, rows.shape[1])
         if self.live and self.trials[0].distils_from == "unimodal":
             several = [Outputs(**frozen[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
             frozen["frozen teacher"] = {**together(several)._asdict(), "features": {}}
@@ -188,8 +189,8 @@ class Pack:
         with torch.no_grad():
             for some in torch.split(rows.to(self.parts[part].labels.device), evaluation.CHUNK):
                 inputs, present = self.parts[part].batch(self.workers.mine(some))
-                spoken = self.step.run(base, groups[role], self.step.buffers[role], inputs, present, shared=True)
-                pieces.append(self.step.gathered(spoken, len(some)))
+                spoken = self.step.stack.run(base, groups[role], self.step.buffers[role], inputs, present, shared=True)
+                pieces.append(self.step.stack.gathered(spoken, len(some)))
         logits, embedding, there = (
             torch.cat([piece[key] for piece in pieces], dim=1) for key in ("logits", "embedding", "present")
         )

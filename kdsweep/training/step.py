@@ -8,60 +8,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, vmap
 
 from kdsweep.networks.base import Network
-from kdsweep.objective.outputs import Batch, Mixed, Outputs
 from kdsweep.objective.term import Objective, Term
-from kdsweep.training import evaluation
 from kdsweep.training.models import Models
 from kdsweep.training.optimisers import CRITIC_BETAS, Flat, Rates, StackedOptimiser, State, critic_recipe
+from kdsweep.training.stack import Context, Named, Seen, Stack, copy_of, detached, rows_of, stacked
 from kdsweep.training.streams import generator
 from kdsweep.training.trace import Traces
 from kdsweep.training.workers import Workers
-
-Named = dict[str, Tensor]
-
-
-class Seen(NamedTuple):
-    """One batch of every member, [K, B, ...] each.
-
-    Attributes:
-        inputs, present: by modality; this worker's slice.
-        frozen: what frozen models say, by "frozen <role>".
-        labels, rows: of the whole batch.
-        mixed: "labels" and "share" [K] where rows are blends of two, else empty.
-    """
-
-    inputs: Named
-    present: Named
-    frozen: dict[str, Any]
-    labels: Tensor
-    rows: Tensor
-    mixed: Named
-
-
-class Context(NamedTuple):
-    """All that an update reads and does not change: a trace is a function of what it is given.
-
-    Attributes:
-        buffers: of the networks and, under "objective", of the terms.
-        critics: the parameters of the terms' critics, [K, P] each.
-        head: of a frozen teacher.
-        drawn: each term's random numbers.
-        at: progress, 0-dim.
-    """
-
-    buffers: dict[str, Named]
-    critics: dict[str, Tensor]
-    head: Named
-    seen: Seen
-    drawn: dict[str, Named]
-    at: Tensor
 
 
 class _Calls(nn.Module):
@@ -101,7 +61,7 @@ class Step:
         self.calls = _Calls(copy.deepcopy(made[0].objective))
         self.terms: dict[str, Term] = dict(self.calls.objective.items())
         self.traces = Traces(structure, compiled=compiled)
-        self.precision, self.accumulate = str(recipes[0]["precision"]), int(recipes[0]["accumulate"])
+        self.accumulate = int(recipes[0]["accumulate"])
         # The gradient of batches that are still to be followed by others before an update.
         self.gathering: Tensor | None = None
         self.batches = 0
@@ -137,6 +97,13 @@ class Step:
         if made[0].teacher is None and isinstance(made[0].teacher_head, nn.Module):
             heads = [models.teacher_head for models in made if isinstance(models.teacher_head, nn.Module)]
             self.frozen_head = copy.deepcopy(heads[0]), stacked(heads)[1]
+        self.stack = Stack(
+            self.bases,
+            self.frozen_head[0] if self.frozen_head else None,
+            workers=self.workers,
+            precision=str(recipes[0]["precision"]),
+            device=self.device,
+        )
 
     def _scale(self, groups: Mapping[str, Named]) -> Tensor | None:
         """[1, P] factors of the learning rate, None where no part of a network has one."""
@@ -200,8 +167,8 @@ class Step:
         values: Named = {}
         # Run as they are, networks speak once for critics and terms alike; a trace is a function of its own.
         flat = self.main.flat.leaf()
-        said = None if traced else self._speak(flat, self.buffers, seen)
-        quiet = None if said is None else _detached(said)
+        said = None if traced else self.stack.speak(self.main.flat.views(flat), self.buffers, seen)
+        quiet = None if said is None else detached(said)
         for name, optimiser in self.critics.items():
             joined = [lane for lane, start in enumerate(self.starts[name]) if progress >= start]
             # Before the adversary joins nobody reads its critic.
@@ -245,18 +212,18 @@ class Step:
         """One update of a critic, in place; its loss of each member, 0 where it has not joined."""
         groups = self.main.flat.views(flat.detach())
         if said is None:
-            said = self._speak(flat.detach(), context.buffers, context.seen)
+            said = self.stack.speak(groups, context.buffers, context.seen)
         leaf = state.value.detach().requires_grad_()
         optimiser = self.critics[name]
 
         def loss(parameters: Named, buffers: Named, member: Any) -> Tensor:
-            batch = self._batch(member, context.at)
+            batch = self.stack.batch(member, context.at)
             ask = (lambda objective: objective[name].critic_value(batch._replace(draws=member["drawn"].get(name, {}))),)
             value: Tensor = functional_call(self.calls, {**parameters, **buffers}, ask)
             return value
 
         parameters = self._parameters(groups, context) | optimiser.flat.views(leaf)["critic"]
-        losses = vmap(loss)(parameters, context.buffers["objective"], self._members(groups, context, said))
+        losses = vmap(loss)(parameters, context.buffers["objective"], self.stack.members(groups, context, said))
         (gradient,) = torch.autograd.grad(losses.sum(), leaf)
         optimiser.apply(state, gradient, rates, joined)
         losses = losses.detach()
@@ -274,16 +241,16 @@ class Step:
         """One update of all but the critics, in place: each member's loss, its parts, and what networks have said."""
         if flat is None:
             flat = state.value.detach().requires_grad_()
-        if said is None:
-            said = self._speak(flat, context.buffers, context.seen)
         groups = self.main.flat.views(flat)
+        if said is None:
+            said = self.stack.speak(groups, context.buffers, context.seen)
 
         def total(parameters: Named, buffers: Named, member: Any) -> Any:
-            batch = self._batch(member, context.at)
+            batch = self.stack.batch(member, context.at)
             ask = (lambda objective: tuple(objective(batch, member["drawn"])),)
             return functional_call(self.calls, {**parameters, **buffers}, ask)
 
-        members = self._members(groups, context, said)
+        members = self.stack.members(groups, context, said)
         losses, parts = vmap(total)(self._parameters(groups, context), context.buffers["objective"], members)
         (gradient,) = torch.autograd.grad(losses.sum() / self.accumulate, flat)
         if self.gathering is not None:
@@ -295,12 +262,12 @@ class Step:
         else:
             self._sum_over_workers(gradient)
             self.main.apply(state, gradient, rates)
-        heard = _detached(said) if self.remembers else {}
+        heard = detached(said) if self.remembers else {}
         return losses.detach(), {name: value.detach() for name, value in parts.items()}, heard
 
     def _remember(self, context: Context, said: dict[str, Any]) -> None:
         def remember(parameters: Named, buffers: Named, member: Any) -> Any:
-            batch = self._batch(member, context.at)
+            batch = self.stack.batch(member, context.at)
 
             def ask(objective: Objective) -> Named:
                 objective.remember(batch, member["drawn"])
@@ -313,7 +280,7 @@ class Step:
             self.buffers["objective"] = vmap(remember)(
                 self._parameters(groups, context),
                 self.buffers["objective"],
-                self._members(groups, context, said),
+                self.stack.members(groups, context, said),
             )
 
     # --- what an update is made of
@@ -324,77 +291,6 @@ class Step:
         for name, value in context.critics.items():
             state |= self.critics[name].flat.views(value)["critic"]
         return state
-
-    def _members(self, groups: Mapping[str, Named], context: Context, said: dict[str, Any]) -> dict[str, Any]:
-        """What is each member's own, for `vmap` to hand out."""
-        head = context.head
-        if "teacher" in self.bases:
-            prefix, whole = f"{self.bases['teacher'].head_name}.", {**groups["teacher"], **context.buffers["teacher"]}
-            head = {key.removeprefix(prefix): value for key, value in whole.items() if key.startswith(prefix)}
-        seen, own = context.seen, {"said": said, "head": head, "drawn": context.drawn}
-        return {**own, "labels": seen.labels, "rows": seen.rows, "mixed": seen.mixed}
-
-    def _batch(self, member: Mapping[str, Any], at: Tensor) -> Batch:
-        """One member's batch, inside `vmap`."""
-        outputs = {name: Outputs(**value) for name, value in member["said"].items()}
-        frozen = {name[7:]: value for name, value in outputs.items() if name.startswith("frozen ")}
-        teacher = outputs.get("teacher", frozen.pop("teacher", None))
-        trained = {name[10:]: value for name, value in outputs.items() if name.startswith("auxiliary ")}
-        base = self.bases["teacher"].to_logits if "teacher" in self.bases else self.frozen_head and self.frozen_head[0]
-        head = member["head"]
-        through = (lambda embedding: functional_call(base, head, (embedding,))) if base is not None else None
-        return Batch(
-            student=outputs["network"],
-            labels=member["labels"],
-            samples=member["rows"],
-            progress=at,
-            teacher=teacher,
-            auxiliary={**frozen, **trained},
-            teacher_head=through,
-            mixed=Mixed(**member["mixed"]) if member["mixed"] else None,
-        )
-
-    def _speak(self, flat: Tensor, buffers: Mapping[str, Named], seen: Seen) -> dict[str, Any]:
-        """What every network says of its own batch, as plain tensors with a leading K, frozen ones included."""
-        groups = self.main.flat.views(flat)
-        said: dict[str, Any] = {}
-        for name, base in self.bases.items():
-            base.train()
-            spoken = self.run(base, groups[name], buffers[name], seen.inputs, seen.present)
-            said[name] = self.gathered(spoken, seen.rows.shape[1])
-        return said | seen.frozen
-
-    def run(
-        self,
-        base: Network,
-        parameters: Named,
-        buffers: Named,
-        inputs: Named,
-        present: Named,
-        *,
-        shared: bool = False,
-    ) -> dict[str, Any]:
-        """Outputs of every member's network, on data of its own or on what all see."""
-
-        def one(parameters: Named, buffers: Named, inputs: Named, present: Named) -> dict[str, Any]:
-            with evaluation.half(self.precision, self.device):
-                outputs: Outputs = functional_call(base, {**parameters, **buffers}, (inputs, present))
-            widened = outputs.widen()
-            return {**widened._asdict(), "features": dict(widened.features)}
-
-        of_data = None if shared else 0
-        found: dict[str, Any] = vmap(one, in_dims=(0, 0, of_data, of_data))(parameters, buffers, inputs, present)
-        return found
-
-    def gathered(self, spoken: dict[str, Any], total: int) -> dict[str, Any]:
-        """Along the batch axis, which is the second here. Never under `vmap`, where collectives go wrong unheard."""
-        if self.workers.size == 1:
-            return spoken
-        first = {k: v.transpose(0, 1) for k, v in spoken.items() if k != "features"}
-        inner = {k: v.transpose(0, 1) for k, v in spoken["features"].items()}
-        whole = self.workers.gather(Outputs(**first, features=inner), total)
-        found: dict[str, Any] = {k: v.transpose(0, 1) for k, v in whole._asdict().items() if k != "features"}
-        return found | {"features": {k: v.transpose(0, 1) for k, v in whole.features.items()}}
 
     def _sum_over_workers(self, gradient: Tensor) -> None:
         """Add up network gradients; terms have seen the whole batch in every worker already."""
@@ -424,28 +320,3 @@ class Step:
                     for key, value in example.items()
                 }
         return drawn
-
-
-def stacked(modules: Sequence[nn.Module]) -> tuple[Named, Named]:
-    """Parameters and buffers of equal modules, [K, ...] each; what is never trained is a buffer."""
-    parameters, buffers = stack_module_state(list(modules))  # type: ignore[arg-type]
-    learned = {name for name, parameter in modules[0].named_parameters() if parameter.requires_grad}
-    kept = {name: value for name, value in parameters.items() if name not in learned}
-    return (
-        {name: value.detach() for name, value in parameters.items() if name in learned},
-        {name: value.detach().clone() for name, value in {**kept, **buffers}.items()},
-    )
-
-
-def rows_of(state: Mapping[str, Tensor], where: Tensor) -> Named:
-    return {key: value[where] for key, value in state.items()}
-
-
-def _detached(said: Any) -> Any:
-    return {k: _detached(v) for k, v in said.items()} if isinstance(said, dict) else said.detach()
-
-
-def copy_of(rng: torch.Generator) -> torch.Generator:
-    other = torch.Generator()
-    other.set_state(rng.get_state())
-    return other
