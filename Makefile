@@ -7,18 +7,20 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
-# Installed again only when what is to be installed has changed.
+# Installed again only when what is to be installed has changed; what only tests and checks need comes with them.
 STAMP := $(VENV)/.installed
+TESTED := $(VENV)/.installed-for-tests
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: quickstart test check docs bench clean
 
 quickstart: $(STAMP)
 	$(BIN)/python -m kdsweep launch search_spaces/quickstart.yaml
 
-test: $(STAMP)
+test: $(TESTED)
 	$(BIN)/python -m pytest
 
-check: $(STAMP)
+check: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -32,8 +34,12 @@ docs: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(INSTALL) -e .
 	touch $(STAMP)
+
+$(TESTED): $(STAMP)
+	$(INSTALL) -e '.[test]'
+	touch $(TESTED)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
