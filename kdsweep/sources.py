@@ -36,9 +36,12 @@ def named(name: str, arguments: Mapping[str, Any] | None, *, what: str) -> dict[
     Raises:
         ValueError: there is no such module.
     """
-    home = name.partition(":")[0]
-    if find_spec(home) is None:
+    home, _, attribute = name.partition(":")
+    found = find_spec(home)
+    if found is None:
         raise ValueError(f"{what} of your own is package.module:callable, cannot import {name!r}")
+    if not _may_have(found.origin, attribute):
+        raise ValueError(f"{what} of your own is package.module:callable, and {home} has no {attribute!r}")
     return {name: {**(arguments or {}), SOURCE: source_digest(home)}}
 
 
@@ -81,6 +84,25 @@ def weights(path: object) -> dict[str, str]:
     except OSError as error:
         raise ValueError(f"cannot read {path!r}: {error.strerror or error}") from error
     return {"digest": digest, "path": str(Path(path).resolve())}
+
+
+def _may_have(origin: str | None, attribute: str) -> bool:
+    """Whether a module's source names something at its top; True where that cannot be told without running it."""
+    if origin is None or not origin.endswith(".py"):
+        return True
+    for node in ast.parse(Path(origin).read_text()).body:
+        names = [alias.asname or alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            # What such a block defines is not followed.
+            return True
+        if attribute in names or "*" in names:
+            return True
+    return False
 
 
 def find_spec(name: str) -> Any:

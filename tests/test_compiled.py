@@ -93,6 +93,12 @@ def test_a_replayed_trace_has_the_bits_of_the_step_under_any_recipe(change, trai
     assert_same_bits(asked, trainer)
 
 
+def test_a_trace_does_not_know_whether_its_first_pack_clipped(trainer):
+    still = [stacked(distilled("kd"), seed=seed, numbers={"train.clip": 0.0}) for seed in (1, 2)]
+    both_ways(still, trainer)
+    assert_same_bits([replace(one, numbers={"train.clip": 1e-3}) for one in still], trainer)
+
+
 @needs_compiler
 @pytest.mark.slow
 def test_no_company_and_no_lane_moves_a_compiled_member(trainer):

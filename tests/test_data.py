@@ -217,3 +217,15 @@ def test_a_dataset_that_is_not_there_is_named_with_those_that_are():
         source.card(Data(name="digit", student=("top",)))
     with pytest.raises(ValueError, match="cannot import 'nowhere:load'"):
         source.load(Data(python="nowhere:load", student=("top",)))
+
+
+def test_another_kind_is_other_data():
+    """It decides how a modality is scaled and augmented."""
+    one = planted_of("image")
+    assert one.digest() != planted_of("spectrogram").digest()
+
+
+def planted_of(kind):
+    values, there = np.zeros((4, 2, 2), np.float32), np.ones(4, bool)
+    card = Card({"m": Modality(kind, (2, 2))}, ("a", "b"))
+    return Dataset(card, {"m": values}, {"m": there}, np.array([0, 1, 0, 1]), np.array(list("abcd")))

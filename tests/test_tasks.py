@@ -239,3 +239,24 @@ def test_what_retrieval_keeps_gives_its_metrics_back(trainers):
         name = point.metric.removeprefix("test/")
         if point.metric.startswith("test/") and METRICS.get(name) and METRICS[name].mean and name != "log_loss":
             assert scores.per_sample(frame, name).mean() == pytest.approx(point.value), name
+
+
+def test_scores_that_tie_are_one_threshold_as_in_the_metric():
+    """Wherever the rows lie in the file."""
+    rng = np.random.default_rng(1)
+    labels, scores_ = (rng.random((30, 2)) < 0.4).astype(float), rng.integers(0, 3, (30, 2)).astype(float)
+    for order in (np.argsort(-labels[:, 0]), np.argsort(labels[:, 0])):
+        frame = {"sample": [f"s{i}" for i in range(30)], "label": list(labels[order]), "logits": list(scores_[order])}
+        predictions = pd.DataFrame(frame)
+        found, whole = scores.units(predictions, "macro_ap"), measured("multilabel", predictions, "macro_ap")
+        without = [measured("multilabel", predictions.drop(i), "macro_ap") for i in range(30)]
+        expected = {f"s{i}": 30 * whole - 29 * value for i, value in enumerate(without)}
+        assert found.to_dict() == pytest.approx(expected)
+
+
+def test_a_logit_beyond_half_precision_keeps_its_sample(trainers):
+    said = tasks.Outputs(torch.tensor([[-9e4, 0.0], [0.0, 1.0]]), torch.zeros(2, 2), torch.ones(2, dtype=torch.bool))
+    part = type("Part", (), {"labels": torch.tensor([0, 1]), "ids": np.array(["a", "b"]), "groups": None})
+    kept = tasks.predictions("classification", tasks.Judged(said, part))
+    frame = pd.DataFrame({name: list(values) for name, values in kept.items()})
+    assert np.isfinite(scores.units(frame, "log_loss")).all()

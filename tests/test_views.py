@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from kdsweep.data import source
 from kdsweep.data.augment import AUGMENTATIONS, complete
 from kdsweep.data.card import Modality
-from kdsweep.data.views import Views, crop, flip, mask, noise
+from kdsweep.data.views import Views, crop, flip, mask, noise, patterns
 from kdsweep.objective import CrossEntropy
 from kdsweep.objective.outputs import Batch, Mixed, Outputs
 from kdsweep.sweep.launch import with_facts
 from kdsweep.sweep.plan import Known, plan
+from kdsweep.training.streams import generator
 from tests.fakes import run, study
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
 from tests.test_training import curve
@@ -65,10 +66,11 @@ def test_what_a_member_sees_does_not_depend_on_its_company(kind):
     shape = {"image": (3, 8, 8), "spectrogram": (8, 8), "sequence": (8, 4), "video": (4, 1, 8, 8)}[kind]
     names = [name for name, known in AUGMENTATIONS.items() if kind in known.kinds]
     views = Views({"m": complete(names, kind=kind)}, {"m": Modality(kind, shape)})
-    x = torch.rand(3, 5, *shape)
-    rngs = [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)]
-    together = views.of({"m": x}, rngs, lambda drawn: drawn, 5)["m"]
-    alone = views.of({"m": x[1:2]}, [torch.Generator().manual_seed(2)], lambda drawn: drawn, 5)["m"]
+    x, there = torch.rand(3, 5, *shape), torch.ones(3, 5, dtype=torch.bool)
+    rngs = [views.streams(generator, seed) for seed in (1, 2, 3)]
+    together = views.of({"m": x}, {"m": there}, rngs, lambda drawn: drawn, 5)["m"]
+    rngs = [views.streams(generator, 2)]
+    alone = views.of({"m": x[1:2]}, {"m": there[1:2]}, rngs, lambda drawn: drawn, 5)["m"]
     assert torch.equal(together[1], alone[0])
     assert not torch.equal(together, x)
 
@@ -155,5 +157,48 @@ def test_labels_of_a_blend_count_by_their_share():
 @pytest.mark.parametrize("method", ["dkd", "supcon", "crd"])
 def test_a_method_that_takes_rows_as_they_are_is_refused_beside_mixup(method, trainer):
     assert "mixup blends them" in trainer(distilled(method, augment=MIXED)).error
-    with pytest.raises(ValueError, match="mixup blends them"):
+    with pytest.raises(ValueError, match="no mixup beside it"):
         with_facts(study(augment=MIXED, arms={method: {}}, ablate=None, controls=None, report=None))
+
+
+def test_a_choice_that_a_row_or_a_search_makes_is_refused_beside_mixup_as_well():
+    bare = {"augment": MIXED, "controls": None, "report": None}
+    ablate = {"arm": "amid", "rows": [{"set": {"mi_teacher.estimator": "crd"}}]}
+    searched = {"amid": {"mi_teacher.estimator": {"choice": ["infonce", "crd"]}}}
+    for asked in (study(arms={"amid": {}}, ablate=ablate, **bare), study(arms=searched, ablate=None, **bare)):
+        with pytest.raises(ValueError, match="mi_teacher of amid takes labels or samples as they are"):
+            with_facts(asked)
+
+
+def test_reading_one_more_modality_moves_nobodys_view():
+    """Paired seeds: the student sees the same views in every arm."""
+    kinds = {"a": Modality("vector", (2,)), "z": Modality("vector", (2,))}
+    steps, x = complete(["noise"], kind="vector"), torch.zeros(1, 4, 2)
+    there = torch.ones(1, 4, dtype=torch.bool)
+    seen = []
+    for names in (("z",), ("a", "z")):
+        views = Views({**dict.fromkeys(names, steps), **MIXED}, kinds)
+        rngs = [views.streams(generator, 1)]
+        inputs = views.of(dict.fromkeys(names, x), dict.fromkeys(names, there), rngs, lambda drawn: drawn, 4)
+        seen.append((inputs["z"], *views.partners(torch.arange(4)[None], rngs, torch.zeros(4, dtype=torch.long))))
+    assert all(torch.equal(one, other) for one, other in zip(*seen, strict=True))
+
+
+def test_a_teacher_that_sees_the_students_modality_sees_the_students_view():
+    views = Views({"z": complete(["noise"], kind="vector")}, dict.fromkeys("az", Modality("vector", (2,))), {"a": "z"})
+    x, there = dict.fromkeys("az", torch.zeros(1, 4, 2)), dict.fromkeys("az", torch.ones(1, 4, dtype=torch.bool))
+    seen = views.of(x, there, [views.streams(generator, 1)], lambda drawn: drawn, 4)
+    assert torch.equal(seen["a"], seen["z"])
+    assert seen["z"].abs().sum() > 0
+    assert views.change(("a",))
+
+
+def test_what_is_missing_stays_0_and_blends_with_what_misses_the_same():
+    views = Views({"m": complete(["noise"], kind="vector"), **MIXED}, {"m": Modality("vector", (2,))})
+    there = torch.tensor([[True, False, True, False, True, False]])
+    rngs = [views.streams(generator, 1)]
+    seen = views.of({"m": torch.ones(1, 6, 2) * there[..., None]}, {"m": there}, rngs, lambda drawn: drawn, 6)["m"]
+    assert not seen[~there].any()
+    partners, _ = views.partners(torch.arange(6)[None], rngs, patterns({"m": there[0]}))
+    assert torch.equal(there[0, partners[0]], there[0])
+    assert sorted(partners[0].tolist()) == list(range(6))

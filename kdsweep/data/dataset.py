@@ -86,7 +86,8 @@ class Dataset:
         every = np.arange(len(self))
         hashed = Hash(self.ids, self.labels)
         for name in sorted(self.modalities):
-            hashed.add(np.array([name]))
+            # The kind decides how a modality is scaled and augmented.
+            hashed.add(np.array([name, self.card.modalities[name].kind]))
             hashed.add_in_pieces((len(self), *self.shape(name)), (values for _, values in self.chunks(name)))
             hashed.add(self.present[name][every])
         return hashed.text()

@@ -29,36 +29,53 @@ class Views:
     Args:
         augment: specifications in full (`kdsweep.data.augment.complete`).
         modalities: of the data.
+        copies: modalities in whose place another one stands, whose view they show.
 
     Raises:
         ValueError: an augmentation of the user's own cannot be imported, or has another source than it had.
     """
 
-    def __init__(self, augment: Mapping[str, Any], modalities: Mapping[str, Modality]) -> None:
-        self.modalities = modalities
+    def __init__(
+        self, augment: Mapping[str, Any], modalities: Mapping[str, Modality], copies: Mapping[str, str] | None = None
+    ) -> None:
+        self.modalities, self.copies = modalities, dict(copies or {})
         self.alpha: float | None = augment[MIXUP]["alpha"] if MIXUP in augment else None
         self.steps = {
             name: [_step(one, modalities[name]) for one in several]
             for name, several in sorted(augment.items())
-            if several and name != MIXUP
+            if several and name != MIXUP and name not in self.copies
         }
 
     def change(self, names: Iterable[str]) -> bool:
         """Whether a model that reads these modalities sees another view of them than the data's."""
-        return self.alpha is not None or bool(self.steps.keys() & set(names))
+        return self.alpha is not None or bool(self.steps.keys() & {self.copies.get(name, name) for name in names})
 
-    def partners(self, rows: Tensor, rngs: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+    def streams(self, generator: Callable[..., torch.Generator], seed: int) -> dict[str, torch.Generator]:
+        """A generator for each modality and for mixup: reading one more modality moves nobody's view."""
+        return {name: generator(seed, "augmentation", name) for name in (*self.steps, MIXUP)}
+
+    def partners(
+        self, rows: Tensor, rngs: Sequence[Mapping[str, torch.Generator]], patterns: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Mixup: the rows [K, B] that are blended into `rows`, and the shares [K] of those that they go into.
 
-        One share a batch, from Beta(alpha, alpha). Zhang, Cisse, Dauphin, Lopez-Paz. mixup. arXiv:1710.09412
+        One share a batch, from Beta(alpha, alpha). Partners have the same modalities: a blend of a row with one that
+        lacks something would lack it, too. Zhang, Cisse, Dauphin, Lopez-Paz. mixup. arXiv:1710.09412
+
+        Args:
+            patterns: [N] whole numbers, equal where rows have the same modalities.
         """
-        orders, shares = [], []
-        for rng in rngs:
-            orders.append(torch.randperm(rows.shape[1], generator=rng))
+        chosen, shares = [], []
+        for mine, rng in zip(rows.cpu(), (own[MIXUP] for own in rngs), strict=True):
+            kinds = patterns[mine].double()
+            # Rows by their pattern in two random orders: the n-th of one goes with the n-th of the other.
+            one, other = (torch.argsort(kinds + torch.rand(len(mine), generator=rng).double()) for _ in range(2))
+            partner = torch.empty_like(mine)
+            partner[one] = mine[other]
+            chosen.append(partner)
             seed = int(torch.randint(2**62, (), generator=rng))
             shares.append(np.random.default_rng(seed).beta(self.alpha or 1.0, self.alpha or 1.0))
-        order = torch.stack(orders).to(rows.device)
-        return torch.gather(rows, 1, order), torch.tensor(shares, dtype=torch.float32, device=rows.device)
+        return torch.stack(chosen).to(rows.device), torch.tensor(shares, dtype=torch.float32, device=rows.device)
 
     def blend(self, inputs: Mapping[str, Tensor], others: Mapping[str, Tensor], shares: Tensor) -> dict[str, Tensor]:
         """Inputs [K, b, *S] with `1 - share` of the others in them; a blend of sequences is as long as the longer."""
@@ -70,28 +87,41 @@ class Views:
                 mixed[name][..., -1] = torch.maximum(x[..., -1], others[name][..., -1])
         return mixed
 
-    def of(self, inputs: Mapping[str, Tensor], rngs: Sequence[torch.Generator], mine: Callable[[Tensor], Tensor],
-           total: int) -> dict[str, Tensor]:  # fmt: skip
-        """The inputs' other view.
+    def of(
+        self,
+        inputs: Mapping[str, Tensor],
+        present: Mapping[str, Tensor],
+        rngs: Sequence[Mapping[str, torch.Generator]],
+        mine: Callable[[Tensor], Tensor],
+        total: int,
+    ) -> dict[str, Tensor]:
+        """The inputs' other view; what is missing stays 0.
 
         Args:
-            inputs: of K members, [K, b, *S] by modality, b of them this worker's.
-            rngs: of each member.
+            inputs, present: of K members, [K, b, *S] and [K, b] by modality, b of them this worker's.
+            rngs: of each member, by modality.
             mine: this worker's slice of what was drawn for a batch.
             total: rows of the whole batch.
         """
         changed = dict(inputs)
         for name, steps in self.steps.items():
-            x = changed[name]
+            x, own = changed[name], [streams[name] for streams in rngs]
             for draw, apply in steps:
                 if draw is None:
                     # A callable of the user's draws as it likes: member by member, on the rows it is given.
-                    x = torch.stack([apply(lane, rng) for lane, rng in zip(x, rngs, strict=True)])
+                    x = torch.stack([apply(lane, rng) for lane, rng in zip(x, own, strict=True)])
                     continue
-                drawn = torch.stack([mine(draw(total, rng)) for rng in rngs]).to(x.device)
+                drawn = torch.stack([mine(draw(total, rng)) for rng in own]).to(x.device)
                 x = apply(x.flatten(0, 1), drawn.flatten(0, 1)).view(x.shape)
-            changed[name] = x
-        return changed
+            changed[name] = x * present[name].view(*x.shape[:2], *[1] * (x.dim() - 2))
+        return changed | {name: changed[of] for name, of in self.copies.items() if of in self.steps}
+
+
+def patterns(present: Mapping[str, Tensor]) -> Tensor:
+    """[N] whole numbers, equal where rows have the same modalities."""
+    found = sum(there.cpu().long() << place for place, there in enumerate(present.values()))
+    assert isinstance(found, Tensor)
+    return found
 
 
 def crop(x: Tensor, u: Tensor, *, share: float) -> Tensor:

@@ -144,31 +144,38 @@ def _macro_ap(predictions: pd.DataFrame, codes: NDArray[np.intp], count: int) ->
 def _average_precisions(
     scores: Array, true: NDArray[np.bool_], codes: NDArray[np.intp], count: int, *, alone: bool
 ) -> tuple[float, Array]:
-    """Average precision, and without each unit; equal scores in their order."""
-    order = np.argsort(-scores, kind="stable")
-    hit = true[order].astype(float)
+    """Average precision, and without each unit. Equal scores are one threshold, as scikit-learn has it."""
     if not alone:
-        unit = codes[order]
-        return _precision(hit), np.array([_precision(hit[unit != one]) for one in range(count)])
-    # Without the sample at rank r those behind it move up by one, and, where it was true, have one true fewer above.
-    rank, above, total = np.arange(1, len(hit) + 1), hit.cumsum(), hit.sum()
-    before = np.concatenate([[0.0], (hit * above / rank).cumsum()])[:-1]
-    moved = np.maximum(rank - 1, 1)
+        return _precision(scores, true), np.array(
+            [_precision(scores[codes != u], true[codes != u]) for u in range(count)]
+        )
+    place, hits, above, until = _thresholds(scores, true)
+    total = hits.sum()
+    # Without a sample its own threshold and those below have one row fewer, and, where it was true, one hit fewer.
+    before = np.concatenate([[0.0], (hits * above / until).cumsum()])[:-1]
+    fewer = np.maximum(until - 1, 1)
 
-    def behind(values: Array) -> Array:
+    def below(values: Array) -> Array:
         return np.asarray(values[::-1].cumsum()[::-1] - values)
 
-    left = np.maximum(total - 1, 1)
-    without_true = (before + behind(hit * (above - 1) / moved)) / left * (total > 1)
-    without_false = (before + behind(hit * above / moved)) / max(total, 1)
+    without_true = before + (hits - 1) * (above - 1) / fewer + below(hits * (above - 1) / fewer)
+    without_false = before + hits * above / fewer + below(hits * above / fewer)
     found = np.empty(count)
-    found[codes[order]] = np.where(hit > 0, without_true, without_false)
-    return _precision(hit), found
+    found[codes] = np.where(true, without_true[place] / max(total - 1, 1), without_false[place] / max(total, 1))
+    return _precision(scores, true), found
 
 
-def _precision(hit: Array) -> float:
-    total = hit.sum()
-    return float((hit * hit.cumsum() / np.arange(1, len(hit) + 1)).sum() / total) if total else 0.0
+def _thresholds(scores: Array, true: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Array, Array, Array]:
+    """Each sample's threshold, from the highest; and of each threshold its hits, and hits and rows down to it."""
+    values, place = np.unique(-scores, return_inverse=True)
+    hits: Array = np.bincount(place, weights=true.astype(float), minlength=len(values)).astype(float)
+    until: Array = np.bincount(place, minlength=len(values)).cumsum().astype(float)
+    return place.astype(np.intp), hits, hits.cumsum(), until
+
+
+def _precision(scores: Array, true: NDArray[np.bool_]) -> float:
+    _, hits, above, until = _thresholds(scores, true)
+    return float((hits * above / until).sum() / hits.sum()) if hits.sum() else 0.0
 
 
 WITHOUT = {

@@ -96,6 +96,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         return None
     rows = _rows(file, read, data, auxiliary, findings)
     _check_task(file, card, findings)
+    _check_recipe(file, columns, rows, findings)
     networks = roles.complete(file.networks, data, card, findings)
     if file.resources.workers > 1 and _drops_out(networks):
         message = "dropout draws other masks on several workers, and results would differ: expected 1, or dropout 0"
@@ -171,6 +172,20 @@ def _check_task(file: File, card: Card, findings: Findings) -> None:
     if kinds.get(file.task, file.task) != kinds.get(card.task, card.task):
         made_for = "classification or retrieval" if card.task in kinds else card.task
         findings.refuse(("task",), f"the data is made for {made_for}, got the task {file.task}")
+
+
+def _check_recipe(file: File, columns: Mapping[str, str], rows: tuple[Row, ...], findings: Findings) -> None:
+    """What the recipe or the data would do to nothing, or to less than it says, is refused."""
+    if file.task == "regression":
+        for key in ("label_smoothing", "class_weights"):
+            if getattr(file.train, key) != Train.model_fields[key].default:
+                findings.refuse(("train", key), f"values have no classes: {key} does nothing to them")
+    takes_away = [row.name for row in rows if row.data]
+    if file.data is not None and file.data.drop_auxiliary:
+        takes_away.append("data.drop_auxiliary")
+    if columns and takes_away:
+        message = "what a brought teacher said was said of the whole data: nothing of it is taken away by"
+        findings.refuse(("teachers", "outputs"), f"{message} {listed(takes_away)}")
 
 
 def _metric(file: File, findings: Findings) -> str:

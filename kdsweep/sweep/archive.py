@@ -60,8 +60,8 @@ def export(study: Study, results: Results, name: str, out: Path) -> int:
             copy.stage(id_, ((int(e), str(m), float(v), float(s)) for e, m, v, s in rows), known[id_])
             copy.commit(id_)
             files[f"trials/{id_}.parquet"] = (Path(folder) / "trials" / f"{id_}.parquet").read_bytes()
-    for given in (trial for trial in trials if isinstance(trial, Given)):
-        files[f"given/{given.digest}.safetensors"] = Path(given.path).read_bytes()
+    for weights in (own for trial in trials for own in _weights(trial)):
+        files[f"given/{weights['digest']}.safetensors"] = Path(weights["path"]).read_bytes()
     described = _described(study, name, done, known, results, ids)
     files["row.json"] = json.dumps(described, indent=1, sort_keys=True).encode()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -193,12 +193,33 @@ def _data(meta: Mapping[str, Any], folder: Path | None) -> Data:
     return found.model_copy(update={"path": str(folder)}) if folder is not None and found.path is not None else found
 
 
+def _weights(trial: Trial | Given) -> list[Mapping[str, str]]:
+    """The files of weights that a user brought, by "digest" and "path": a teacher's, and those of parts of networks."""
+    if isinstance(trial, Given):
+        # A teacher that was brought as outputs is columns of the data.
+        return [{"digest": trial.digest, "path": trial.path}] if trial.kind == "weights" else []
+    found: list[Mapping[str, str]] = []
+    for network in trial.networks.values():
+        places = [network, *(part for part in network.values() if isinstance(part, Mapping))]
+        found += [place["weights"] for place in places if "weights" in place]
+    return found
+
+
 def _brought(trial: Trial, folder: Path) -> Trial:
-    """The trial with the teacher that came in the archive, wherever the first one lay."""
-    if not isinstance(trial.teacher, Given):
+    """The trial with the weights that came in the archive, wherever the first ones lay."""
+
+    def here(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        if set(value) == {"digest", "path"}:
+            return {**value, "path": str(folder / "given" / f"{value['digest']}.safetensors")}
+        return {name: here(part) for name, part in value.items()}
+
+    trial = replace(trial, networks=here(trial.networks))
+    if not isinstance(trial.teacher, Given) or trial.teacher.kind != "weights":
         return trial
-    here = folder / "given" / f"{trial.teacher.digest}.safetensors"
-    return replace(trial, teacher=replace(trial.teacher, path=str(here)))
+    path = folder / "given" / f"{trial.teacher.digest}.safetensors"
+    return replace(trial, teacher=replace(trial.teacher, path=str(path)))
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import socket
 import time
@@ -15,6 +16,7 @@ from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.data.augment import MIXUP
 from kdsweep.results import Result, Results
+from kdsweep.space import Choice
 from kdsweep.study import Study
 from kdsweep.sweep.memory import fitting
 from kdsweep.sweep.packing import COMPILED, WIDTH, pack, settlement
@@ -139,9 +141,10 @@ class Launch:
         again = "to be tried again" if left else f"lost {PATIENCE} times and not tried again in this launch"
         self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
         half = (len(left) + 1) // 2
-        if half:
-            # Its structure goes on in packs of that size, however often the rest is cut again.
-            self._held_to[structure(left[0])] = half
+        if half and len(lost) == len(pack):
+            # Nothing of it came back, as where memory gives out: its structure goes on in packs of half the size,
+            # however often the rest is cut again.
+            self._held_to[structure(left[0])] = (len(pack) + 1) // 2
         self._packs.extend(some for some in (left[:half], left[half:]) if some)
 
     def role(self, id_: str) -> Role | None:
@@ -270,10 +273,20 @@ def with_facts(study: Study) -> Study:
 
 
 def _check_mixes(study: Study) -> None:
+    """Whatever is built of an arm, by searched choices or by rows, has to understand blends."""
     for arm in study.arms.values():
-        for name, term in methods.load(arm.method).build(arm.choices).items():
-            if not term.mixes:
-                raise ValueError(f"{name} of {arm.name} takes labels or samples as they are, and mixup blends them")
+        method = methods.load(arm.method)
+        searched = {name: domain.values for name, domain in arm.space.items() if isinstance(domain, Choice)}
+        searched = {name: values for name, values in searched.items() if name in method.choices}
+        rows = [row.choices for row in study.rows] if arm.name == study.ablated else []
+        for values in itertools.product(*searched.values()):
+            for changed in ({}, *rows):
+                choices = {**arm.choices, **dict(zip(searched, values, strict=True)), **changed}
+                for name, term in method.build(choices).items():
+                    if not term.mixes:
+                        raise ValueError(
+                            f"{name} of {arm.name} takes labels or samples as they are: no mixup beside it"
+                        )
 
 
 def _check_reads(study: Study, given: Given) -> None:

@@ -266,6 +266,8 @@ def meaningless(study: Study, arm: Arm, control: str) -> str:
         return "the method reads no teacher"
     if study.task == "regression" and control in ("label_smoothing", "shuffled_within_class"):
         return "values have no classes"
+    if study.task == "multilabel" and control == "shuffled_within_class":
+        return "rows with the very same labels are few: nearly nothing would move"
     if control == "label_smoothing":
         if MIXUP in study.augment:
             return "mixup blends the labels already"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kdsweep.data.card import Part
 from kdsweep.data.tensors import Tensors
+from kdsweep.data.views import patterns
 from kdsweep.networks.base import Network
 from kdsweep.objective.outputs import Batch, Mixed, Outputs
 from kdsweep.objective.term import Term
@@ -68,7 +69,8 @@ class Run:
             for name, term in self.objective.critics().items()
         }
         seed = self.trial.seed
-        self.views = generator(seed, "augmentation")
+        self.view_draws = self.models.views.streams(generator, seed)
+        self.patterns = patterns(self.parts["train"].present)
         self.draws = {name: generator(seed, "draw", name) for name, _ in self.objective.items()}
         self.start = {name: float(term.start) for name, term in self.objective.items()}
 
@@ -169,7 +171,7 @@ class Run:
         train, views, mixed = self.parts["train"], self.models.views, None
         inputs, present = self._seen(rows)
         if views.alpha is not None:
-            partners, shares = views.partners(rows[None], [self.views])
+            partners, shares = views.partners(rows[None], [self.view_draws], self.patterns)
             others, there = self._seen(partners[0])
             inputs = views.blend(inputs, others, shares)
             present = {name: present[name] & there[name] for name in present}
@@ -208,7 +210,8 @@ class Run:
         if not self.models.views.steps:
             return inputs, present
         one_lane = {name: values[None] for name, values in inputs.items()}
-        seen = self.models.views.of(one_lane, [self.views], self.workers.mine, len(rows))
+        there = {name: values[None] for name, values in present.items()}
+        seen = self.models.views.of(one_lane, there, [self.view_draws], self.workers.mine, len(rows))
         return {name: values[0] for name, values in seen.items()}, present
 
 

@@ -159,7 +159,10 @@ def models(
             own_network = frozen(model, trial, card, weights).to(device)
             shared[model.id] = hear(own_network, train, test, workers, partial(recall, model))
     said = {role: shared[model.id] for role, model in trial.models.items()}
-    views = Views(augmentations(trial), card_of(trial, card).modalities)
+    # Under this control the teacher sees what the student sees, and not another view of it.
+    stands_in = trial.control == "student_only_teacher"
+    copies = dict.fromkeys(trial.auxiliary, trial.student[0]) if stands_in and trial.student else {}
+    views = Views(trial.augment, card_of(trial, card).modalities, copies)
     taught = teacher if teacher is not None else said["teacher"].network if "teacher" in said else None
     head = taught.to_logits if taught is not None else None
     if trial.control == "untrained_teacher" and teacher is not None:
@@ -246,14 +249,6 @@ def initial(reader: Trial, card: Card) -> Weights:
 
 def _trained(model: Trial | Given, reader: Trial) -> Trial:
     return model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
-
-
-def augmentations(trial: Trial) -> Mapping[str, Any]:
-    """By modality; under the control in which the student's modality stands in for the auxiliary ones, its own."""
-    if trial.control != "student_only_teacher":
-        return trial.augment
-    own = trial.augment.get(trial.student[0], [])
-    return {**trial.augment, **dict.fromkeys(trial.auxiliary, own)}
 
 
 def together(several: Sequence[Outputs]) -> Outputs:

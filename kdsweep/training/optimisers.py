@@ -172,7 +172,7 @@ class StackedOptimiser:
         scale: Tensor | None = None,
     ) -> None:
         self.flat, self.betas, self.eps, self.scale = flat, betas, eps, scale
-        self.kind, self.clips = recipes[0]["optimizer"], any(float(recipe["clip"]) for recipe in recipes)
+        self.kind = recipes[0]["optimizer"]
         self.first, self.second = torch.zeros_like(flat.value), torch.zeros_like(flat.value)
         self.steps = torch.zeros(len(recipes), 1, dtype=torch.float64, device=flat.value.device)
         self._of_recipes(recipes)
@@ -204,8 +204,8 @@ class StackedOptimiser:
             joined: [K, 1] bool, the members that take it; None: all.
         """
         before = [values.clone() for values in state] if joined is not None else []
-        if self.clips:
-            self._hold(gradient, rates.clip)
+        # Also where nobody clips: a factor of 1 changes no bit, and a trace must not know who is in the pack.
+        self._hold(gradient, rates.clip)
         self._step(state, gradient, rates)
         if joined is not None:
             for values, old in zip(state, before, strict=True):

@@ -95,6 +95,9 @@ def run(
         return
     except Exception as error:
         left = [trial for trial in trials if trial.id not in ended]
+        if not left:
+            # All have ended, and what they gave is there.
+            return
         out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if len(left) == 1 and isinstance(error, INFRASTRUCTURE):
             raise

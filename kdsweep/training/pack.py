@@ -20,6 +20,7 @@ from torch import Tensor
 
 from kdsweep.data.card import Part
 from kdsweep.data.tensors import Tensors
+from kdsweep.data.views import patterns
 from kdsweep.networks.base import Network
 from kdsweep.objective.outputs import Outputs
 from kdsweep.training import evaluation, tasks
@@ -75,7 +76,8 @@ class Pack:
             role: _Live(copy.deepcopy(network), *stacked([models.live[role] for models in made]))
             for role, network in made[0].live.items()
         }
-        self.views, self.view_draws = made[0].views, [generator(t.seed, "augmentation") for t in self.trials]
+        self.views, self.patterns = made[0].views, patterns(parts["train"].present)
+        self.view_draws = [self.views.streams(generator, trial.seed) for trial in self.trials]
 
     def _padded(self, lanes: Sequence[int]) -> list[int]:
         """The lanes, and copies of the first of them up to the width that the arithmetic asks for.
@@ -126,7 +128,7 @@ class Pack:
             role: _Live(one.base, rows_of(one.parameters, where), rows_of(one.buffers, where))
             for role, one in self.live.items()
         }
-        self.view_draws = [copy_of(self.view_draws[lane]) for lane in index]
+        self.view_draws = [{name: copy_of(rng) for name, rng in self.view_draws[lane].items()} for lane in index]
         self.step.keep(index)
         self._expect(self.epochs_asked - self._done)
 
@@ -158,7 +160,7 @@ class Pack:
         inputs, present = self._view(rows)
         mixed: Named = {}
         if self.views.alpha is not None:
-            partners, shares = self.views.partners(rows, self.view_draws)
+            partners, shares = self.views.partners(rows, self.view_draws, self.patterns)
             others, there = self._view(partners)
             inputs = self.views.blend(inputs, others, shares)
             present = {name: present[name] & there[name] for name in present}
@@ -166,7 +168,7 @@ class Pack:
         frozen = {f"frozen {role}": said.of(rows) for role, said in self.frozen.items()}
         with torch.no_grad():
             for role, (base, parameters, buffers) in self.live.items():
-                spoken = self.step.stack.run(base.eval(), parameters, buffers, inputs, present)
+                spoken = self.step.stack.run(base.eval(), parameters, buffers, inputs, present, precision="float32")
                 frozen[f"frozen {role}"] = self.step.stack.gathered(spoken, rows.shape[1])
         if self.live and self.trials[0].distils_from == "unimodal":
             several = [Outputs(**frozen[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
@@ -177,7 +179,7 @@ class Pack:
         """This worker's inputs of a batch [K, B], in the view that each member's networks see, and their presence."""
         # Networks see this worker's slice of the batch, the objective the whole of it.
         inputs, present = self.parts["train"].batch(self.workers.mine(rows.T).T)
-        return self.views.of(inputs, self.view_draws, self.workers.mine, rows.shape[1]), present
+        return self.views.of(inputs, present, self.view_draws, self.workers.mine, rows.shape[1]), present
 
     # --- what became of them
 

@@ -98,11 +98,12 @@ class Stack:
         present: Named,
         *,
         shared: bool = False,
+        precision: str = "",
     ) -> dict[str, Any]:
-        """Outputs of every member's network, on data of its own or on what all see."""
+        """Outputs of every member's network, on data of its own or on what all see; frozen ones in float32."""
 
         def one(parameters: Named, buffers: Named, inputs: Named, present: Named) -> dict[str, Any]:
-            with evaluation.half(self.precision, self.device):
+            with evaluation.half(precision or self.precision, self.device):
                 outputs: Outputs = functional_call(base, {**parameters, **buffers}, (inputs, present))
             widened = outputs.widen()
             return {**widened._asdict(), "features": dict(widened.features)}

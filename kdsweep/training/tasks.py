@@ -90,9 +90,11 @@ def predictions(task: str, judged: Judged) -> Predictions:
         kept["group"] = part.groups[there]
     if task == "regression":
         return kept | {"prediction": logits.astype(np.float32)}
-    kept["logits"] = logits.astype(np.float16)
     if task == "multilabel":
-        return kept | {"prediction": (logits > 0).astype(np.float32)}
+        # In half precision scores would tie that do not.
+        return kept | {"prediction": (logits > 0).astype(np.float32), "logits": logits.astype(np.float32)}
+    furthest = float(np.finfo(np.float16).max)
+    kept["logits"] = logits.clip(-furthest, furthest).astype(np.float16)
     kept |= {"prediction": np.argmax(logits, axis=1), "rank": label_ranks(logits, labels)}
     if task == "retrieval":
         embedding = judged.said.embedding[present].cpu().numpy().astype(np.float16)
