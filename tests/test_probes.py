@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from kdsweep.objective import Outputs
-from kdsweep.training.probes import Said, explained, probes
+from kdsweep.training.probes import Said, explained, nats, probes
 
 
 def said(embedding: torch.Tensor, present: torch.Tensor | None = None) -> Said:
@@ -51,7 +53,24 @@ def test_rows_that_one_of_them_lacks_do_not_count():
 def test_without_a_teacher_there_is_nothing_to_tell_of():
     assert probes(said(noise(2, 0)), None, {}) == {}
     assert set(probes(said(noise(2, 0)), said(noise(2, 1)), {"a": said(noise(2, 2))})) == {
-        "teacher_from_student",
-        "auxiliary_from_student",
-        "auxiliary_from_teacher",
+        "explained/teacher_from_student",
+        "explained/auxiliary_from_student",
+        "explained/auxiliary_from_teacher",
+        "nats/teacher_student",
+        "nats/teacher_auxiliary",
+        "nats/teacher_given_student",
     }
+
+
+def test_nats_are_the_information_between_gaussians():
+    """Of correlation rho in each of three units: -3/2 log(1 - rho^2), but for the 1 % that keep a variance from 0."""
+    x, rho = noise(3, 0), 0.8
+    y = rho * x + (1 - rho**2) ** 0.5 * noise(3, 1)
+    found = nats(said(x), said(5 * y - 2))
+    assert found.information == pytest.approx(-1.5 * math.log(1 - rho**2), abs=0.2)
+    assert found.entropy == pytest.approx(1.5 * math.log(2 * math.pi * math.e * (1 - rho**2)), abs=0.3)
+    assert abs(nats(said(noise(3, 2)), said(y)).information) < 0.1
+
+
+def test_a_dead_target_has_nothing_to_tell():
+    assert nats(said(noise(3, 0)), said(torch.zeros_like(noise(3, 0)))).information == 0

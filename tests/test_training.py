@@ -318,3 +318,15 @@ def test_a_trial_survives_json(dataset):
     assert Trial.from_json(json.loads(json.dumps(asked.to_json()))).id == asked.id
     brought = trial("kd", teacher=Given("weights", "d", NETWORKS["teacher"], "x"), distils_from="multimodal")
     assert Trial.from_json(json.loads(json.dumps(brought.to_json()))).id == brought.id
+
+
+@pytest.mark.parametrize("arithmetic", ["plain", "stacked"])
+def test_a_terms_share_of_the_gradient_is_what_its_own_backward_pass_gives(train, arithmetic):
+    outcome = train(distilled("amid", arithmetic=arithmetic, reads_test=True))
+    shares = {p.metric.removeprefix("test/gradient/"): p.value for p in outcome.points if "gradient/" in p.metric}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["ce_teacher"] == shares["mi_auxiliary"] == 0
+    assert min(shares[name] for name in ("ce", "mi_teacher", "entropy")) > 0
+    other = train(distilled("amid", arithmetic="plain", reads_test=True))
+    again = {p.metric.removeprefix("test/gradient/"): p.value for p in other.points if "gradient/" in p.metric}
+    assert shares == pytest.approx(again, abs=1e-3)

@@ -162,6 +162,11 @@ class Objective(nn.Module):
             total = total + term.weight * term.height(batch.progress) * value
         return Parts(total, values)
 
+    def weighted(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> dict[str, Tensor]:
+        """Each term's summand of the total."""
+        values = self(batch, draws).values
+        return {name: term.weight * term.height(batch.progress) * values[name] for name, term in self.items()}
+
     def setup(self, sizes: Sizes, stream: Callable[[str], AbstractContextManager[object]]) -> None:
         """Make every term's modules. `stream(name)` enters the term's own random stream: no term moves another's.
 

@@ -24,6 +24,9 @@ from kdsweep.training.streams import generator, seed_of
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
 
+# The progress at which terms are weighed at the end: a schedule that decays has not yet come to nothing.
+LATE = 0.99
+
 
 class Epoch(NamedTuple):
     """One epoch's numbers.
@@ -98,6 +101,21 @@ class Run:
         """Metrics of a part: the network's own, and "teacher_..." of a teacher that trains inside the trial."""
         roles = [role for role in ("network", "teacher") if role in self.networks]
         return tasks.scores(self.trial.task, {role: tasks.judged(self.trial.task, self, role, part) for role in roles})
+
+    def gradients(self) -> list[dict[str, float]]:
+        """Each term's share of the gradient norms in the trial's own network, at the end, on one batch."""
+        train = self.parts["train"]
+        order = torch.randperm(len(train), generator=generator(self.trial.seed, "gradients"))
+        rows = order[: int(self.recipe["batch_size"])].to(train.labels.device)
+        summands = self.objective.weighted(self._batch(rows, LATE, 0), self.objective.draw(len(rows), self.draws))
+        parameters, norms = _trained(self.models.network), {}
+        for name, value in summands.items():
+            found: Sequence[Tensor | None] = [None]
+            if value.requires_grad:
+                found = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+            pieces = [gradient.flatten() for gradient in found if gradient is not None]
+            norms[name] = float(torch.linalg.vector_norm(torch.cat(pieces))) if pieces else 0.0
+        return [shares(norms)]
 
     def state(self, lane: int = 0) -> dict[str, dict[str, Tensor]]:
         """The weights of the trial's networks, by role."""
@@ -213,6 +231,13 @@ class Run:
         there = {name: values[None] for name, values in present.items()}
         seen = self.models.views.of(one_lane, there, [self.view_draws], self.workers.mine, len(rows))
         return {name: values[0] for name, values in seen.items()}, present
+
+
+def shares(norms: Mapping[str, float]) -> dict[str, float]:
+    """Each one's part of their sum; NaN where that is 0 or not finite."""
+    total = sum(norms.values())
+    fine = math.isfinite(total) and total > 0
+    return {name: norm / total if fine else math.nan for name, norm in norms.items()}
 
 
 def _trained(network: nn.Module) -> list[nn.Parameter]:

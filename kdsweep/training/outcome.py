@@ -205,8 +205,10 @@ def _run(
     tested = {role: tasks.judged(task, training, role, "test") for role in made[0].trained}
     by_id = {trial.id: own for trial, own in zip(trials, made, strict=True)}
     found = _probes([by_id[record.trial.id] for record in records], training, tested)
+    # Several workers see a slice each: nobody has the whole gradient.
+    terms = training.gradients() if workers.size == 1 and total else [{} for _ in records]
     for lane, (record, own) in enumerate(zip(records, tasks.scores(task, tested), strict=True)):
-        metrics = {**own, **{f"explained/{name}": value for name, value in found[lane].items()}}
+        metrics = {**own, **found[lane], **{f"gradient/{name}": share for name, share in terms[lane].items()}}
         if not math.isfinite(own[record.trial.metric]):
             record.state, record.error = "failed", f"diverged: test/{record.trial.metric} is not finite"
             yield _outcome(record, training, lane)

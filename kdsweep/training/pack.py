@@ -24,7 +24,7 @@ from kdsweep.data.views import patterns
 from kdsweep.networks.base import Network
 from kdsweep.objective.outputs import Outputs
 from kdsweep.training import evaluation, tasks
-from kdsweep.training.epochs import Epoch
+from kdsweep.training.epochs import LATE, Epoch, shares
 from kdsweep.training.models import Models, recipe, together
 from kdsweep.training.stack import Named, Seen, copy_of, rows_of, stacked
 from kdsweep.training.step import Step
@@ -203,6 +203,15 @@ class Pack:
         roles = [role for role in ("network", "teacher") if role in self.step.bases]
         task = self.trials[0].task
         return tasks.scores(task, {role: tasks.judged(task, self, role, part) for role in roles})
+
+    def gradients(self) -> list[dict[str, float]]:
+        """Each term's share of the gradient norms in each active member's own network, at the end, on one batch."""
+        train = self.parts["train"]
+        size = min(self.batch_size, len(train))
+        orders = [torch.randperm(len(train), generator=generator(t.seed, "gradients"))[:size] for t in self.trials]
+        seen = self._see(torch.stack(orders).to(train.labels.device))
+        norms = self.step.gradients(seen, LATE)
+        return [shares({name: float(values[lane]) for name, values in norms.items()}) for lane in range(self.active)]
 
     def state(self, lane: int) -> dict[str, Named]:
         """The weights of one member's networks, by role."""

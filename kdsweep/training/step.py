@@ -283,6 +283,29 @@ class Step:
                 self.stack.members(groups, context, said),
             )
 
+    def gradients(self, seen: Seen, progress: float) -> Named:
+        """The norm of each term's gradient for every member's own network: [K] by name. Changes nothing."""
+        at = torch.tensor(progress, device=self.device)
+        context = self._context(seen, self._draw(seen.rows.shape[1], self.terms, range(self.width)), at)
+        flat = self.main.flat.leaf()
+        groups = self.main.flat.views(flat)
+
+        def summands(parameters: Named, buffers: Named, member: Any) -> Named:
+            batch = self.stack.batch(member, context.at)
+            ask = (lambda objective: objective.weighted(batch, member["drawn"]),)
+            found: Named = functional_call(self.calls, {**parameters, **buffers}, ask)
+            return found
+
+        members = self.stack.members(groups, context, self.stack.speak(groups, context.buffers, context.seen))
+        losses = vmap(summands)(self._parameters(groups, context), context.buffers["objective"], members)
+        own = self.main.flat.spans["network"]
+        norms = {}
+        for name, loss in losses.items():
+            (gradient,) = torch.autograd.grad(loss.sum(), flat, retain_graph=True, allow_unused=True)
+            moved = torch.zeros_like(flat) if gradient is None else gradient
+            norms[name] = torch.linalg.vector_norm(moved[:, own], dim=1)
+        return norms
+
     # --- what an update is made of
 
     def _parameters(self, groups: Mapping[str, Named], context: Context) -> Named:

@@ -12,6 +12,7 @@ from kdsweep.report.tables import Row, Table
 TITLE = "Loss by term"
 ORDER = 42
 CRITIC = ": critic"
+SHARE = "gradient share (%)"
 
 
 def table(runs: Runs) -> list[Table]:
@@ -19,9 +20,14 @@ def table(runs: Runs) -> list[Table]:
     for arm in runs.arms:
         for term, curve in _parts(runs, arm).items():
             first, last = float(curve[0][1]), float(curve[-1][1])
-            rows.append({"arm": runs.label(arm), "term": term, "first epoch": first, "last epoch": last})
-    digits = {"first epoch": 4, "last epoch": 4}
-    return [Table("losses", "Training loss of each term, median over seeds.", rows, digits)]
+            row: Row = {"arm": runs.label(arm), "term": term, "first epoch": first, "last epoch": last}
+            rows.append({**row, SHARE: _share(runs, arm, term)})
+    digits = {"first epoch": 4, "last epoch": 4, SHARE: 0}
+    note = (
+        "Gradient share: what a term's weighted gradient has of all terms' norms in the student, at the end of "
+        "training, on one batch; mean over seeds. A term that trains the teacher alone has none."
+    )
+    return [Table("losses", "Training loss of each term, median over seeds.", rows, digits, (note,))]
 
 
 def figure(runs: Runs) -> go.Figure | None:
@@ -46,6 +52,12 @@ def figure(runs: Runs) -> go.Figure | None:
     drawn.update_xaxes(title="epoch")
     drawn.update_yaxes(title=f"loss of {figures.plain(runs.label(arm), 40)}'s terms")
     return drawn if drawn.data else None
+
+
+def _share(runs: Runs, arm: str, term: str) -> float:
+    trials = runs.select("confirm", arm)["trial"]
+    values = trials.map(runs.last(f"test/gradient/{term}")).astype(float).dropna()
+    return 100 * float(values.mean()) if len(values) else float("nan")
 
 
 def _parts(runs: Runs, arm: str) -> dict[str, list[tuple[int, float]]]:

@@ -14,12 +14,20 @@ from kdsweep.report.tables import Row, Table
 TITLE = "Teacher and student"
 ORDER = 45
 
-# Column -> the probe that it shows, in per cent of explained variance.
+# Column -> the probe that it shows: in per cent of explained variance, or in nats.
 PROBES = {
-    "T told by S": "teacher_from_student",
-    "A held by T": "auxiliary_from_teacher",
-    "A told by S": "auxiliary_from_student",
+    "T told by S": "explained/teacher_from_student",
+    "A held by T": "explained/auxiliary_from_teacher",
+    "A told by S": "explained/auxiliary_from_student",
+    "I(T;S)": "nats/teacher_student",
+    "I(T;A)": "nats/teacher_auxiliary",
+    "H(T|S)": "nats/teacher_given_student",
 }
+NATS = (
+    "I and H are in nats per test sample: what a linear Gaussian model of T, fitted on training, saves by seeing S (or "
+    "of A, by seeing T), and what is left of T when S is seen, each unit of T on the scale of its own deviation. They "
+    "know nothing of what is not linear, in the same way in every row, and are no critic's loss."
+)
 MISSING = float("nan")
 OPEN = [f"{name}-open" for name in ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "hexagon")]
 
@@ -47,7 +55,8 @@ def table(runs: Runs) -> list[Table]:
         "the share (%) of one embedding's variance that another explains. A teacher that lets go of the auxiliary "
         "modality holds less of its models; a small H(T|S) shows as a teacher that the student can tell."
     )
-    return [Table("teachers", caption, rows, {**scores, **dict.fromkeys(PROBES, 0)}, (note,))]
+    digits = {column: 0 if probe.startswith("explained/") else 1 for column, probe in PROBES.items()}
+    return [Table("teachers", caption, rows, {**scores, **digits}, (note, NATS))]
 
 
 def figure(runs: Runs) -> go.Figure | None:
@@ -102,5 +111,6 @@ def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
 
 
 def _probe(runs: Runs, roles: pd.DataFrame, probe: str) -> float:
-    values = roles["trial"].map(runs.last(f"test/explained/{probe}")).astype(float).dropna()
-    return 100 * float(values.mean()) if len(values) else MISSING
+    values = roles["trial"].map(runs.last(f"test/{probe}")).astype(float).dropna()
+    scale = 100 if probe.startswith("explained/") else 1
+    return scale * float(values.mean()) if len(values) else MISSING
