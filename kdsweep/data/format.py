@@ -219,7 +219,7 @@ def _metadata(dataset: Dataset, order: Array, kept: Mapping[str, _Kept]) -> byte
     card = dataset.card
     hashed = Hash(dataset.ids[order], dataset.labels[order])
     for name in sorted(kept):
-        hashed.add(np.array([name]))
+        hashed.add(np.array([name, card.modalities[name].kind]))
         hashed.add_in_pieces((len(dataset), *card.modalities[name].shape), kept[name].read_back(order))
         hashed.add(dataset.present[name][order])
     told = {
