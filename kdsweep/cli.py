@@ -139,7 +139,9 @@ def validate(study: StudyFile) -> None:
 
 @app.command()
 def init(
-    data: Annotated[str, typer.Argument(help="a shipped dataset, or package.module:callable", metavar="DATA")],
+    data: Annotated[
+        str, typer.Argument(help="a folder, a shipped dataset, or package.module:callable", metavar="DATA")
+    ],
     student: Annotated[list[str], typer.Option(help="a modality seen at deployment; may be given several times")],
     out: Annotated[Path | None, typer.Option(help="file to write; default: print it")] = None,
 ) -> None:
@@ -149,7 +151,8 @@ def init(
     from kdsweep.study import Data
 
     try:
-        asked = Data(**{"python" if ":" in data else "name": data}, student=tuple(student))
+        place = "path" if Path(data).is_dir() else "python" if ":" in data else "name"
+        asked = Data.model_validate({place: data, "student": student})
         text = study_file.template(data, source.card(asked), student=tuple(student))
     except ValueError as error:
         _fail(str(error))

@@ -284,11 +284,11 @@ def _print_forecast(driver: Launch, everything: Plan, console: Console) -> None:
     grid = Table(title="time on one worker, from one epoch of each", title_justify="left", box=None, pad_edge=False)
     grid.add_column("arm", overflow="fold")
     grid.add_column("to run", justify="right")
-    grid.add_column("at most", justify="right")
+    grid.add_column("about", justify="right")
     for line in lines:
         grid.add_row(escape(line.arm) or display.NOBODY, str(line.trials), display.duration(line.seconds))
     console.print(grid)
-    console.print(f"in all: at most {display.duration(sum(line.seconds for line in lines))} of one worker")
+    console.print(f"in all: about {display.duration(sum(line.seconds for line in lines))} of one worker")
     metric, counts = METRICS[study.metric], study.facts.folds[0].counts
     units = f"{counts['test']} test samples"
     if study.facts.test_groups:

@@ -52,6 +52,9 @@ def import_(
         told, made_for = _pairs("--modality", modality), _task(task)
         pieces = {name: files.read(where, id_column=id_, recipe=recipe) for name, where in told.items()}
         label_piece = files.read(label, id_column=id_)
+        if id_ is not None and all(piece.ids is None for piece in (*pieces.values(), label_piece)):
+            # Joining by order what was asked to be joined by id would give rows the labels of others.
+            raise ValueError(f"--id names a column of the files, and none of them has {id_!r}")
         joined = importing.join(
             pieces,
             label_piece,
@@ -168,6 +171,8 @@ def _dataset(told: str, split_seed: int, options: dict[str, str]) -> tuple[Datas
     from kdsweep.data.checks import check
     from kdsweep.study import Data
 
+    if not Path(told).exists() and "/" in told and ":" not in told:
+        raise ValueError(f"{told}: there is no such folder")
     place = "path" if Path(told).is_dir() else "python" if ":" in told else "name"
     # Which modality a student sees decides nothing here.
     asked = Data.model_validate({place: told, "student": ["any"], "split_seed": split_seed, "options": options})

@@ -75,7 +75,7 @@ def test_a_dry_run_says_what_would_run_and_starts_nothing(tmp_path):
     assert "stages: " in shown
     assert "search 6" in shown
     assert "confirm 6" in shown
-    assert "at most" in shown
+    assert "in all: about" in shown
     assert "3 seeds on" in shown
     assert "can detect a difference of about" in shown
     assert not (storage / "trials").exists()

@@ -288,3 +288,28 @@ def test_a_split_by_group_leaves_that_group_out(told):
     dataset = format.read(Path("without"))
     assert set(dataset.groups[dataset.split == "test"]) == {"s3", "s4"}
     assert "a group is one of" in run("split", "d", "--leave-out", "s99", "--out", "e")[1]
+
+
+def test_an_id_that_no_file_has_is_refused_and_not_joined_by_order(told):
+    code, said = run("import", *BASE, "--id", "clp", "--out", "d")
+    assert code == 2
+    assert "--id names a column of the files, and none of them has 'clp'" in said
+    assert not Path("d").exists()
+
+
+def test_a_folder_of_sounds_is_spectrograms_without_being_told(told):
+    Path("sounds").mkdir()
+    rng = np.random.default_rng(0)
+    for row in range(ROWS):
+        wavfile.write(f"sounds/{IDS[row]}.wav", 8000, rng.normal(0, 0.1, 1600).astype(np.float32))
+    code, said = run("import", "--modality", "sound=sounds", "--label", "y.csv:label", "--id", "clip", "--out", "d")
+    assert code == 0, said
+    assert format.describe(Path("d")).card.modalities["sound"].kind == "spectrogram"
+
+
+def test_a_study_starts_from_an_imported_folder(told):
+    assert run("import", *BASE, "--id", "clip", "--split", "fold", "--out", "d")[0] == 0
+    done = CliRunner().invoke(app, ["init", "d", "--student", "video"])
+    assert done.exit_code == 0, done.output
+    assert 'path: "d"' in done.output
+    assert run("describe", "no/such")[1].strip() == "no/such: there is no such folder"

@@ -37,12 +37,14 @@ class Piece(NamedTuple):
         ids: of the rows; None where the file does not name them, and rows are matched by their order.
         values: arrays (texts for a label, a group, a split); None where one is missing.
         names: of the columns that lie side by side in `values`, where they do.
+        kind: of the modality, where the files tell; "" where the arrays' axes have to.
     """
 
     where: str
     ids: list[str] | None
     values: Sequence[Any] | Array | media.Decoded
     names: tuple[str, ...] = ()
+    kind: str = ""
 
 
 def read(told: str, *, id_column: str | None, recipe: media.Recipe = media.PLAIN) -> Piece:
@@ -62,7 +64,7 @@ def read(told: str, *, id_column: str | None, recipe: media.Recipe = media.PLAIN
         if path is None:
             return _called(told)
         if path.is_dir():
-            return Piece(told, *media.folder(path, recipe))
+            return Piece(told, *media.folder(path, recipe), kind="spectrogram" if media.holds_sounds(path) else "")
         match path.suffix.lower():
             case ".npy":
                 # Through a map: it may be larger than memory.

@@ -161,7 +161,7 @@ def _modality(
     one_shape = isinstance(piece.values, np.ndarray | Decoded)
     shapes = {there[0]: array(there[0]).shape} if one_shape else {row: array(row).shape for row in there}
     shape = shapes[there[0]]
-    found = kind or _kind(piece, shape, ragged=len(shape) == 2 and len(set(shapes.values())) > 1)
+    found = kind or piece.kind or _kind(piece, shape, ragged=len(shape) == 2 and len(set(shapes.values())) > 1)
     if found == "sequence":
         if len(shape) != 2:
             raise ValueError(

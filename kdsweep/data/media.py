@@ -86,6 +86,11 @@ def folder(path: Path, recipe: Recipe) -> tuple[list[str], Decoded]:
     return ids, Decoded(len(files), lambda number: video(files[number], recipe))
 
 
+def holds_sounds(path: Path) -> bool:
+    """Whether a folder's files are sounds."""
+    return any(file.suffix.lower() in SUFFIXES["sounds"] for file in path.rglob("*"))
+
+
 def image(file: Path | io.BytesIO, size: int | None, *, where: str) -> Array:
     """Pixels [channels, H, W] in [-1, 1].
 

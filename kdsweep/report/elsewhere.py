@@ -29,7 +29,7 @@ SECTIONS = (
 UNKNOWN = "not verified"
 ABOUT = {
     "arms": "Every arm of the tables that were given; tuning budgets are not verified. Differences are row minus "
-    "baseline with a 95% interval for new seeds and new test samples, unadjusted."
+    "baseline with a 95% interval, unadjusted."
 }
 
 

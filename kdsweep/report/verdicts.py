@@ -138,7 +138,9 @@ def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) ->
                 f"±{runs.study['equivalent']:g} is less than this test set can show: at best "
                 f"±{amount(least * metric.scale)} {unit(metric.unit)}"
             )
-    if seeds is None:
+    if seeds is None and mean == 0:
+        found.append(f"no number of {row} shows a difference where there is none")
+    elif seeds is None:
         least = one.crossed.smallest(alpha) * metric.scale
         found.append(
             f"no number of {row} will show a difference: the test set is too small for differences under "

@@ -42,6 +42,8 @@ def export(study: Study, results: Results, name: str, out: Path) -> int:
         ValueError: there is no such row, or it has no finished runs yet.
     """
     known = results.metadata()
+    if results.read_json(study.name, "state") is None:
+        raise ValueError(f"{study.name}: not launched yet under {study.storage}")
     roles = _roles(study, results, name)
     done = [role for role in roles if role["trial"] in known]
     if not done:

@@ -93,7 +93,7 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Row minus full method, with a 95% interval for new seeds and new test samples, unadjusted; exploratory. Filled:
+    """Row minus full method, with a 95% interval, unadjusted; exploratory. Filled:
     the row had its own search; open: at the full method's settings, which favours it."""
     color = figures.mark(runs, runs.study["ablated"]).color if runs.study["ablated"] else ""
     lines = [

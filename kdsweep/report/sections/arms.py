@@ -1,5 +1,5 @@
 """Every arm under an equal tuning budget, and the reference rows outside it. Differences are row minus baseline with a
-95% interval for new seeds and new test samples, unadjusted."""
+95% interval, unadjusted."""
 
 from __future__ import annotations
 

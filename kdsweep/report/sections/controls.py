@@ -1,5 +1,5 @@
 """What the gain is not: each control breaks one thing on purpose. Differences are the method minus the control, with a
-95% interval for new seeds and new test samples, unadjusted."""
+95% interval, unadjusted."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """The method minus each control, with a 95% interval for new seeds and new test samples, unadjusted; exploratory.
+    """The method minus each control, with a 95% interval, unadjusted; exploratory.
     Where the interval holds zero, the broken thing is not shown to matter."""
     color = figures.mark(runs, of_arm(runs)).color
     shown = [(control, difference(one.interval, runs.metric.scale)) for control, _, one, _ in judged(runs)]

@@ -115,7 +115,7 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Difference from each baseline with its 95% interval for new seeds and new test samples, unadjusted. Filled:
+    """Difference from each baseline with its 95% interval, unadjusted. Filled:
     the claim; open: exploratory. The grey band, where there is one, is the region of equivalence."""
     lines = []
     for (arm, _), one in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed):

@@ -57,7 +57,7 @@ def table(runs: Runs) -> list[Table]:
 
 def figure(runs: Runs) -> go.Figure | None:
     """Lead over the student trained alone against the share of training samples without the auxiliary modality, with a
-    95% interval for new seeds and new test samples, unadjusted."""
+    95% interval, unadjusted."""
     points = [
         (point, shown) for point in _points(runs) if (shown := difference(point.comparison.interval, runs.metric.scale))
     ]

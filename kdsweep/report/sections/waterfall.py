@@ -48,8 +48,8 @@ def table(runs: Runs) -> list[Table]:
 
 
 def figure(runs: Runs) -> go.Figure | None:
-    """Bars: the change of the mean over seeds from one subset of terms to the next; whiskers: the step's 95% interval
-    for new seeds and new test samples, unadjusted."""
+    """Bars: the change of the mean over seeds from one subset of terms to the next; whiskers: the step's 95%
+    interval, unadjusted."""
     steps = _steps(runs)
     if not steps:
         return None
