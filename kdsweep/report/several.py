@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from kdsweep.report.beside import critical_difference
 from kdsweep.report.compare import confirmed
 from kdsweep.report.runs import Runs
 
@@ -186,15 +186,8 @@ class Ranks(NamedTuple):
 
 
 def ranks(scores: Array) -> Ranks:
-    """Of scores [N datasets, k arms], more is better: critical difference q √(k (k + 1) / 6N)."""
-    N, k = scores.shape
-    return Ranks(stats.rankdata(-scores, axis=1).mean(0), _quantile(k) * float(np.sqrt(k * (k + 1) / (6 * N))))
-
-
-@functools.cache
-def _quantile(k: int) -> float:
-    """Of the studentised range of k arms, over √2; it takes a quarter of a second."""
-    return float(stats.studentized_range.ppf(0.95, k, np.inf) / np.sqrt(2))
+    """Of scores [N datasets, k arms], more is better."""
+    return Ranks(stats.rankdata(-scores, axis=1).mean(0), critical_difference(*scores.shape))
 
 
 def _once(frames: Sequence[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
