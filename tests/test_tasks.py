@@ -45,7 +45,7 @@ def test_metrics_are_scikit_learns(classes):
 
     rng = torch.Generator().manual_seed(classes)
     logits, labels = torch.randn(200, classes, generator=rng), torch.randint(0, classes - 1, (200,), generator=rng)
-    found = tasks.classification(logits, labels)
+    (found,) = tasks.classification(logits[None], labels)
     guess, truth = logits.argmax(1).numpy(), labels.numpy()
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, guess))
     assert found["macro_f1"] == pytest.approx(metrics.f1_score(truth, guess, average="macro"))
@@ -134,9 +134,30 @@ def test_a_constant_prediction_agrees_with_nothing():
 def test_what_is_not_finite_has_no_score(task):
     said = tasks.Outputs(torch.full((3, 2), torch.nan), torch.zeros(3, 2), torch.ones(3, dtype=torch.bool))
     part = type("Part", (), {"labels": torch.zeros(3, dtype=torch.int64)})
-    found = tasks.measure(task, tasks.Judged(said, part))
+    (found,) = tasks.measure(task, [tasks.Judged(said, part)])
     assert list(found) == of_task(task)
     assert all(np.isnan(value) for value in found.values())
+
+
+@pytest.mark.parametrize("task", methods.TASKS)
+def test_networks_measured_together_have_the_scores_that_each_has_alone(task):
+    rng = torch.Generator().manual_seed(0)
+    wide = 1 if task == "regression" else 3
+    labels = torch.randint(0, 3, (40,), generator=rng)
+    if task in ("multilabel", "regression"):
+        labels = torch.randint(0, 2, (40, wide), generator=rng).float()
+    part = type("Part", (), {"labels": labels})
+
+    def says(broken: bool = False) -> tasks.Judged:
+        logits, embedding = torch.randn(40, wide, generator=rng), torch.randn(40, 4, generator=rng)
+        said = tasks.Outputs(logits + (torch.nan if broken else 0), embedding, torch.arange(40) % 7 > 0)
+        return tasks.Judged(said, part, said, labels)
+
+    several = [says(), says(broken=True), says(), says()]
+    together, alone = tasks.measure(task, several), [tasks.measure(task, [one])[0] for one in several]
+    assert [list(one.values()) for one in together] == [pytest.approx(list(one.values()), nan_ok=True) for one in alone]
+    assert together[0] == alone[0]
+    assert together[3] == alone[3]
 
 
 ABLE = [

@@ -5,6 +5,7 @@ N rows, C classes or labels or targets, D embedding width, G rows of a gallery.
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -54,29 +55,40 @@ def judged(task: str, training: Training, role: str, part: Part) -> list[Judged]
 
 def scores(task: str, found: Mapping[str, Sequence[Judged]]) -> list[dict[str, float]]:
     """Each member's metrics: its network's, and "teacher_..." of a teacher that trains with it."""
-    teachers = found.get("teacher", ())
-    own = [measure(task, one) for one in found["network"]]
-    for metrics, teacher in zip(own, teachers, strict=False):
-        metrics |= {f"teacher_{name}": value for name, value in measure(task, teacher).items()}
+    own = measure(task, found["network"])
+    if "teacher" in found:
+        for metrics, teacher in zip(own, measure(task, found["teacher"]), strict=True):
+            metrics |= {f"teacher_{name}": value for name, value in teacher.items()}
     return own
 
 
-def measure(task: str, judged: Judged) -> dict[str, float]:
-    """The task's metrics, by name, over the rows that are present.
+def measure(task: str, several: Sequence[Judged]) -> list[dict[str, float]]:
+    """The task's metrics of each network, by name, over the rows that are present: the same rows for all.
 
-    All of them NaN where there is no row, or where the network says something that is not finite: a comparison with
-    NaN is false, so that no class would score above the true one and every row count as right.
+    All of them NaN where there is no row, or where a network says something that is not finite: a comparison with NaN
+    is false, so that no class would score above the true one and every row count as right.
     """
-    there = judged.said.present
-    logits, labels = judged.said.logits[there], judged.part.labels[there]
-    finite = torch.isfinite(logits).all() and torch.isfinite(judged.said.embedding[there]).all()
-    if not len(labels) or not bool(finite):
-        return dict.fromkeys(of_task(task), float("nan"))
+    there = several[0].said.present
+    labels = several[0].part.labels[there]
+    logits_KNC = torch.stack([one.said.logits for one in several])[:, there]
+    embeddings_KND = torch.stack([one.said.embedding for one in several])[:, there]
+    finite = torch.isfinite(logits_KNC).all(2).all(1) & torch.isfinite(embeddings_KND).all(2).all(1)
+    able = finite.tolist() if len(labels) else [False] * len(several)
+    if not any(able):
+        return [dict.fromkeys(of_task(task), float("nan")) for _ in several]
+    found = iter(_metrics(task, list(itertools.compress(several, able)), logits_KNC[finite], labels))
+    return [next(found) if fine else dict.fromkeys(of_task(task), float("nan")) for fine in able]
+
+
+def _metrics(task: str, several: Sequence[Judged], logits_KNC: Tensor, labels: Tensor) -> list[dict[str, float]]:
     if task == "multilabel":
-        return multilabel(logits, labels)
+        return [multilabel(logits, labels) for logits in logits_KNC]
     if task == "regression":
-        return regression(logits, labels)
-    return {**(retrieval(search(judged)) if task == "retrieval" else {}), **classification(logits, labels)}
+        return [regression(logits, labels) for logits in logits_KNC]
+    found = classification(logits_KNC, labels)
+    if task == "retrieval":
+        return [{**retrieval(search(one)), **own} for one, own in zip(several, found, strict=True)]
+    return found
 
 
 def predictions(task: str, judged: Judged) -> Predictions:
@@ -105,44 +117,48 @@ def predictions(task: str, judged: Judged) -> Predictions:
 # --- classification
 
 
-def classification(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """accuracy, top5, macro_f1, uar, log_loss (nats) and ece (15 equal bins) of finite logits [N, C].
+def classification(logits_KNC: Tensor, labels: Tensor) -> list[dict[str, float]]:
+    """accuracy, top5, macro_f1, uar, log_loss (nats) and ece (15 equal bins) of K networks' finite logits.
 
     Written out, with scikit-learn as the reference in the tests: it runs for each member of a pack after every epoch.
     """
-    log_p = torch.log_softmax(logits.double(), dim=1).cpu().numpy()
-    truth = labels.cpu().numpy()
-    guess = log_p.argmax(1)
-    confusion = np.zeros((log_p.shape[1],) * 2)
-    np.add.at(confusion, (truth, guess), 1)
-    right, there, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    # As scikit-learn does: over the classes that occur, for F1 among labels or predictions.
-    recall = right[there > 0] / there[there > 0]
-    f1 = 2 * right[there + said > 0] / (there + said)[there + said > 0]
-    ranks = label_ranks(log_p, truth)
-    return {
-        "accuracy": float((ranks == 0).mean()),
-        "top5": float((ranks < 5).mean()),
-        "macro_f1": float(f1.mean()),
-        "uar": float(recall.mean()),
-        "log_loss": float(-log_p[np.arange(len(truth)), truth].mean()),
-        "ece": calibration_error(np.exp(log_p.max(1)), guess == truth),
-    }
+    log_p_KNC = torch.log_softmax(logits_KNC.double(), dim=2).cpu().numpy()
+    truth, classes = labels.cpu().numpy(), log_p_KNC.shape[2]
+    guess_KN, confidence_KN = log_p_KNC.argmax(2), np.exp(log_p_KNC.max(2))
+    ranks_KN, loss_KN = label_ranks(log_p_KNC, truth), -log_p_KNC[:, np.arange(len(truth)), truth]
+    there = np.bincount(truth, minlength=classes)
+    found = []
+    for guess, confidence, ranks, loss in zip(guess_KN, confidence_KN, ranks_KN, loss_KN, strict=True):
+        hit = guess == truth
+        right, said = np.bincount(truth[hit], minlength=classes), np.bincount(guess, minlength=classes)
+        # As scikit-learn does: over the classes that occur, for F1 among labels or predictions.
+        occurs, either = there > 0, there + said > 0
+        metrics = {
+            "accuracy": (ranks == 0).mean(),
+            "top5": (ranks < 5).mean(),
+            "macro_f1": (2 * right[either] / (there + said)[either]).mean(),
+            "uar": (right[occurs] / there[occurs]).mean(),
+            "log_loss": loss.mean(),
+            "ece": calibration_error(confidence, hit),
+        }
+        found.append({name: float(value) for name, value in metrics.items()})
+    return found
 
 
 def label_ranks(scores: Array, labels: Array) -> NDArray[np.int64]:
-    """[N]: how many classes score above the true one; of equal scores the lower class counts as above, as in argmax."""
-    own = scores[np.arange(len(labels)), labels][:, None]
-    lower = np.arange(scores.shape[1])[None] < labels[:, None]
-    above: NDArray[np.int64] = ((scores > own) | ((scores == own) & lower)).sum(1)
+    """[..., N]: how many classes of scores [..., N, C] are above the true one; of equal ones the lower class is, as in
+    argmax."""
+    own = scores[..., np.arange(len(labels)), labels][..., None]
+    lower = np.arange(scores.shape[-1]) < labels[:, None]
+    above: NDArray[np.int64] = ((scores > own) | ((scores == own) & lower)).sum(-1)
     return above
 
 
 def calibration_error(confidence: Array, right: Array, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal bins, weighted by rows. Guo et al. 2017, arXiv:1706.04599."""
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[place == bin_].sum() - right[place == bin_].sum()) for bin_ in range(bins)]
-    return float(sum(gaps) / len(confidence))
+    gaps = np.bincount(place, confidence - right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 # --- retrieval
