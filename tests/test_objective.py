@@ -8,6 +8,7 @@ import torch
 
 from kdsweep.methods import load
 from kdsweep.objective import CrossEntropy, MutualInformation, Objective, SoftLogits
+from kdsweep.objective.outputs import FEW, log_softmax
 from tests.objective_fakes import SIZES, Recipe, batch, draws, stream
 
 
@@ -25,6 +26,17 @@ def test_the_total_is_the_weighted_sum_of_the_parts():
 def test_a_weight_starts_rises_stays_and_falls(shape, progress, share):
     term = SoftLogits(start=0.2, ramp=0.4, decay=0.2, shape=shape)
     assert term.height(torch.tensor(progress)).item() == pytest.approx(share, abs=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, FEW - 1, FEW, 40])
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_log_softmax_is_torchs_over_few_classes_and_many(classes, size):
+    scores = size * torch.randn(6, classes, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    (ours, slope), (theirs, expected) = (
+        torch.func.vjp(f, scores) for f in (log_softmax, lambda x: torch.log_softmax(x, 1))
+    )
+    assert torch.allclose(ours, theirs, rtol=1e-12)
+    assert torch.allclose(slope(theirs)[0], expected(theirs)[0], rtol=1e-9, atol=1e-9 * size)
 
 
 def test_a_cosine_ramp_rises_slowly_first():

@@ -14,7 +14,7 @@ from kdsweep.sweep.arithmetic import settle
 from kdsweep.sweep.memory import SHARE, available, fitting
 from kdsweep.sweep.packing import pack as cut
 from kdsweep.training.epochs import Run
-from kdsweep.training.models import models, parts
+from kdsweep.training.models import initial, models, parts
 from kdsweep.training.outcome import Outcome, run
 from kdsweep.training.pack import Pack
 from kdsweep.training.workers import Workers
@@ -166,6 +166,15 @@ def test_networks_with_maps_stack_too(monkeypatch):
     found = {o.trial.id: o for o in run([stacked(base, seed=2), mine], digits, DIGITS, trainer)}
     (alone,) = run([mine], digits, DIGITS, trainer)
     assert_equal(found[mine.id], alone)
+
+
+@pytest.mark.parametrize("method", ["kd", "amid"])
+def test_a_step_reads_the_modalities_of_its_own_networks_alone(method, dataset):
+    asked = distilled(method)
+    seen = parts(asked, dataset, DATA, DEVICE)
+    weights = initial(asked, dataset.card)
+    made = models(asked, dataset.card, seen["train"], weights, device=DEVICE, workers=Workers())
+    assert set(made.read) == {*asked.student, *(asked.auxiliary if method == "amid" else ())}
 
 
 def test_a_structure_that_stacks_is_settled_as_stacked(dataset):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,13 @@ class Mapped:
         return torch.cat([torch.where(real != 0, body[..., :-1], 0.0), real], dim=-1)
 
 
+def take(values: Tensor | Mapped, rows: Tensor) -> Tensor:
+    """`values[rows]`, rows of any shape. Whole rows of a tensor are copied several times faster than it indexes."""
+    if isinstance(values, Mapped):
+        return values[rows]
+    return values.index_select(0, rows.reshape(-1)).reshape(*rows.shape, *values.shape[1:])
+
+
 @dataclass(frozen=True)
 class Tensors:
     """N rows. `inputs` [N, *shape] float32 and `present` [N] bool by modality, `labels`, `ids`, `groups`.
@@ -69,10 +76,11 @@ class Tensors:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Inputs and presence of these rows."""
-        inputs = {name: values[rows] for name, values in self.inputs.items()}
-        return inputs, {name: there[rows] for name, there in self.present.items()}
+    def batch(self, rows: Tensor, names: Iterable[str] | None = None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Inputs and presence of these rows, in the modalities named or in all."""
+        asked = tuple(self.inputs) if names is None else tuple(names)
+        inputs = {name: take(self.inputs[name], rows) for name in asked}
+        return inputs, {name: take(self.present[name], rows) for name in asked}
 
 
 def to_tensors(

@@ -17,10 +17,10 @@ from kdsweep.objective.outputs import masked_mean, other_pairs
 CLIP = 5.0
 
 
-def cross_entropy_of_pairs(f_BB: Tensor, rows: Tensor) -> Tensor:
-    """Mean of logsumexp_j f_ij - f_ii: each row picks its partner among all rows that count."""
-    columns_BB = torch.where(rows[None, :], f_BB, torch.full_like(f_BB, -math.inf))
-    return masked_mean(torch.logsumexp(columns_BB, 1) - f_BB.diagonal(), rows)
+def cross_entropy_of_pairs(f_BB: Tensor, rows: Tensor, *, axis: int = 1) -> Tensor:
+    """Mean of logsumexp_j f_ij - f_ii: each row picks its partner among all rows that count; each column on axis 0."""
+    among_BB = torch.where(rows.unsqueeze(1 - axis), f_BB, -math.inf)
+    return masked_mean(torch.logsumexp(among_BB, axis) - f_BB.diagonal(), rows)
 
 
 def infonce_bound(f_BB: Tensor, rows: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def jensen_shannon(f_BB: Tensor, rows: Tensor) -> Tensor:
 
 def log_mean_exp_of_others(f_BB: Tensor, rows: Tensor) -> Tensor:
     others_BB = other_pairs(rows)
-    total = torch.logsumexp(torch.where(others_BB, f_BB, torch.full_like(f_BB, -math.inf)), (0, 1))
+    total = torch.logsumexp(torch.where(others_BB, f_BB, -math.inf), (0, 1))
     return total - others_BB.sum().clamp(min=1).to(f_BB.dtype).log()
 
 

@@ -150,16 +150,16 @@ class Projections(nn.Module):
 
 def log_softmax_over(scores_BB: Tensor, columns_BB: Tensor) -> Tensor:
     """log softmax of each row over the columns that count; 0 elsewhere, and in rows without any."""
-    hidden_BB = torch.where(columns_BB, scores_BB, torch.full_like(scores_BB, -math.inf))
+    hidden_BB = torch.where(columns_BB, scores_BB, -math.inf)
     some_B1 = columns_BB.any(1, keepdim=True)
     # Masked before, not after: a row without columns would be NaN, and NaN * 0 is NaN.
-    total_B1 = torch.logsumexp(torch.where(some_B1, hidden_BB, torch.zeros_like(hidden_BB)), 1, keepdim=True)
-    return torch.where(columns_BB, scores_BB - total_B1, torch.zeros_like(scores_BB))
+    total_B1 = torch.logsumexp(torch.where(some_B1, hidden_BB, 0.0), 1, keepdim=True)
+    return torch.where(columns_BB, scores_BB - total_B1, 0.0)
 
 
 def mean_where(values_BB: Tensor, mask_BB: Tensor) -> Tensor:
     """Mean of each row over the columns of the mask, 0 where there are none: [B]."""
-    kept_BB = torch.where(mask_BB, values_BB, torch.zeros_like(values_BB))
+    kept_BB = torch.where(mask_BB, values_BB, 0.0)
     return kept_BB.sum(1) / mask_BB.sum(1).clamp(min=1)
 
 

@@ -12,7 +12,16 @@ from kdsweep.objective.contrastive import log_plus, log_softmax_over, mean_where
 from kdsweep.objective.features import matched, row_normalized
 from kdsweep.objective.labels import negative_log_likelihood
 from kdsweep.objective.logits import soft_cross_entropy, sum_of_kl, true_class
-from kdsweep.objective.outputs import CLASSES, EMBEDDINGS, Batch, Sizes, both_embeddings, masked_mean, pairs
+from kdsweep.objective.outputs import (
+    CLASSES,
+    EMBEDDINGS,
+    Batch,
+    Sizes,
+    both_embeddings,
+    log_softmax,
+    masked_mean,
+    pairs,
+)
 from kdsweep.objective.term import Term
 
 
@@ -28,12 +37,12 @@ def label_contrast(left_BD: Tensor, right_BD: Tensor, labels: Tensor, temperatur
     attract_B = mean_where(-log_plus(log_p_BB), counted_BB & same_BB)
     repel_B = mean_where(-(1 - log_p_BB.exp() + 1e-10).log(), others_BB)
     value = masked_mean(attract_B + repel_B, rows)
-    return torch.where(others_BB.any(), value, torch.zeros_like(value))
+    return torch.where(others_BB.any(), value, 0.0)
 
 
 def half_jeffreys(left_BC: Tensor, right_BC: Tensor, rows: Tensor) -> Tensor:
     """mean_i 1/2 sum_c [p log(p/q + 1e-10) + q log(q/p + 1e-10)] of two softmaxes."""
-    log_p_BC, log_q_BC = F.log_softmax(left_BC, 1), F.log_softmax(right_BC, 1)
+    log_p_BC, log_q_BC = log_softmax(left_BC), log_softmax(right_BC)
     forward_BC = log_p_BC.exp() * log_plus(log_p_BC - log_q_BC)
     backward_BC = log_q_BC.exp() * log_plus(log_q_BC - log_p_BC)
     return masked_mean((forward_BC + backward_BC).sum(1) / 2, rows)
@@ -92,7 +101,7 @@ class CompositionalContrast(Term):
         _, for_head = self.lines(batch.student.logits.detach(), student_BD.detach(), teacher_BD, batch.labels, rows)
         value = for_student + for_head
         several = (pairs(rows) & ~same_label(batch.labels)).any()
-        return torch.where(several, value, torch.zeros_like(value))
+        return torch.where(several, value, 0.0)
 
     def lines(
         self, logits_BC: Tensor, student_BD: Tensor, teacher_BD: Tensor, labels: Tensor, rows: Tensor
@@ -178,9 +187,9 @@ class CustomizedLogits(Term):
             teacher_BC, student_BC.detach(), batch.labels
         )
         within_B = _both_learn(batch.of("teacher").logits, teacher_BC) + _both_learn(batch.student.logits, student_BC)
-        return masked_mean(within_B + torch.where(crosses, across_B, torch.zeros_like(across_B)), rows)
+        return masked_mean(within_B + torch.where(crosses, across_B, 0.0), rows)
 
 
 def _both_learn(left_BC: Tensor, right_BC: Tensor) -> Tensor:
-    left, right = F.log_softmax(left_BC, 1), F.log_softmax(right_BC, 1)
+    left, right = log_softmax(left_BC), log_softmax(right_BC)
     return sum_of_kl(left.detach(), right) + sum_of_kl(right.detach(), left)

@@ -111,7 +111,7 @@ def mean_discrepancy(student_BD: Tensor, teacher_BD: Tensor, rows: Tensor) -> Te
     square_NN = (all_ND[:, None, :] - all_ND[None, :, :]).square().sum(2)
     width = masked_mean(square_NN.detach(), other_pairs(rows_N)) / 4
     # All rows equal: there is no width, and nothing to match.
-    width = torch.where(width > 0, width, torch.ones_like(width))
+    width = torch.where(width > 0, width, 1.0)
     kernel_NN = torch.stack([(-square_NN / (width * 2**k)).exp() for k in range(5)]).sum(0)
     n = len(student_BD)
     corners = kernel_NN[:n, :n] + kernel_NN[n:, n:] - kernel_NN[:n, n:] - kernel_NN[n:, :n]

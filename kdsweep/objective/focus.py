@@ -31,7 +31,7 @@ def without_channels(values_BD: Tensor, removed_D: Tensor, rows: Tensor) -> Tens
 
 def permuted_rows(keys_B: Tensor, rows: Tensor) -> Tensor:
     """[B] a permutation of the rows that count, by random keys; the others stay where they are."""
-    last = torch.where(rows, keys_B, torch.full_like(keys_B, 2.0))
+    last = torch.where(rows, keys_B, 2.0)
     shuffled = torch.argsort(last, stable=True)
     place = (rows.cumsum(0) - 1).clamp(min=0)
     return torch.where(rows, shuffled[place], torch.arange(len(rows), device=rows.device))
@@ -48,7 +48,7 @@ def saliency(
         mixed_KBD = torch.where(swapped_KD[:, None, :], teacher_BD[order_B], teacher_BD)
         scores_KBC = head(mixed_KBD.reshape(-1, width)).reshape(len(channels), n_rows, -1)
         error_KB = (scores_KBC - student_BC).square().mean(2)
-        errors.append(torch.where(rows, error_KB, torch.zeros_like(error_KB)).sum(1) / rows.sum().clamp(min=1))
+        errors.append(torch.where(rows, error_KB, 0.0).sum(1) / rows.sum().clamp(min=1))
     return torch.cat(errors)
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective.outputs import Batch, Outputs, Sizes, masked_mean
+from kdsweep.objective.outputs import Batch, Outputs, Sizes, log_softmax, masked_mean
 from kdsweep.objective.term import Term, mean_over_auxiliaries
 
 
@@ -61,11 +61,11 @@ class CrossEntropy(Term):
         if self.task == "multilabel":
             target_BC = labels * (1 - self.smoothing) + self.smoothing / 2
             loss_BC = F.binary_cross_entropy_with_logits(said.logits, target_BC, reduction="none")
-            weight = torch.where(labels > 0, self.weights, torch.ones_like(labels)) if self.balanced else 1.0
+            weight = torch.where(labels > 0, self.weights, 1.0) if self.balanced else 1.0
             return masked_mean((weight * loss_BC).mean(1), rows)
         loss_B = negative_log_likelihood(said.logits, labels)
         if self.smoothing:
-            spread_B = -F.log_softmax(said.logits, dim=1).mean(1)
+            spread_B = -log_softmax(said.logits).mean(1)
             loss_B = (1 - self.smoothing) * loss_B + self.smoothing * spread_B
         return masked_mean(self.weights[labels] * loss_B if self.balanced else loss_B, rows)
 
@@ -74,11 +74,11 @@ def class_weights(labels: Tensor, classes: int) -> Tensor:
     """[C]: N / (C n_c) of classes [N]; (N - n_c) / n_c of several labels [N, C]. 1 for what never occurs."""
     if labels.dim() == 2:
         count_C = labels.sum(0)
-        return torch.where(count_C > 0, (len(labels) - count_C) / count_C.clamp(min=1), torch.ones_like(count_C))
+        return torch.where(count_C > 0, (len(labels) - count_C) / count_C.clamp(min=1), 1.0)
     count_C = torch.bincount(labels, minlength=classes).float()
-    return torch.where(count_C > 0, len(labels) / (classes * count_C.clamp(min=1)), torch.ones_like(count_C))
+    return torch.where(count_C > 0, len(labels) / (classes * count_C.clamp(min=1)), 1.0)
 
 
 def negative_log_likelihood(logits_BC: Tensor, labels: Tensor) -> Tensor:
     """Of the true classes, per row: [B]."""
-    return -torch.gather(F.log_softmax(logits_BC, dim=1), 1, labels[:, None])[:, 0]
+    return -torch.gather(log_softmax(logits_BC), 1, labels[:, None])[:, 0]

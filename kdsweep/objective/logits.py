@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective.outputs import CLASSES, Batch, blank, masked_mean, root
+from kdsweep.objective.outputs import CLASSES, Batch, blank, log_softmax, masked_mean, root
 from kdsweep.objective.term import Term
 
 HINTON = "Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.02531"
@@ -29,8 +29,8 @@ def standardized(logits_BC: Tensor) -> Tensor:
 
 def soft_cross_entropy(student_BC: Tensor, teacher_BC: Tensor, temperature: Tensor | float) -> Tensor:
     """T^2 KL(teacher || student) at temperature T, per row: [B]."""
-    log_p_BC = F.log_softmax(student_BC / temperature, dim=1)
-    log_q_BC = F.log_softmax(teacher_BC / temperature, dim=1)
+    log_p_BC = log_softmax(student_BC / temperature)
+    log_q_BC = log_softmax(teacher_BC / temperature)
     return temperature**2 * sum_of_kl(log_q_BC, log_p_BC)
 
 
@@ -89,8 +89,8 @@ def others_divergence(student_BC: Tensor, teacher_BC: Tensor, labels: Tensor, te
     """T^2 KL per row between the distributions over the classes that are not the true one."""
     # 1000 below the rest is no probability at all, in any precision: exp(-1000) is 0.
     hidden_BC = 1000.0 * true_class(student_BC, labels)
-    log_p_BC = F.log_softmax(student_BC / temperature - hidden_BC, 1)
-    log_q_BC = F.log_softmax(teacher_BC / temperature - hidden_BC, 1)
+    log_p_BC = log_softmax(student_BC / temperature - hidden_BC)
+    log_q_BC = log_softmax(teacher_BC / temperature - hidden_BC)
     return temperature**2 * sum_of_kl(log_q_BC, log_p_BC)
 
 
@@ -108,9 +108,9 @@ def _log_binary(logits_BC: Tensor, labels: Tensor) -> Tensor:
     """[B, 2] log probability of the true class and of the rest, by logsumexp: a student that is wrong for sure has
     a finite loss."""
     true_BC = true_class(logits_BC, labels)
-    true_B = torch.where(true_BC, logits_BC, torch.zeros_like(logits_BC)).sum(1)
-    rest_B = torch.logsumexp(torch.where(true_BC, torch.full_like(logits_BC, -math.inf), logits_BC), 1)
-    return F.log_softmax(torch.stack([true_B, rest_B], 1), 1)
+    true_B = torch.where(true_BC, logits_BC, 0.0).sum(1)
+    rest_B = torch.logsumexp(torch.where(true_BC, -math.inf, logits_BC), 1)
+    return log_softmax(torch.stack([true_B, rest_B], 1))
 
 
 class DecoupledLogits(Term):
@@ -256,4 +256,4 @@ class OneForAll(Term):
         student_BC, teacher_BC = both_logits(batch, False)
         true_BC = true_class(student_BC, batch.labels).to(student_BC.dtype)
         goal_BC = (F.softmax(teacher_BC, 1) + true_BC).pow(self.epsilon) - true_BC
-        return masked_mean(-(goal_BC * F.log_softmax(student_BC, 1)).sum(1), rows)
+        return masked_mean(-(goal_BC * log_softmax(student_BC)).sum(1), rows)

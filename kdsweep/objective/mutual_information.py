@@ -165,7 +165,7 @@ class MutualInformation(Term):
             return bank.loss(left_BD, right_BD, self.temperature, samples=batch.samples, negatives=negatives, rows=rows)
         f_BB = left_BD @ right_BD.T / self.temperature
         if self.estimator == "infonce":
-            return (cross_entropy_of_pairs(f_BB, rows) + cross_entropy_of_pairs(f_BB.T, rows)) / 2
+            return (cross_entropy_of_pairs(f_BB, rows) + cross_entropy_of_pairs(f_BB, rows, axis=0)) / 2
         return -BOUNDS[self.estimator](f_BB, rows)
 
     def _critic_value(self, batch: Batch, partner: str, rows: Tensor) -> Tensor:

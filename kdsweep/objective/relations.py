@@ -18,6 +18,7 @@ from kdsweep.objective.outputs import (
     Sizes,
     blank,
     both_embeddings,
+    log_softmax,
     masked_mean,
     other_pairs,
     pairs,
@@ -63,7 +64,7 @@ class ProbabilisticTransfer(Term):
 def _choice_probabilities(values_BD: Tensor, rows: Tensor) -> Tensor:
     unit_BD = values_BD / (values_BD.norm(dim=1, keepdim=True) + 1e-7)
     kernel_BB = (unit_BD @ unit_BD.T + 1) / 2
-    kernel_BB = torch.where(pairs(rows), kernel_BB, torch.zeros_like(kernel_BB))
+    kernel_BB = torch.where(pairs(rows), kernel_BB, 0.0)
     # A row that does not count sums to 0: it is divided by 1 instead.
     total_B1 = torch.where(rows[:, None], kernel_BB.sum(1, keepdim=True), torch.ones_like(kernel_BB[:, :1]))
     return kernel_BB / total_B1
@@ -75,10 +76,10 @@ def relative_distances(values_BD: Tensor, rows: Tensor) -> Tensor:
     square_BB = squares_B[:, None] + squares_B[None, :] - 2 * values_BD @ values_BD.T
     # Below the rounding of the difference two rows are one: the root's slope there is up to 5e11.
     rounding_BB = 8 * torch.finfo(values_BD.dtype).eps * (squares_B[:, None] + squares_B[None, :])
-    distance_BB = root(torch.where(other_pairs(rows), square_BB, torch.zeros_like(square_BB)), rounding_BB)
+    distance_BB = root(torch.where(other_pairs(rows), square_BB, 0.0), rounding_BB)
     apart_BB = distance_BB > 0
     mean = masked_mean(distance_BB, apart_BB)
-    return distance_BB / torch.where(apart_BB.any(), mean, torch.ones_like(mean))
+    return distance_BB / torch.where(apart_BB.any(), mean, 1.0)
 
 
 def smooth_l1(difference: Tensor) -> Tensor:
@@ -119,8 +120,8 @@ def _directions(values_BD: Tensor, anchors: Tensor, rows: Tensor) -> tuple[Tenso
     offset_ABD = values_BD[None, :, :] - values_BD[anchors][:, None, :]
     length_AB1 = offset_ABD.norm(dim=2, keepdim=True)
     there_AB1 = (length_AB1 > 1e-6) & (rows[anchors][:, None] & rows[None, :])[:, :, None]
-    length_AB1 = torch.where(there_AB1, length_AB1, torch.ones_like(length_AB1))
-    return torch.where(there_AB1, offset_ABD / length_AB1, torch.zeros_like(offset_ABD)), length_AB1
+    length_AB1 = torch.where(there_AB1, length_AB1, 1.0)
+    return torch.where(there_AB1, offset_ABD / length_AB1, 0.0), length_AB1
 
 
 class RelationalDistances(Term):
@@ -221,7 +222,7 @@ class MarginSimilarity(Term):
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         student_BB, teacher_BB = (normalized_gram(values, rows) for values in both_embeddings(batch))
-        log_q_BC = F.log_softmax(batch.of("teacher").logits.detach(), 1)
+        log_q_BC = log_softmax(batch.of("teacher").logits.detach())
         entropy_B = blank(-(log_q_BC.exp() * log_q_BC).sum(1), rows)
         # A teacher that is sure of every row weighs nothing: its sum of entropies underflows to 0.
         share_B = entropy_B / entropy_B.sum().clamp(min=torch.finfo(entropy_B.dtype).tiny)

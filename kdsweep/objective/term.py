@@ -128,7 +128,7 @@ class Term(nn.Module, ABC):
         """The schedule's factor in [0, 1] at `progress` (0-dim), without the weight."""
         rise = self._bend(_ratio(progress - self.start, self.ramp))
         fall = self._bend(_ratio(1.0 - progress, self.decay))
-        return torch.where(progress >= self.start, rise * fall, torch.zeros_like(rise))
+        return torch.where(progress >= self.start, rise * fall, 0.0)
 
     def _bend(self, x: Tensor) -> Tensor:
         return x if self.shape == "linear" else (1 - torch.cos(math.pi * x)) / 2
@@ -256,8 +256,8 @@ def over_enough_rows(loss: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     enough = rows.sum() >= 2
     # Where too few rows are left the loss is computed over all of them, which are zero-filled and so finite, and set
     # to 0 afterwards: a NaN that is multiplied by 0 stays a NaN.
-    value = loss(torch.where(enough, rows, torch.ones_like(rows)))
-    return torch.where(enough, value, torch.zeros_like(value))
+    value = loss(rows | ~enough)
+    return torch.where(enough, value, 0.0)
 
 
 def mean_over_auxiliaries(loss: Callable[[str, Tensor], Tensor], batch: Batch, rows: Tensor) -> Tensor:
@@ -279,4 +279,4 @@ def frozen(module: nn.Module, *inputs: Tensor) -> Any:
 def _ratio(x: Tensor, width: Tensor) -> Tensor:
     """x / width held to [0, 1]; a width of 0 is a step, without a division by it."""
     wide = width > 0
-    return torch.where(wide, (x / torch.where(wide, width, torch.ones_like(width))).clamp(0, 1), torch.ones_like(x))
+    return torch.where(wide, (x / torch.where(wide, width, 1.0)).clamp(0, 1), 1.0)

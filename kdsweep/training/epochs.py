@@ -224,7 +224,7 @@ class Run:
 
     def _seen(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """This worker's inputs of a batch, in the view that the trial's networks see, and their presence."""
-        inputs, present = self.parts["train"].batch(self.workers.mine(rows))
+        inputs, present = self.parts["train"].batch(self.workers.mine(rows), self.models.read)
         if not self.models.views.steps:
             return inputs, present
         one_lane = {name: values[None] for name, values in inputs.items()}

@@ -26,7 +26,7 @@ def outputs(network: Network, part: Tensors, workers: Workers, precision: str = 
     pieces = []
     for rows in torch.split(torch.arange(len(part), device=part.labels.device), CHUNK):
         with half(precision, rows.device):
-            said = network(*part.batch(workers.mine(rows)))
+            said = network(*part.batch(workers.mine(rows), network.names))
         pieces.append(workers.gather(said.widen(), len(rows)))
     network.train(was_training)
     if len(pieces) == 1:

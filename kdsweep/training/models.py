@@ -68,6 +68,15 @@ class Models:
             **{f"auxiliary {n}": model for n, model in self.auxiliaries.items()},
         }
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The modalities that a step looks at: those of the networks in training and of live models, and their views'.
+
+        What frozen models have said is there already.
+        """
+        asked = [name for network in (*self.trained.values(), *self.live.values()) for name in network.names]
+        return tuple(dict.fromkeys([*asked, *self.views.steps]))
+
 
 def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
     """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""

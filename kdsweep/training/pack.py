@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from kdsweep.data.card import Part
-from kdsweep.data.tensors import Tensors
+from kdsweep.data.tensors import Tensors, take
 from kdsweep.data.views import patterns
 from kdsweep.networks.base import Network
 from kdsweep.objective.outputs import Outputs
@@ -76,7 +76,7 @@ class Pack:
             role: _Live(copy.deepcopy(network), *stacked([models.live[role] for models in made]))
             for role, network in made[0].live.items()
         }
-        self.views, self.patterns = made[0].views, patterns(parts["train"].present)
+        self.read, self.views, self.patterns = made[0].read, made[0].views, patterns(parts["train"].present)
         self.view_draws = [self.views.streams(generator, trial.seed) for trial in self.trials]
 
     def _padded(self, lanes: Sequence[int]) -> list[int]:
@@ -178,7 +178,7 @@ class Pack:
     def _view(self, rows: Tensor) -> tuple[Named, Named]:
         """This worker's inputs of a batch [K, B], in the view that each member's networks see, and their presence."""
         # Networks see this worker's slice of the batch, the objective the whole of it.
-        inputs, present = self.parts["train"].batch(self.workers.mine(rows.T).T)
+        inputs, present = self.parts["train"].batch(self.workers.mine(rows.T).T, self.read)
         return self.views.of(inputs, present, self.view_draws, self.workers.mine, rows.shape[1]), present
 
     # --- what became of them
@@ -190,7 +190,7 @@ class Pack:
         pieces = []
         with torch.no_grad():
             for some in torch.split(rows.to(self.parts[part].labels.device), evaluation.CHUNK):
-                inputs, present = self.parts[part].batch(self.workers.mine(some))
+                inputs, present = self.parts[part].batch(self.workers.mine(some), base.names)
                 spoken = self.step.stack.run(base, groups[role], self.step.buffers[role], inputs, present, shared=True)
                 pieces.append(self.step.stack.gathered(spoken, len(some)))
         logits, embedding, there = (
@@ -265,9 +265,11 @@ class _Frozen(NamedTuple):
 
     def of(self, rows: Tensor) -> dict[str, Any]:
         """Each member's own rows [K, B] of its own model."""
-        mine = self.which[:, None]
+        mine = rows + self.which[:, None] * self.said["present"].shape[1]
         return {
-            key: {name: f[mine, rows] for name, f in value.items()} if key == "features" else value[mine, rows]
+            key: {name: take(f.flatten(0, 1), mine) for name, f in value.items()}
+            if key == "features"
+            else take(value.flatten(0, 1), mine)
             for key, value in self.said.items()
         }
 

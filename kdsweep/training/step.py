@@ -175,14 +175,15 @@ class Step:
             for _ in range(self.terms[name].steps if joined else 0):
                 own = self._draw(seen.rows.shape[1], {name: self.terms[name]}, joined)
                 given = self._context(seen, own, at), optimiser.state, optimiser.rates(progress)
-                # One trace for all steps, whoever has joined: a compiled one must not change with the company.
-                takes = self._mask(joined) if traced or len(joined) < self.width else None
+                # One compiled function for all steps, whoever has joined: it must not change with the company. As they
+                # are, operations give the same bits without a mask that lets everybody through.
+                masked = self.traces.compiled or len(joined) < self.width
+                takes = (self._mask(joined),) if masked else ()
                 if traced:
-                    value = self.traces(
-                        ("critic", name), partial(self._critic, name), self.main.state[0], *given, takes
-                    )
+                    step = partial(self._critic, name)
+                    value = self.traces(("critic", name, masked), step, self.main.state[0], *given, *takes)
                 else:
-                    value = self._critic(name, flat, *given, takes, said=quiet)
+                    value = self._critic(name, flat, *given, *takes, said=quiet)
                 values[f"train/critic/{name}"] = value
         given_ = self._context(seen, drawn, at), self.main.state, self.main.rates(progress)
         if traced:
@@ -205,7 +206,7 @@ class Step:
         context: Context,
         state: State,
         rates: Rates,
-        joined: Tensor | None,
+        joined: Tensor | None = None,
         *,
         said: dict[str, Any] | None = None,
     ) -> Tensor:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-# A trace costs up to two seconds, and saves some milliseconds a step: this many steps of a structure have to come.
-WORTH_TRACING = 1000
+# A trace costs half a second and more, and saves a millisecond or two a step: this many steps of a structure have to
+# come, and more for the first one of a process, which imports what traces.
+WORTH_TRACING, FIRST = 300, 1000
 # Traces that a process keeps, for the packs to come.
 KEPT = 64
 
@@ -47,7 +48,7 @@ class Traces:
     def expect(self, steps: int, *, width: int) -> None:
         """So many steps are to come at this width: trace where that is worth it, earlier packs' steps included."""
         at = self.structure, width
-        self.on = self.on or _steps[at] + steps >= WORTH_TRACING
+        self.on = self.on or _steps[at] + steps >= (WORTH_TRACING if _made else FIRST)
         _steps[at] += steps
 
     def __call__(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> Any:
