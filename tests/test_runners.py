@@ -74,6 +74,22 @@ def test_ray_and_this_process_write_the_same_results(tiny, alone, cluster, tmp_p
 
 
 @pytest.mark.slow
+def test_a_worker_that_dies_is_replaced_and_the_table_is_the_same(tiny, alone, cluster, tmp_path):
+    results, killed = Results(tmp_path), []
+
+    def kill(event: launching.Event) -> None:
+        if event.kind == "commit" and event.role.stage == "search" and not killed:
+            killed.append(results.metadata()[event.trial.id]["process"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    driver = Launch(tiny, results, kill)
+    cluster.run(driver)
+    assert killed
+    assert driver.complete
+    assert rows(results) == rows(alone)
+
+
+@pytest.mark.slow
 def test_two_workers_train_a_pack_as_one_does(alone, tiny, cluster, tmp_path):
     wide = replace(tiny, resources=tiny.resources.model_copy(update={"workers": 2}))
     driver = _Only(Launch(wide, Results(tmp_path)))

@@ -1,15 +1,19 @@
-"""Run a study on Ray: one Tune run whose searcher hands out packs and otherwise waits. The only module that knows Ray.
+"""Run a study on Ray: one Tune run whose trials are places of work, to which packs are handed.
 
-Tune gives placement, GPUs, reused workers and the dashboard. It decides nothing: what runs next comes from the plan,
-what has finished is what lies in the store, and Tune's own state is never read back.
+The only module that knows Ray. Tune gives placement, GPUs, another worker for one that dies, and the dashboard. It
+decides nothing: what runs next comes from the plan, what has finished is what lies in the store, and Tune's own state
+is never read back.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import tempfile
+import uuid
+from collections import defaultdict
 from typing import Any
 
 # Read by Ray when it is imported: no result files and no console reporter of its own, no snapshots of a state that
@@ -62,19 +66,20 @@ def run(launch: Launch) -> None:
     places = concurrency(study)
     launch.begin(places)
     logging.getLogger("ray").setLevel(logging.ERROR)
+    name = f"kdsweep desk {uuid.uuid4()}"
+    desk: Any = ray.remote(_Desk).options(name=name, num_cpus=0).remote()
     with tempfile.TemporaryDirectory() as scratch:
         tune.Tuner(
             tune.with_resources(_named(study.name), _resources(study)),
             tune_config=tune.TuneConfig(
-                search_alg=_Packs(launch),
+                search_alg=_Places(launch, desk, name),
                 num_samples=-1,
                 max_concurrent_trials=places,
-                reuse_actors=True,
-                trial_name_creator=lambda trial: trial.config["name"],
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(name="kdsweep", storage_path=scratch, verbose=0),
         ).fit()
+    ray.kill(desk)
 
 
 def concurrency(study: Study) -> int:
@@ -91,45 +96,76 @@ def concurrency(study: Study) -> int:
     return max(1, int(min(held, default=1)))
 
 
-class _Packs(Searcher):  # type: ignore[misc]
-    """Hands out what is ready, waits while nothing is, ends when nothing more can start."""
+class _Desk:
+    """Where workers take their next pack: a place's is put there by the driver, who alone knows what is ready."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self) -> None:
+        self.trays: defaultdict[str, asyncio.Queue[list[dict[str, Any]]]] = defaultdict(asyncio.Queue)
+
+    async def put(self, place: str, pack: list[dict[str, Any]]) -> None:
+        await self.trays[place].put(pack)
+
+    async def take(self, place: str) -> list[dict[str, Any]]:
+        """Waits until there is one; an empty one sends the worker home."""
+        return await self.trays[place].get()
+
+
+class _Places(Searcher):  # type: ignore[misc]
+    """Opens a place, which is a trial of Tune's, when a pack is ready and no worker free; hands out packs until nothing
+    more can start.
+
+    A worker stays for the whole launch: Tune would give a short pack's worker the pack of one that is still starting,
+    and take that one back, until a single worker is left.
+    """
+
+    def __init__(self, launch: Launch, desk: Any, name: str) -> None:
         super().__init__()
-        self.launch = launch
-        self.running: dict[str, list[Trial]] = {}
+        self.launch, self.desk, self.desk_name = launch, desk, name
+        # What each open place is at work on; nothing while it waits.
+        self.at_work: dict[str, list[Trial]] = {}
 
     def suggest(self, trial_id: str) -> Any:
+        self._serve()
         pack = self.launch.next()
         if not pack:
             return Searcher.FINISHED if self.launch.done else None
-        self.running[trial_id] = pack
+        self._hand(trial_id, pack)
         study = self.launch.study
-        # One string: Tune walks through every mapping and list of a config.
         job = {
-            "trials": [trial.to_json() for trial in pack],
             "data": study.data.model_dump(),
             "root": self.launch.results.root,
             "device": study.resources.device,
             "workers": study.resources.workers,
             "per_pack": study.resources.per_pack,
         }
-        return {"name": self._name(pack), "job": json.dumps(job)}
+        # One string: Tune walks through every mapping and list of a config.
+        return {"place": trial_id, "desk": self.desk_name, "job": json.dumps(job)}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """A pack has ended."""
+        pack, self.at_work[trial_id] = self.at_work[trial_id], []
+        self.launch.take_back(pack, f"their worker ended well, but its results are not in {self.launch.results.root}")
+        self._serve()
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        pack = self.running.pop(trial_id)
-        if error:
-            reason = "their worker died, or its machine failed it (Ray's logs say more: /tmp/ray/session_latest/logs)"
-        else:
-            reason = f"their worker ended well, but its results are not in {self.launch.results.root}"
+        """A place has closed: its worker was sent home, or died."""
+        pack = self.at_work.pop(trial_id)
+        reason = "their worker died, or its machine failed it (Ray's logs say more: /tmp/ray/session_latest/logs)"
         self.launch.take_back(pack, reason)
+        self._serve()
 
-    def _name(self, pack: list[Trial]) -> str:
-        """As the dashboard shows it: what it is for, of whom, and how many."""
-        role = self.launch.role(pack[0].id)
-        assert role is not None, "every trial of a plan has a role"
-        more = f" +{len(pack) - 1}" if len(pack) > 1 else ""
-        return f"{role.stage} {role.arm or role.trains} {pack[0].id[:8]}{more}"
+    def _serve(self) -> None:
+        """Give every worker that waits a pack, or send all home at the end."""
+        for place, busy in self.at_work.items():
+            if not busy and (pack := self.launch.next()):
+                self._hand(place, pack)
+        if self.launch.done:
+            for place in self.at_work:
+                self.desk.put.remote(place, [])
+
+    def _hand(self, place: str, pack: list[Trial]) -> None:
+        self.at_work[place] = pack
+        self.desk.put.remote(place, [trial.to_json() for trial in pack])
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its searcher into a state that nobody restores; a launch holds a terminal and files.
@@ -143,23 +179,24 @@ class _Packs(Searcher):  # type: ignore[misc]
 
 
 class _Work(tune.Trainable):  # type: ignore[misc]
-    """A worker: trains one pack a step, then takes the next one in the same process."""
+    """A worker: trains one pack a step, in the same process, until it is sent home."""
 
     study = ""
 
     def setup(self, config: dict[str, Any]) -> None:
-        self.job = json.loads(config["job"])
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self.setup(new_config)
-        return True
+        self.place, self.job = config["place"], json.loads(config["job"])
+        self.desk = ray.get_actor(config["desk"])
 
     def step(self) -> dict[str, Any]:
+        trials: list[Any] = ray.get(self.desk.take.remote(self.place))
+        if not trials:
+            return {tune.result.DONE: True}
+        job = {**self.job, "trials": trials}
         if self.job["workers"] > 1:
-            _together(self.job)
+            _together(job)
         else:
-            _alone(self.job)
-        return {tune.result.DONE: True}
+            _alone(job)
+        return {"trials": len(trials)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """A trial is short and starts again whole."""
