@@ -8,7 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import EMBEDDINGS, Batch, Sizes, blank, both_embeddings, masked_mean, other_pairs, pairs
+from kdsweep.objective.outputs import (
+    EMBEDDINGS,
+    Batch,
+    Sizes,
+    blank,
+    both_embeddings,
+    masked_mean,
+    other_pairs,
+    pairs,
+    square_distances,
+)
 from kdsweep.objective.term import Term
 
 VARIANCE_FLOOR = 1e-5
@@ -108,7 +118,7 @@ class MeanDiscrepancy(Term):
 
 def mean_discrepancy(student_BD: Tensor, teacher_BD: Tensor, rows: Tensor) -> Tensor:
     all_ND, rows_N = torch.cat([student_BD, teacher_BD]), torch.cat([rows, rows])
-    square_NN = (all_ND[:, None, :] - all_ND[None, :, :]).square().sum(2)
+    square_NN = square_distances(all_ND)
     width = masked_mean(square_NN.detach(), other_pairs(rows_N)) / 4
     # All rows equal: there is no width, and nothing to match.
     width = torch.where(width > 0, width, 1.0)

@@ -180,10 +180,22 @@ def blank(values: Tensor, rows: Tensor) -> Tensor:
     return torch.where(rows.view(-1, *[1] * (values.dim() - 1)), values, 0.0)
 
 
-def root(values: Tensor, floor: Tensor | float = 0.0) -> Tensor:
-    """Square root, and 0 with a gradient of 0 where the value is not above the floor."""
-    above = values > floor
+def root(values: Tensor) -> Tensor:
+    """Square root, and 0 with a gradient of 0 where there is nothing to take it of."""
+    above = values > 0
     return torch.where(above, torch.where(above, values, 1.0).sqrt(), 0.0)
+
+
+def square_distances(values_ND: Tensor) -> Tensor:
+    """[N, N] squared Euclidean distances by one matrix product; a table [N, N, D] would be what a step waits for.
+
+    0, with a gradient of 0, below the rounding of the difference: there two rows are one, and a root's slope would be
+    up to 5e11.
+    """
+    squares_N = values_ND.square().sum(1)
+    both_NN = squares_N[:, None] + squares_N[None, :]
+    apart_NN = both_NN - 2 * values_ND @ values_ND.T
+    return torch.where(apart_NN > 8 * torch.finfo(values_ND.dtype).eps * both_NN, apart_NN, 0.0)
 
 
 def pairs(rows: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from kdsweep.objective.outputs import (
     other_pairs,
     pairs,
     root,
+    square_distances,
 )
 from kdsweep.objective.term import Term
 
@@ -72,11 +73,7 @@ def _choice_probabilities(values_BD: Tensor, rows: Tensor) -> Tensor:
 
 def relative_distances(values_BD: Tensor, rows: Tensor) -> Tensor:
     """[B, B] Euclidean distances divided by their mean over the pairs that have one."""
-    squares_B = values_BD.square().sum(1)
-    square_BB = squares_B[:, None] + squares_B[None, :] - 2 * values_BD @ values_BD.T
-    # Below the rounding of the difference two rows are one: the root's slope there is up to 5e11.
-    rounding_BB = 8 * torch.finfo(values_BD.dtype).eps * (squares_B[:, None] + squares_B[None, :])
-    distance_BB = root(torch.where(other_pairs(rows), square_BB, 0.0), rounding_BB)
+    distance_BB = root(torch.where(other_pairs(rows), square_distances(values_BD), 0.0))
     apart_BB = distance_BB > 0
     mean = masked_mean(distance_BB, apart_BB)
     return distance_BB / torch.where(apart_BB.any(), mean, 1.0)
