@@ -152,6 +152,20 @@ def test_a_csv_of_folds_is_what_an_import_reads(tmp_path, monkeypatch):
     assert set(back.ids[back.split == "test"]) == tested
 
 
+def test_a_csv_of_folds_calls_the_id_what_the_imported_files_call_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dataset = blobs()
+    np.savez("x.npz", x=dataset.modalities["seen"], clip=dataset.ids)
+    pd.DataFrame({"clip": dataset.ids, "y": dataset.labels}).to_csv("y.csv", index=False)
+    words = ["import", "--modality", "x=x.npz:x", "--label", "y.csv:y", "--id", "clip"]
+    for told in ([*words, "--out", "d"], ["split", "d", "--out", "e"], ["split", "e", "--out", "folds.csv"]):
+        code, said = run(*told)
+        assert code == 0, said
+    assert next(iter(pd.read_csv("folds.csv"))) == "clip"
+    code, said = run(*words, "--split", "folds.csv:fold_0", "--out", "f")
+    assert code == 0, said
+
+
 def test_every_group_tests_alone_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dataset = blobs(groups=6)
