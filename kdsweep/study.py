@@ -34,7 +34,9 @@ class Data(Section):
     """Which dataset, and who sees what of it."""
 
     name: str | None = None
-    path: str | None = None
+    path: str | None = Field(
+        None, description="folder that `data import` wrote; relative to where the command runs, not to this file"
+    )
     python: str | None = None
     options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the dataset's loader")
     student: tuple[str, ...] = Field(min_length=1, description="modalities seen at deployment")

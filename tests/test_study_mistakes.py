@@ -326,6 +326,17 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path, name):
         study_file.load(tmp_path / name)
 
 
+def test_a_folder_of_data_that_is_not_there_is_named_in_full(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "study.yaml").write_text("arms: {kd: {}}\ndata:\n  student: [a]\n  path: mine/\n")
+    with pytest.raises(StudyError) as error:
+        study_file.load("../study.yaml")
+    (mistake,) = error.value.mistakes
+    assert mistake.line == 4
+    assert f"there is none at {tmp_path / 'here' / 'mine'}" in mistake.message
+
+
 def test_a_users_code_that_fails_is_a_mistake_of_its_line(tmp_path, monkeypatch):
     (tmp_path / "broken_losses").mkdir()
     (tmp_path / "broken_losses" / "loss.py").write_text("1 / 0\n")

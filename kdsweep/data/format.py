@@ -58,6 +58,8 @@ def describe(folder: Path) -> Description:
     Raises:
         ValueError: there is none, or this version does not read it.
     """
+    if not folder.is_dir():
+        raise ValueError(f"a dataset on disk is a folder, and there is none at {folder.absolute()}")
     files = tuple(folder / name for name in FILES if (folder / name).is_file())
     if not files:
         raise ValueError(f"a dataset on disk is a folder with {' or '.join(FILES[:2])}, got neither in {folder}")
