@@ -98,7 +98,26 @@ def test_describe_writes_the_page(tmp_path, monkeypatch):
     assert "wrote d.html" in said
     assert "nothing to distil" in said.splitlines()[0]
     assert "<title>d: what the data hold</title>" in Path("d.html").read_text()
-    assert run("describe", "d", "--html", "nowhere/d.html")[0] == 2
+
+
+def test_the_folder_of_a_page_or_a_table_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    format.write(blobs(), Path("d"))
+    for words in (["describe", "d", "--html", "new/pages/d.html"], ["split", "d", "--out", "new/tables/folds.csv"]):
+        code, said = run(*words)
+        assert code == 0, said
+        assert Path(words[-1]).is_file()
+
+
+def test_a_page_or_a_table_that_cannot_be_written_is_one_clear_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    format.write(blobs(), Path("d"))
+    Path("file").touch()
+    for words in (["describe", "d", "--html", "file/d.html"], ["split", "d", "--out", "file/folds.csv"]):
+        code, said = run(*words)
+        assert code == 2
+        assert f"{words[-1]} cannot be written: " in said
+        assert "Errno" not in said
 
 
 def test_a_linear_model_scores_what_it_should():
