@@ -100,7 +100,10 @@ class Search(Section):
     generation: int = Field(8, ge=1)
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     pruner: Pruner | None = Pruner()
-    first: tuple[Literal["defaults"] | dict[str, float | int | str | bool], ...] = ("defaults",)
+    first: tuple[Literal["defaults"] | dict[str, float | int | str | bool], ...] = Field(
+        ("defaults",),
+        description="points that every search begins with: at most 2 * generation, and no more than trials",
+    )
     repeats: int = Field(1, ge=1)
 
 

@@ -102,6 +102,13 @@ CASES = {
     "a first point out of range": (
         KD + "search: {first: [{kd.weight: 1e6}]}\n", 3, "a first point lies in the range of kd.weight in kd",
     ),
+    "more first points than a first generation": (
+        KD + "search:\n  generation: 1\n  first: [defaults, {kd.weight: 1}, {kd.weight: 2}]\n",
+        5, "search.first has at most 2 * search.generation points, within search.trials: 2, got 3",
+    ),
+    "more first points than trials": (
+        KD + "search:\n  trials: 1\n  first: [defaults, {kd.weight: 1}]\n", 5, "within search.trials: 1, got 2",
+    ),
     "a first point of another word": (KD + "search: {first: [default]}\n", 3, "got 'default'", "defaults"),
     # Data and networks.
     "an unknown dataset": ("data: {name: digit, student: [top]}\narms: {kd: {}}\n", 1, "no dataset 'digit'", "digits"),
