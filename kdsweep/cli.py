@@ -161,6 +161,7 @@ def init(
     elif out.exists():
         _fail(f"{out} exists: name another file, or remove it")
     else:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text)
         typer.echo(f"wrote {out}; now: python -m kdsweep launch {out}")
 

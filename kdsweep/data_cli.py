@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,6 +66,7 @@ def import_(
             classes=tuple(name.strip() for name in classes.split(",")) if classes else (),
             licence=licence,
             source=source,
+            id_column=id_ or "id",
             scratch=next(folder for folder in out.absolute().parents if folder.is_dir()),
             show=_progress,
         )
@@ -123,7 +125,9 @@ def split(
     fold: Annotated[int | None, typer.Option(help="which of them a folder gets, from 0")] = None,
     leave_out: Annotated[list[str] | None, typer.Option(help="a group that tests, instead; may be repeated")] = None,
     every_group: Annotated[bool, typer.Option(help="each group tests once: a column of FILE.csv each")] = False,
-    id_: Annotated[str, typer.Option("--id", help="what FILE.csv calls the column that names rows")] = "id",
+    id_: Annotated[
+        str | None, typer.Option("--id", help="what FILE.csv calls the column that names rows; default: as imported")
+    ] = None,
     option: OPTION = None,
 ) -> None:
     """Give a dataset a split of its own: stratified by class, never through a group."""
@@ -141,7 +145,8 @@ def split(
         if as_table:
             columns = splitting.leave_one_out if every_group else splitting.k_fold
             made = {"split": splitting.leaving_out(dataset, leave_out, seed=seed).split} if leave_out else None
-            table = splitting.table(dataset, made or columns(dataset, seed=seed, folds=folds), id_column=id_)
+            splits = made or columns(dataset, seed=seed, folds=folds)
+            table = splitting.table(dataset, splits, id_column=id_ or dataset.card.id_column)
             _write(out, table.to_csv(index=False))
             typer.echo(f"wrote {out}: {len(table)} rows, {len(table.columns) - 1} splits, a column each")
             return
@@ -157,13 +162,17 @@ def split(
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Whole or not at all, in a folder that is made where there is none, as a report's is."""
     partial = path.with_name(f".{path.name}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _dataset(told: str, split_seed: int, options: dict[str, str]) -> tuple[Dataset, Data]:

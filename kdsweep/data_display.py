@@ -6,13 +6,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kdsweep.report.data_page import Findings
+from kdsweep.report.data_page import Findings, headline
 from kdsweep.report.data_sections import power
 
 
 def show(findings: Findings, console: Console | None = None) -> None:
-    """Modalities, labels, what the test part can tell apart, and warnings."""
+    """What stands in the way, then modalities, labels, what the test part can tell apart, and warnings."""
     console = console or Console(highlight=False)
+    console.print(escape(headline(findings)), style="bold", soft_wrap=True)
     card, audit = findings.card, findings.audit
     parts = ", ".join(f"{part} {count}" for part, count in audit.rows.items())
     labels = f"{len(card.classes)} {'targets' if audit.targets else 'classes'}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,6 +33,7 @@ def replay_row(path: Path, console: Console, *, seeds: int, data: Path | None) -
     from kdsweep.sweep import archive
 
     described = archive.describe(path)
+    _find_data(described, data)
     runs = described["runs"][:seeds]
     console.print(
         f"row {escape(str(described['row']))} of {escape(str(described['study']))}: {len(runs)} of "
@@ -44,3 +47,15 @@ def replay_row(path: Path, console: Console, *, seeds: int, data: Path | None) -
     verdict = "bit-identical" if identical == total else "different"
     console.print(f"{verdict}: {identical} of {total} trials came to the same numbers")
     return 0 if identical == total else 1
+
+
+def _find_data(described: Mapping[str, Any], data: Path | None) -> None:
+    """A row's folder of data is where it was or where --data says: asked before anything is trained.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    then = described["data"].get("path")
+    if then is not None and data is None and not Path(then).is_dir():
+        gone = f"the row's data are not where they were, there is no folder {Path(then).absolute()}"
+        raise ValueError(f"{gone}: say with --data where they are now")

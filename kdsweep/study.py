@@ -34,7 +34,9 @@ class Data(Section):
     """Which dataset, and who sees what of it."""
 
     name: str | None = None
-    path: str | None = None
+    path: str | None = Field(
+        None, description="folder that `data import` wrote; relative to where the command runs, not to this file"
+    )
     python: str | None = None
     options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the dataset's loader")
     student: tuple[str, ...] = Field(min_length=1, description="modalities seen at deployment")
@@ -98,7 +100,10 @@ class Search(Section):
     generation: int = Field(8, ge=1)
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     pruner: Pruner | None = Pruner()
-    first: tuple[Literal["defaults"] | dict[str, float | int | str | bool], ...] = ("defaults",)
+    first: tuple[Literal["defaults"] | dict[str, float | int | str | bool], ...] = Field(
+        ("defaults",),
+        description="points that every search begins with: at most 2 * generation, and no more than trials",
+    )
     repeats: int = Field(1, ge=1)
 
 

@@ -111,6 +111,7 @@ def test_init_writes_a_study_that_is_valid_and_overwrites_nothing(tmp_path):
     assert kdsweep("init", "digits", "--student", "top", "--out", file).exit_code == 0
     assert kdsweep("validate", file).exit_code == 0
     before = file.read_text()
+    assert kdsweep("init", "digits", "--student", "top", "--out", tmp_path / "folder" / "new.yaml").exit_code == 0
     again = kdsweep("init", "digits", "--student", "bottom", "--out", file)
     assert again.exit_code == 2
     assert f"{file} exists" in one_line(again.output)

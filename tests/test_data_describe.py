@@ -14,7 +14,7 @@ import pytest
 from kdsweep.data import audit, format, linear, splitting
 from kdsweep.data.card import Modality
 from kdsweep.data.dataset import Dataset
-from kdsweep.report.data_page import Findings, render
+from kdsweep.report.data_page import Findings, headline, render
 from kdsweep.study import Data
 from tests.report_fakes import elements
 from tests.test_data import blobs
@@ -47,6 +47,33 @@ def test_the_page_shows_the_numbers_and_needs_no_network():
     assert [sum(bar["y"]) for bar in classes["data"]] == [72, 24, 24]
 
 
+def scored(**shares: float) -> Findings:
+    """Findings of a dataset without a fault, with these scores of linear models."""
+    found = findings(blobs())
+    assert not found.audit.warnings
+    names = {"both": ("seen", "hidden")}
+    return replace(found, scores=[linear.Score(names.get(name, (name,)), one, 24) for name, one in shares.items()])
+
+
+def test_where_one_modality_does_as_well_as_all_the_headline_says_there_is_nothing_to_distil():
+    found = scored(seen=0.9502, hidden=0.4, both=0.9504)
+    nothing = "nothing to distil into a student that sees seen (95.0 %): all modalities give 95.0 %"
+    assert nothing in headline(found)
+    assert f"<h1>{headline(found)}</h1>" in render(found)
+
+
+def test_the_headline_of_one_modality_says_there_is_nothing_to_distil():
+    dataset = blobs()
+    card = replace(dataset.card, modalities={"seen": dataset.card.modalities["seen"]})
+    one = replace(dataset, card=card, modalities={"seen": dataset.modalities["seen"]})
+    assert headline(findings(one)).startswith("Nothing to distil")
+
+
+def test_only_data_with_something_to_distil_are_in_nobodys_way():
+    assert headline(scored(seen=0.7, hidden=0.4, both=0.9)) == "Nothing stands in the way of a study"
+    assert "was not looked at" in headline(scored())
+
+
 def test_no_name_of_a_user_runs():
     dataset = blobs()
     card = replace(
@@ -69,8 +96,28 @@ def test_describe_writes_the_page(tmp_path, monkeypatch):
     code, said = run("describe", "d", "--html", "d.html")
     assert code == 0, said
     assert "wrote d.html" in said
+    assert "nothing to distil" in said.splitlines()[0]
     assert "<title>d: what the data hold</title>" in Path("d.html").read_text()
-    assert run("describe", "d", "--html", "nowhere/d.html")[0] == 2
+
+
+def test_the_folder_of_a_page_or_a_table_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    format.write(blobs(), Path("d"))
+    for words in (["describe", "d", "--html", "new/pages/d.html"], ["split", "d", "--out", "new/tables/folds.csv"]):
+        code, said = run(*words)
+        assert code == 0, said
+        assert Path(words[-1]).is_file()
+
+
+def test_a_page_or_a_table_that_cannot_be_written_is_one_clear_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    format.write(blobs(), Path("d"))
+    Path("file").touch()
+    for words in (["describe", "d", "--html", "file/d.html"], ["split", "d", "--out", "file/folds.csv"]):
+        code, said = run(*words)
+        assert code == 2
+        assert f"{words[-1]} cannot be written: " in said
+        assert "Errno" not in said
 
 
 def test_a_linear_model_scores_what_it_should():
@@ -122,6 +169,20 @@ def test_a_csv_of_folds_is_what_an_import_reads(tmp_path, monkeypatch):
     back = format.read(Path("e"))
     tested = set(table["clip"][table["fold_1"] == "test"])
     assert set(back.ids[back.split == "test"]) == tested
+
+
+def test_a_csv_of_folds_calls_the_id_what_the_imported_files_call_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dataset = blobs()
+    np.savez("x.npz", x=dataset.modalities["seen"], clip=dataset.ids)
+    pd.DataFrame({"clip": dataset.ids, "y": dataset.labels}).to_csv("y.csv", index=False)
+    words = ["import", "--modality", "x=x.npz:x", "--label", "y.csv:y", "--id", "clip"]
+    for told in ([*words, "--out", "d"], ["split", "d", "--out", "e"], ["split", "e", "--out", "folds.csv"]):
+        code, said = run(*told)
+        assert code == 0, said
+    assert next(iter(pd.read_csv("folds.csv"))) == "clip"
+    code, said = run(*words, "--split", "folds.csv:fold_0", "--out", "f")
+    assert code == 0, said
 
 
 def test_every_group_tests_alone_once(tmp_path, monkeypatch):

@@ -181,6 +181,23 @@ def test_a_student_taught_as_well_by_its_own_modality_shows_no_help():
     assert "is not shown" in headline.helps(runs)
 
 
+@pytest.mark.parametrize("claim", [True, False])
+def test_the_answer_names_a_teacher_that_does_worse_than_the_student_alone(runs, claim):
+    weak = report_fakes.make(skills={"teacher": 0.5}, claim=claim)
+    main = {row["arm"]: row["accuracy (%)"] for row in arms.table(weak)[0].rows}
+    who = "AMID" if claim else "KD"
+    numbers = f"{main['Teacher']:.1f} against {main['Student only']:.1f} %"
+    sentence = f"On average the teacher of {who} does worse than Student only: {numbers}."
+    assert headline.say(weak).sentences[-1] == sentence
+    assert not headline.weak_teacher(runs)
+
+
+def test_of_a_metric_where_less_is_better_a_weak_teacher_has_more():
+    weak = report_fakes.make(skills={"teacher": 0.5}, metric="log_loss")
+    assert "the teacher of AMID does worse" in headline.weak_teacher(weak)
+    assert not headline.weak_teacher(report_fakes.make(metric="log_loss"))
+
+
 def test_an_unfinished_study_is_not_called_either_way():
     said = headline.say(report_fakes.make(complete=False, confirmed=5))
     assert said.title.startswith("Not yet known")

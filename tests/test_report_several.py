@@ -48,6 +48,10 @@ def test_the_same_arm_in_two_studies_is_one_comparison_and_exploratory(pair):
     assert {row["role"] for row in main.rows} <= {"baseline", "exploratory"}
 
 
+def test_no_table_across_studies_spans_all_that_its_pairs_could_detect(pair):
+    assert not [note for table in across.table(several.page(pair)) for note in table.notes if "detect" in note]
+
+
 def test_what_differs_between_studies_on_the_same_data_is_told(pair):
     *_, differ = compared.table(several.page(pair))
     assert [(row["what"], row["study"], row["value"]) for row in differ.rows] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pkgutil
 import shutil
@@ -148,6 +149,15 @@ def test_an_unknown_row_names_those_there_are(done, tmp_path):
     assert "it has student_only, kd, without kd" in one_line(answer.output)
     answer = kdsweep("export", "row", file, "kd", "--out", tmp_path / "x.zip", "--storage", tmp_path / "none")
     assert answer.exit_code == 2
+
+
+def test_a_row_whose_data_have_moved_asks_for_their_folder(tmp_path):
+    described = {"format": archive.FORMAT, "study": "s", "row": "kd", "runs": [], "data": {"path": "mine/"}}
+    with zipfile.ZipFile(tmp_path / "kd.zip", "w") as whole:
+        whole.writestr("row.json", json.dumps(described))
+    answer = kdsweep("replay", "--row", tmp_path / "kd.zip")
+    assert answer.exit_code == 2
+    assert f"there is no folder {Path('mine').absolute()}: say with --data" in one_line(answer.output)
 
 
 def test_replay_takes_a_trial_or_a_row():

@@ -288,6 +288,13 @@ def test_the_template_is_a_valid_study(student):
     assert study.claim is not None
 
 
+def test_the_schema_and_the_documentation_say_what_a_path_is_relative_to():
+    told = study_file.schema()["$defs"]["Data"]["properties"]["path"]["description"]
+    assert "relative to where the command runs" in told
+    page = (Path(__file__).parent.parent / "docs" / "data.md").read_text()
+    assert "`path` is relative to the folder in which the command is run" in page
+
+
 def test_the_template_names_data_of_a_users_own(tmp_path, monkeypatch):
     (tmp_path / "my_data.py").write_text(
         "import numpy as np\nfrom kdsweep.data.card import Card, Modality\nfrom kdsweep.data.dataset import Dataset\n"

@@ -102,6 +102,13 @@ CASES = {
     "a first point out of range": (
         KD + "search: {first: [{kd.weight: 1e6}]}\n", 3, "a first point lies in the range of kd.weight in kd",
     ),
+    "more first points than a first generation": (
+        KD + "search:\n  generation: 1\n  first: [defaults, {kd.weight: 1}, {kd.weight: 2}]\n",
+        5, "search.first has at most 2 * search.generation points, within search.trials: 2, got 3",
+    ),
+    "more first points than trials": (
+        KD + "search:\n  trials: 1\n  first: [defaults, {kd.weight: 1}]\n", 5, "within search.trials: 1, got 2",
+    ),
     "a first point of another word": (KD + "search: {first: [default]}\n", 3, "got 'default'", "defaults"),
     # Data and networks.
     "an unknown dataset": ("data: {name: digit, student: [top]}\narms: {kd: {}}\n", 1, "no dataset 'digit'", "digits"),
@@ -324,6 +331,17 @@ def test_bytes_that_are_no_text_are_refused(tmp_path, content, line, message):
 def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path, name):
     with pytest.raises(StudyError, match="cannot be read"):
         study_file.load(tmp_path / name)
+
+
+def test_a_folder_of_data_that_is_not_there_is_named_in_full(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "study.yaml").write_text("arms: {kd: {}}\ndata:\n  student: [a]\n  path: mine/\n")
+    with pytest.raises(StudyError) as error:
+        study_file.load("../study.yaml")
+    (mistake,) = error.value.mistakes
+    assert mistake.line == 4
+    assert f"there is none at {tmp_path / 'here' / 'mine'}" in mistake.message
 
 
 def test_a_users_code_that_fails_is_a_mistake_of_its_line(tmp_path, monkeypatch):

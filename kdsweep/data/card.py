@@ -42,6 +42,7 @@ class Card:
         task: the task it is made for; a study may name another.
         grouped: whether rows name a group (speaker, subject, recording).
         licence, source: of the data, for whoever is about to use or share them.
+        id_column: what the files that the data came from call the column that names rows.
     """
 
     modalities: Mapping[str, Modality]
@@ -50,6 +51,7 @@ class Card:
     grouped: bool = False
     licence: str = ""
     source: str = ""
+    id_column: str = "id"
 
 
 @dataclass(frozen=True)

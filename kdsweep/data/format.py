@@ -58,6 +58,8 @@ def describe(folder: Path) -> Description:
     Raises:
         ValueError: there is none, or this version does not read it.
     """
+    if not folder.is_dir():
+        raise ValueError(f"a dataset on disk is a folder, and there is none at {folder.absolute()}")
     files = tuple(folder / name for name in FILES if (folder / name).is_file())
     if not files:
         raise ValueError(f"a dataset on disk is a folder with {' or '.join(FILES[:2])}, got neither in {folder}")
@@ -78,6 +80,8 @@ def describe(folder: Path) -> Description:
         grouped=told["grouped"],
         licence=told["licence"],
         source=told["source"],
+        # Folders that were written before this was kept do not say it.
+        id_column=told.get("id_column", "id"),
     )
     scales = {name: (low, high) for name, (low, high) in told["scales"].items()}
     return Description(card, files, scales, told["fingerprint"])
@@ -229,6 +233,7 @@ def _metadata(dataset: Dataset, order: Array, kept: Mapping[str, _Kept]) -> byte
         "grouped": dataset.groups is not None,
         "licence": card.licence,
         "source": card.source,
+        "id_column": card.id_column,
         "modalities": {name: {"kind": one.kind, "shape": one.shape} for name, one in card.modalities.items()},
         "scales": {name: one.scale for name, one in kept.items() if one.scale},
         "fingerprint": hashed.text(),

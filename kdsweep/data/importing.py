@@ -56,6 +56,7 @@ def join(
     classes: tuple[str, ...] = (),
     licence: str = "",
     source: str = "",
+    id_column: str = "id",
     scratch: Path | None = None,
     show: Show = silent,
 ) -> Joined:
@@ -64,6 +65,7 @@ def join(
     Args:
         kinds: of modalities whose arrays do not tell.
         classes: their names in the order of the labels, or those of the targets; default: those that occur, sorted.
+        id_column: what the files call it, to be kept beside the ids.
         scratch: folder for what is larger than memory, in files without a name.
         show: is given the rows of each modality to pass through: a progress bar.
 
@@ -92,6 +94,7 @@ def join(
             grouped=group is not None,
             licence=licence,
             source=source,
+            id_column=id_column,
         ),
         modalities={name: one.values for name, one in made.items()},
         present={name: one.present for name, one in made.items()},

@@ -41,6 +41,17 @@ class Findings:
     fingerprint: str = ""
 
 
+def headline(findings: Findings) -> str:
+    """What stands in the way of a study, in a line: nothing to distil comes before all that can be mended."""
+    if nothing := _nothing_to_distil(findings):
+        return nothing
+    if count := len(findings.audit.warnings):
+        return f"{count} thing{'s' if count > 1 else ''} to look at before a study"
+    if _all(findings) is None:
+        return "No warnings; whether there is anything to distil was not looked at"
+    return "Nothing stands in the way of a study"
+
+
 def render(findings: Findings) -> str:
     """The page; equal findings give equal pages."""
     # A section is asked for what it makes of findings, as those of a report are of runs.
@@ -53,6 +64,7 @@ def render(findings: Findings) -> str:
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return environment.get_template("data.html").render(
         findings=findings,
+        headline=headline(findings),
         parts=[part for part in parts if part.tables or part.figure or part.trouble != html.EMPTY],
         facts=_facts(findings),
         # Only these two scripts may run, whatever a name in the data says.
@@ -62,6 +74,29 @@ def render(findings: Findings) -> str:
         style=Markup((html.HERE / "assets" / "page.css").read_text()),
         sort=_sort,
     )
+
+
+def _nothing_to_distil(findings: Findings) -> str:
+    """Why there is nothing to distil, into any student or into one that sees this modality; "" where there is."""
+    if len(findings.card.modalities) < 2:
+        return "Nothing to distil: the data have one modality, and a student has to see it"
+    if (every := _all(findings)) is None:
+        return ""
+    # As they are printed: a gap that nobody sees is none.
+    alone = {score.modalities[0]: round(100 * score.value, 1) for score in findings.scores if score is not every}
+    both = round(100 * every.value, 1)
+    enough = [f"{name} ({value:.1f} %)" for name, value in alone.items() if value >= both]
+    if not enough:
+        return ""
+    seen = " or ".join(enough)
+    return (
+        f"By linear models there is nothing to distil into a student that sees {seen}: all modalities give {both:.1f} %"
+    )
+
+
+def _all(findings: Findings) -> Score | None:
+    """The score of all modalities together."""
+    return next((score for score in findings.scores if len(score.modalities) > 1), None)
 
 
 def _facts(findings: Findings) -> list[str]:

@@ -26,7 +26,7 @@ def applies(runs: Runs) -> bool:
 def table(runs: Runs) -> list[Table]:
     tables = []
     for i, group in enumerate(_groups(runs), start=1):
-        (main, *_) = arms.table(group.runs)
+        main = arms.main(group.runs)
         pairs = _same_arm(group)
         verdicts = judge(group.runs, pairs)
         metric = group.runs.metric

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -21,6 +23,13 @@ GIVEN = {"brought": "which was brought along: its training data is not verified"
 
 
 def table(runs: Runs) -> list[Table]:
+    whole = main(runs)
+    detects = power.note(runs, power.main(list(against_baselines(runs).values())))
+    return [replace(whole, notes=(*whole.notes, *detects))]
+
+
+def main(runs: Runs) -> Table:
+    """The table without what its comparisons can detect: arms of several studies vary in that beyond any use."""
     judged = against_baselines(runs)
     metric, claim = runs.metric, runs.study["claim"] or {"arm": "", "against": []}
     name = f"{metric.label} ({metric.unit})"
@@ -56,17 +65,15 @@ def table(runs: Runs) -> list[Table]:
     others = {_name(other): 3 if METRICS[other].scale == 1 else runs.digits for other in runs.test_metrics[1:]}
     one_digit = dict.fromkeys([name, "SD", "IQM", "median"], runs.digits)
     verdicts = {f"− {runs.label(arm)}": f"verdict, {runs.label(arm)}" for arm in runs.baselines}
-    return [
-        Table(
-            "arms",
-            f"Test {metric.label} at each arm's best settings, by {runs.selection}.",
-            rows,
-            {**one_digit, "device-seconds": 0, **differences, **others},
-            (*_notes(runs), *power.note(runs, power.main(list(judged.values())))),
-            bold=_best(runs, rows, name),
-            dagger=significant(rows, verdicts),
-        )
-    ]
+    return Table(
+        "arms",
+        f"Test {metric.label} at each arm's best settings, by {runs.selection}.",
+        rows,
+        {**one_digit, "device-seconds": 0, **differences, **others},
+        _notes(runs),
+        bold=_best(runs, rows, name),
+        dagger=significant(rows, verdicts),
+    )
 
 
 def figure(runs: Runs) -> go.Figure | None:

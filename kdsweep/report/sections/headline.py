@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from kdsweep.report import figures
+from kdsweep.report.compare import confirmed
 from kdsweep.report.runs import Runs
 from kdsweep.report.sections import controls
 from kdsweep.report.tables import Table, difference, text
@@ -34,7 +35,8 @@ def say(runs: Runs) -> Said:
     claim = runs.study["claim"]
     metric = runs.metric.label
     if not claim:
-        return Said("No claim was stated: all of this is exploratory", "open", (), facts(runs))
+        title = "No claim was stated: all of this is exploratory"
+        return Said(title, "open", tuple(filter(None, [weak_teacher(runs)])), facts(runs))
     judged = against_baselines(runs)
     pairs = [judged[claim["arm"], arm] for arm in runs.baselines if arm != claim["arm"]]
     arm = runs.label(claim["arm"])
@@ -63,7 +65,7 @@ def say(runs: Runs) -> Said:
     sentences = [" ".join(_sentence(runs, arm, one) for one in pairs)]
     if runs.study["complete"]:
         sentences.append(helps(runs))
-    return Said(title, state, tuple(sentences), facts(runs))
+    return Said(title, state, tuple(filter(None, [*sentences, weak_teacher(runs)])), facts(runs))
 
 
 def helps(runs: Runs) -> str:
@@ -91,6 +93,25 @@ def helps(runs: Runs) -> str:
         f"That the auxiliary modality ({name}) helps is not shown: a teacher that sees only the student's modalities "
         "may do as well."
     )
+
+
+def weak_teacher(runs: Runs) -> str:
+    """That the claim's teacher, without a claim any, does worse than a student trained alone; "" where none does."""
+    claim = runs.study["claim"]
+    students = [arm for arm in (*runs.baselines, *runs.arms) if runs.study["arms"][arm]["method"] == "student_only"]
+    if not runs.study["complete"] or not students:
+        return ""
+    alone = float(runs.test().reindex(list(confirmed(runs, students[0]).finished.values())).mean())
+    for arm in [claim["arm"]] if claim else runs.arms:
+        roles = runs.select("confirm", arm)
+        # One that sees what the student sees is meant to be no stronger.
+        roles = roles[(roles["state"] == "complete") & (roles["distils_from"] != "unimodal")]
+        teacher = float(runs.teacher_scores(roles).mean())
+        if (teacher < alone) if runs.metric.maximize else (teacher > alone):
+            scores = " against ".join(f"{runs.printed(score):.{runs.digits}f}" for score in (teacher, alone))
+            who = f"the teacher of {runs.label(arm)} does worse than {runs.label(students[0])}"
+            return f"On average {who}: {scores} {runs.metric.unit}".rstrip() + "."
+    return ""
 
 
 def facts(runs: Runs) -> tuple[str, ...]:
