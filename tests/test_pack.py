@@ -195,6 +195,13 @@ def test_a_large_structure_computes_plainly_whatever_the_machine(dataset):
     assert "operations" in found.reason
 
 
+def test_what_a_gpu_would_hide_a_cpu_does_not(dataset):
+    wide = {"plain": {"mlp": {"hidden": [1024, 1024], "embedding": 8, "dropout": 0.0}}}
+    asked = trial(networks={"student": wide})
+    assert settle(asked, dataset, DATA).name == "plain"
+    assert settle(asked, dataset, DATA, device="cuda").name == "stacked"
+
+
 def test_a_structure_leaves_out_numbers_and_nothing_else():
     base = distilled("kd")
     for change in ({"seed": 7}, {"numbers": {"kd.weight": 2.0}}, {"thresholds": ((1, 0.5),)}):

@@ -13,9 +13,12 @@ SHARE = 0.25
 
 def fitting(memory: int, *, places: int, device: str) -> int:
     """The largest pack of members of so many bytes each, with as many packs at once as places; at least 1."""
-    if not memory:
-        return WIDTH
-    return max(1, min(WIDTH, int(SHARE * available(device) / max(1, min(places, os.cpu_count() or 1)) / memory)))
+    return max(1, min(WIDTH, holds(memory, places=places, device=device))) if memory else WIDTH
+
+
+def holds(memory: int, *, places: int, device: str) -> int:
+    """How many members of so many bytes each the share of memory holds that a pack has."""
+    return int(SHARE * available(device) / max(1, min(places, os.cpu_count() or 1)) / memory)
 
 
 @functools.cache
