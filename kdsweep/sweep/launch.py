@@ -21,6 +21,7 @@ from kdsweep.study import Study
 from kdsweep.sweep.memory import fitting
 from kdsweep.sweep.packing import COMPILED, WIDTH, pack, settlement
 from kdsweep.sweep.plan import Known, Plan, Role, plan
+from kdsweep.sweep.trials import Memory
 from kdsweep.trial import Given, Trial, structure
 
 # A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
@@ -62,7 +63,7 @@ class Launch:
         there = self.results.arithmetic()
         settled = {name: found["name"] for name, found in there.items()}
         self._memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
-        self._trials = self.results.known()
+        self._trials, self._made = self.results.known(), Memory()
         self.known = Known(self._trials, self.results.proposals(), settled)
         self.in_flight: dict[str, Trial] = {}
         self.began, self._closed = time.time(), False
@@ -167,10 +168,10 @@ class Launch:
 
     def _replan(self) -> Plan:
         self._stale, started = False, time.monotonic()
-        self.plan = plan(self.study, self.known)
+        self.plan = plan(self.study, self.known, self._made)
         while self.plan.unsettled:
             self.known = replace(self.known, arithmetic={**self.known.arithmetic, **self._settle(self.plan.unsettled)})
-            self.plan = plan(self.study, self.known)
+            self.plan = plan(self.study, self.known, self._made)
         for (key, generation), points in self.plan.proposals.items():
             self.results.store_proposals(key, generation, points)
         self.known = replace(self.known, proposals={**self.known.proposals, **self.plan.proposals})
