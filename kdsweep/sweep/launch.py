@@ -72,6 +72,7 @@ class Launch:
         self._places = 1
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
+        self._indexed: Plan | None = None
         self._told: set[str] = set()
         self._held_to: dict[str, int] = {}
         self._planned, self._planning = 0.0, 0.0
@@ -229,11 +230,17 @@ class Launch:
         if not force and time.monotonic() - self._beat < BEAT:
             return
         self._beat = time.monotonic()
-        rows = [dataclasses.asdict(role) | {"wanted": True} for role in self.plan.roles]
+        # The index says what a plan asks for: with the same plan it is the same.
+        if force or self._indexed is not self.plan:
+            self._write_index()
+        self.results.write_json(self.study.name, "state", self.state())
+
+    def _write_index(self) -> None:
+        rows = [vars(role) | {"wanted": True} for role in self.plan.roles]
         asked = set(self.plan.roles)
         superseded = [row for row in self._earlier if _role(row) not in asked]
         self.results.write_rows(self.study.name, "index", rows + superseded)
-        self.results.write_json(self.study.name, "state", self.state())
+        self._indexed = self.plan
 
     def state(self) -> dict[str, Any]:
         """What `status` shows of a launch: who runs, since when, how many are done."""
