@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,11 @@ class Proposal:
 
     numbers: Mapping[str, Value]
     thresholds: tuple[tuple[int, float], ...] = ()
+
+    @cached_property
+    def point(self) -> str:
+        """Names the numbers: points of equal ones are one trial."""
+        return digest(dict(self.numbers))
 
 
 class Results:

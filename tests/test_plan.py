@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kdsweep.sweep.plan import plan
-from kdsweep.sweep.trials import code_digest
+from kdsweep.sweep.plan import Known, plan
+from kdsweep.sweep.trials import Memory, code_digest
 from tests.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
 
 ROOT = Path(__file__).parent.parent
@@ -68,6 +68,67 @@ def test_any_kill_loses_nothing_and_counts_nothing_twice(found, kills):
     assert fingerprint(store) == fingerprint(straight)
     assert unfolded.roles == whole.roles
     assert max(Counter(store.runs).values()) == 1
+
+
+def agree_at_every_stage(found, at_once):
+    """Plans of a study unfolding to its end, by one memory, and each from nothing."""
+    store, memory, starting = Store(), Memory(), plan(found, Known())
+    while not (unfolded := plan(found, store.known, memory)).complete:
+        assert in_full(unfolded) == in_full(plan(found, store.known))
+        store.settle(unfolded)
+        for trial in unfolded.ready[:at_once]:
+            store.train(trial)
+    assert in_full(unfolded) == in_full(plan(found, store.known))
+    # Nor does a memory of another store change anything: where nothing is, or all is otherwise.
+    assert in_full(plan(found, Known(), memory)) == in_full(starting)
+    plainly = dict.fromkeys(store.arithmetic, "plain")
+    unpruned = {key: tuple(replace(p, thresholds=()) for p in points) for key, points in store.proposals.items()}
+    for other in Known(store.trials, store.proposals, plainly), Known(store.trials, unpruned, store.arithmetic):
+        assert in_full(plan(found, other, memory)) == in_full(plan(found, other))
+
+
+def in_full(unfolded):
+    """A plan down to the last field of its trials, in its order."""
+    trials = [(id_, repr(trial.to_json())) for id_, trial in unfolded.trials.items()]
+    unsettled = [(name, repr(trial.to_json())) for name, trial in unfolded.unsettled.items()]
+    return unfolded, trials, unsettled, [trial.id for trial in unfolded.ready], list(unfolded.proposals)
+
+
+@bounded
+@given(studies(), st.integers(1, 20))
+def test_a_plan_with_a_memory_is_the_plan_without(found, at_once):
+    agree_at_every_stage(found, at_once)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": {**SMALL["data"], "folds": {"count": 2}}},
+        {"data": {**SMALL["data"], "folds": {"count": 2, "search": "first"}}},
+        {"resources": {"pack": 1}},
+        {
+            "arms": {
+                "kd_unimodal": {"use": "kd", "teacher": "unimodal"},
+                "amid": {"entropy.form": {"choice": ["pair", "gaussian"]}},
+            }
+        },
+        {"ablate": {"arm": "amid", "rows": [{"each": {"data.drop_auxiliary": [0, 0.5]}}]}},
+        {"controls": ["shuffled_within_class", "label_smoothing"]},
+    ],
+    ids=lambda changes: ", ".join(changes),
+)
+def test_a_memory_changes_no_plan_of_any_kind_of_study(changes):
+    small = {"search": {"trials": 4, "generation": 1}}
+    if "arms" in changes:
+        small |= {"report": None, "controls": None}
+    agree_at_every_stage(study(**small, **changes), at_once=7)
+
+
+def test_what_was_made_for_an_earlier_plan_is_not_made_again():
+    found, memory = study(), Memory()
+    store, _ = run(found)
+    first, second = (plan(found, store.known, memory) for _ in range(2))
+    assert all(second.trials[id_] is trial for id_, trial in first.trials.items())
 
 
 @pytest.mark.parametrize(("small", "large"), [(3, 9), (4, 6), (7, 16), (1, 8)])
@@ -295,6 +356,7 @@ def test_folds_run_the_protocol_inside_each():
     _, first = run(study(data={**data, "folds": {"count": 3, "search": "first"}}))
     assert {role.fold for role in first.roles if role.stage == "search"} == {0}
     assert {role.fold for role in first.roles if role.stage == "confirm"} == {0, 1, 2}
+    assert all(first.trials[role.trial].fold == role.fold for role in first.roles)
 
 
 # Key of a study -> (another value, what the change must make new).

@@ -13,6 +13,7 @@ from kdsweep.results import Result
 from kdsweep.study import Study
 from kdsweep.sweep.packing import settlement
 from kdsweep.sweep.plan import Known, Plan, plan
+from kdsweep.sweep.trials import Memory
 from kdsweep.sweep.work import device_of, one_thread
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import initial, models, parts
@@ -42,9 +43,9 @@ def whole(study: Study) -> Plan:
     Points are drawn at random here and nothing is pruned: how many trials there are does not depend on either.
     """
     plain = replace(study, search=study.search.model_copy(update={"sampler": "random", "pruner": None}))
-    known = Known()
+    known, memory = Known(), Memory()
     while True:
-        unfolded = plan(plain, known)
+        unfolded = plan(plain, known, memory)
         if unfolded.complete:
             return unfolded
         known = Known(

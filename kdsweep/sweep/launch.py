@@ -21,6 +21,7 @@ from kdsweep.study import Study
 from kdsweep.sweep.memory import fitting
 from kdsweep.sweep.packing import COMPILED, WIDTH, pack, settlement
 from kdsweep.sweep.plan import Known, Plan, Role, plan
+from kdsweep.sweep.trials import Memory
 from kdsweep.trial import Given, Trial, structure
 
 # A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
@@ -62,7 +63,7 @@ class Launch:
         there = self.results.arithmetic()
         settled = {name: found["name"] for name, found in there.items()}
         self._memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
-        self._trials = self.results.known()
+        self._trials, self._made = self.results.known(), Memory()
         self.known = Known(self._trials, self.results.proposals(), settled)
         self.in_flight: dict[str, Trial] = {}
         self.began, self._closed = time.time(), False
@@ -71,6 +72,7 @@ class Launch:
         self._places = 1
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
+        self._indexed: Plan | None = None
         self._told: set[str] = set()
         self._held_to: dict[str, int] = {}
         self._planned, self._planning = 0.0, 0.0
@@ -167,10 +169,10 @@ class Launch:
 
     def _replan(self) -> Plan:
         self._stale, started = False, time.monotonic()
-        self.plan = plan(self.study, self.known)
+        self.plan = plan(self.study, self.known, self._made)
         while self.plan.unsettled:
             self.known = replace(self.known, arithmetic={**self.known.arithmetic, **self._settle(self.plan.unsettled)})
-            self.plan = plan(self.study, self.known)
+            self.plan = plan(self.study, self.known, self._made)
         for (key, generation), points in self.plan.proposals.items():
             self.results.store_proposals(key, generation, points)
         self.known = replace(self.known, proposals={**self.known.proposals, **self.plan.proposals})
@@ -228,11 +230,17 @@ class Launch:
         if not force and time.monotonic() - self._beat < BEAT:
             return
         self._beat = time.monotonic()
-        rows = [dataclasses.asdict(role) | {"wanted": True} for role in self.plan.roles]
+        # The index says what a plan asks for: with the same plan it is the same.
+        if force or self._indexed is not self.plan:
+            self._write_index()
+        self.results.write_json(self.study.name, "state", self.state())
+
+    def _write_index(self) -> None:
+        rows = [vars(role) | {"wanted": True} for role in self.plan.roles]
         asked = set(self.plan.roles)
         superseded = [row for row in self._earlier if _role(row) not in asked]
         self.results.write_rows(self.study.name, "index", rows + superseded)
-        self.results.write_json(self.study.name, "state", self.state())
+        self._indexed = self.plan
 
     def state(self) -> dict[str, Any]:
         """What `status` shows of a launch: who runs, since when, how many are done."""

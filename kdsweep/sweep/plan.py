@@ -13,7 +13,7 @@ from typing import Any
 from kdsweep.results import Proposal, Result
 from kdsweep.study import Arm, Study
 from kdsweep.sweep.search import Ended, Numbers, Search, finalist_rank
-from kdsweep.sweep.trials import FRESH, Entry, Place, Thresholds, Trials, Variation, meaningless
+from kdsweep.sweep.trials import FRESH, Entry, Memory, Place, Thresholds, Trials, Variation, meaningless
 from kdsweep.trial import Trial
 
 
@@ -88,14 +88,15 @@ class Plan:
         return not self.ready and not self.proposals and not self.unsettled
 
 
-def plan(study: Study, known: Known) -> Plan:
+def plan(study: Study, known: Known, memory: Memory | None = None) -> Plan:
     """The study's trials that are ready now, and the proposals to store first.
 
     Args:
         study: with the facts of its data.
         known: what the store holds.
+        memory: of earlier plans of this very study. It saves time and changes nothing.
     """
-    unfolding = _Unfolding(study, known)
+    unfolding = _Unfolding(study, known, memory or Memory())
     unfolding.unfold()
     return Plan(
         ready=tuple(unfolding.ready.values()),
@@ -111,8 +112,8 @@ def plan(study: Study, known: Known) -> Plan:
 class _Unfolding:
     """One evaluation of a study. Methods return None where the answer is not known yet."""
 
-    def __init__(self, study: Study, known: Known) -> None:
-        self.study, self.known, self.make = study, known, Trials(study, known.arithmetic)
+    def __init__(self, study: Study, known: Known, memory: Memory) -> None:
+        self.study, self.known, self.make = study, known, Trials(study, known.arithmetic, memory)
         self.ready: dict[str, Trial] = {}
         self.trials: dict[str, Trial] = {}
         self.proposals: dict[tuple[str, int], tuple[Proposal, ...]] = {}
@@ -121,6 +122,8 @@ class _Unfolding:
         self.inapplicable: dict[str, str] = {}
         # Best points that are asked for again and again: an arm's by its rows and controls, a model's by its readers.
         self._points: dict[tuple[str, Place], Numbers | None] = {}
+        # A search asks for the same models in each of its trials. Asked once, they have all their roles.
+        self._models: dict[str, Trial | None] = {}
 
     def unfold(self) -> None:
         study = self.study
@@ -232,7 +235,13 @@ class _Unfolding:
     # --- models that others read
 
     def _asked_at(self, place: Place) -> Callable[[str, int, Variation], Trial | None]:
-        return lambda trains, seed, variation: self._model(trains, place, seed, variation)
+        def ask(trains: str, seed: int, variation: Variation) -> Trial | None:
+            question = repr((trains, place, seed, variation))
+            if question not in self._models:
+                self._models[question] = self._model(trains, place, seed, variation)
+            return self._models[question]
+
+        return ask
 
     def _model(
         self,

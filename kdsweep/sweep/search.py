@@ -78,7 +78,7 @@ class Search:
         Raises:
             Ended: all its trials are there, and none finished.
         """
-        key, done = self.key, list[tuple[Numbers, Result]]()
+        key, done = self.key, list[tuple[Proposal, Result]]()
         # By numbers: a point that was proposed before is that earlier trial, its thresholds included.
         first_seen: dict[str, Trial] = {}
         for generation in generations(self.trials, self.study.search.generation):
@@ -88,28 +88,27 @@ class Search:
             points = (stored.get(place) or self.proposals[place])[: generation.used]
             results: list[Result | None] = []
             for number, point in enumerate(points, start=generation.first):
-                name = digest(dict(point.numbers))
-                if name not in first_seen:
+                if point.point not in first_seen:
                     trial = self.make(point.numbers, self.place.offset, point.thresholds)
                     if trial is None:
                         results.append(None)
                         continue
-                    first_seen[name] = trial
-                results.append(want(first_seen[name], generation.number, number))
+                    first_seen[point.point] = trial
+                results.append(want(first_seen[point.point], generation.number, number))
             finished = [result for result in results if result is not None]
             if len(finished) < len(results):
                 return None
-            done += [(dict(point.numbers), result) for point, result in zip(points, finished, strict=True)]
+            done += zip(points, finished, strict=True)
         return self._ranked(done)
 
     def _propose(
-        self, key: str, generation: Generation, done: Sequence[tuple[Numbers, Result]]
+        self, key: str, generation: Generation, done: Sequence[tuple[Proposal, Result]]
     ) -> tuple[Proposal, ...]:
         """A whole generation, told everything of the earlier ones in their order."""
         metric = self.study.metric
         points = propose(
             self.space,
-            [Told(numbers, r.state, r.score(metric), r.curves.get(metric, ())) for numbers, r in done],
+            [Told(point.numbers, r.state, r.score(metric), r.curves.get(metric, ())) for point, r in done],
             size=generation.size,
             sampler=self.study.search.sampler,
             maximize=self.study.maximize,
@@ -117,7 +116,7 @@ class Search:
             first=[self._first(point) for point in self.study.search.first],
         )
         thresholds = self._thresholds([result for _, result in done])
-        return tuple(Proposal(point, thresholds) for point in points)
+        return tuple(Proposal(numbers, thresholds) for numbers in points)
 
     def _first(self, point: Literal["defaults"] | Mapping[str, Value]) -> Numbers:
         """A point to begin with: the published values, and what the study puts in their place."""
@@ -143,16 +142,16 @@ class Search:
         }
         return tuple((rung, bar) for rung, bar in bars.items() if bar is not None)
 
-    def _ranked(self, done: Sequence[tuple[Numbers, Result]]) -> list[Numbers]:
-        complete = [(numbers, result) for numbers, result in done if result.state == "complete"]
+    def _ranked(self, done: Sequence[tuple[Proposal, Result]]) -> list[Numbers]:
+        complete = [(point, result) for point, result in done if result.state == "complete"]
         if not complete:
             raise Ended("no trial of its search finished")
         sign = -1 if self.study.maximize else 1
         # Sorting is stable: ties stay in the order of their numbers.
         complete.sort(key=lambda pair: sign * pair[1].score(self.study.metric))
         distinct: dict[str, Numbers] = {}
-        for numbers, _ in complete:
-            distinct.setdefault(digest(numbers), numbers)
+        for point, _ in complete:
+            distinct.setdefault(point.point, dict(point.numbers))
         return list(distinct.values())
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from kdsweep import methods
 from kdsweep.data.augment import MIXUP
@@ -15,11 +15,12 @@ from kdsweep.space import Domain, Value
 from kdsweep.study import Arm, Row, Study
 from kdsweep.sweep.packing import settlement
 from kdsweep.training import REVISION
-from kdsweep.trial import Given, Trial, digest
+from kdsweep.trial import Trial, digest
 
 # Seeds: 0 searches, 1 to n confirm and ablate, 1001 on rank the finalists; repeat r adds r times REPEAT.
 FRESH, REPEAT = 1001, 10_000
 Thresholds = tuple[tuple[int, float], ...]
+Answer = TypeVar("Answer")
 
 
 class Place(NamedTuple):
@@ -76,17 +77,43 @@ class Entry:
         return {name: domain for name, domain in self.arm.space.items() if name in read and name not in taken}
 
 
+class Memory:
+    """What has been made for one study, for whoever asks for the same again: a plan asks for all of an earlier one's.
+
+    Nothing in it depends on a result, so that a plan is the same with it and without.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, question: Hashable, make: Callable[[], Answer]) -> Answer:
+        """The answer to a question that names all that decides it, beside the study."""
+        if question not in self._made:
+            self._made[question] = make()
+        return cast("Answer", self._made[question])
+
+
+class Draft(NamedTuple):
+    """A student's trial without the models that it reads: which these are, and which of them is its one teacher."""
+
+    trial: Trial
+    models: Mapping[str, Variation]
+    teacher: str = ""
+
+
 @dataclass(frozen=True)
 class Trials:
     """Makes a study's trials.
 
     Attributes:
         arithmetic: how a structure computes, by its digest, for those that are settled.
+        memory: of what was made for the same study before.
         unsettled: an example of each structure that was asked for and is not: it has to be before its trials exist.
     """
 
     study: Study
     arithmetic: Mapping[str, str] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
     unsettled: dict[str, Trial] = field(default_factory=dict)
 
     def student(
@@ -101,6 +128,29 @@ class Trials:
         reads_test: bool = False,
     ) -> Trial | None:
         """A trial of an arm, row or control, with the models that it reads; None while one of those is not known."""
+        # As text: 1, 1.0 and True are equal, and make different trials.
+        question = repr((*entry.names.values(), place, numbers, seed, thresholds, reads_test))
+        draft = self.memory.once(
+            question,
+            lambda: self._draft(entry, place, numbers, seed=seed, thresholds=thresholds, reads_test=reads_test),
+        )
+        asked = {name: ask(name, seed, changed) for name, changed in draft.models.items()}
+        known = {name: model for name, model in asked.items() if model is not None}
+        if len(known) < len(asked):
+            return None
+        ids = tuple(model.id for model in known.values())
+        return self._settled((question, ids), lambda: _reading(draft, known))
+
+    def _draft(
+        self,
+        entry: Entry,
+        place: Place,
+        numbers: Mapping[str, Value],
+        *,
+        seed: int,
+        thresholds: Thresholds,
+        reads_test: bool,
+    ) -> Draft:
         study, arm, row = self.study, entry.arm, entry.row
         method = methods.load(arm.method)
         numbers = {**arm.fixed, **numbers, **(row.numbers if row else {})}
@@ -120,42 +170,33 @@ class Trials:
             auxiliary = (arm.teacher,)
 
         models = self._models(arm, kind, reads_auxiliary, auxiliary, variation)
-        asked = {name: ask(name, seed, changed) for name, changed in models.items()}
-        if any(model is None for model in asked.values()):
-            return None
-        known = {name: model for name, model in asked.items() if model is not None}
-        single = next((name for name in known if name in ("teacher", arm.teacher)), None) if kind == "frozen" else None
-        teacher: Trial | Given | None = known.pop(single) if single else None
+        single = next((name for name in models if name in ("teacher", arm.teacher)), "") if kind == "frozen" else ""
         distils = kind == "frozen" and entry.control != "label_smoothing"
-        if distils and self._is_given(arm):
-            teacher = study.given
 
         networks = {"student": study.networks["student"]}
         if kind == "joint":
             networks["teacher"] = _only(study.networks["teacher"], (*study.student, *auxiliary))
         if reads_auxiliary == "joint":
             networks |= {name: {name: study.networks["auxiliary"][name]} for name in auxiliary}
-        return self._settled(
-            replace(
-                self._template(place, seed),
-                trains="student",
-                method=arm.method,
-                code=code_digest(arm.method),
-                auxiliary=auxiliary,
-                augment=self._augmented(study.student, auxiliary),
-                choices=choices,
-                numbers={name: value for name, value in numbers.items() if name in read},
-                dropped=dropped,
-                drop_auxiliary=variation.drop_auxiliary,
-                control=variation.control,
-                networks=networks,
-                thresholds=thresholds,
-                reads_test=reads_test,
-                teacher=teacher,
-                auxiliaries=known,
-                distils_from=arm.teacher if distils else "",
-            )
+        trial = replace(
+            self._template(place, seed),
+            trains="student",
+            method=arm.method,
+            code=code_digest(arm.method),
+            auxiliary=auxiliary,
+            augment=self._augmented(study.student, auxiliary),
+            choices=choices,
+            numbers={name: value for name, value in numbers.items() if name in read},
+            dropped=dropped,
+            drop_auxiliary=variation.drop_auxiliary,
+            control=variation.control,
+            networks=networks,
+            thresholds=thresholds,
+            reads_test=reads_test,
+            teacher=study.given if distils and self._is_given(arm) else None,
+            distils_from=arm.teacher if distils else "",
         )
+        return Draft(trial, models, single)
 
     def model(
         self,
@@ -169,8 +210,27 @@ class Trials:
         reads_test: bool = False,
     ) -> Trial | None:
         """A trial of the teacher or of an auxiliary model; without a variation, on the study's own data."""
+        changed = variation or Variation("", self.study.data.drop_auxiliary, self.study.auxiliary)
+        question = repr(("model", trains, place, numbers, seed, changed, thresholds, reads_test))
+        return self._settled(
+            question,
+            lambda: self._model(
+                trains, place, numbers, seed=seed, variation=changed, thresholds=thresholds, reads_test=reads_test
+            ),
+        )
+
+    def _model(
+        self,
+        trains: str,
+        place: Place,
+        numbers: Mapping[str, Value],
+        *,
+        seed: int,
+        variation: Variation,
+        thresholds: Thresholds,
+        reads_test: bool,
+    ) -> Trial:
         study, teacher = self.study, trains == "teacher"
-        variation = variation or Variation("", study.data.drop_auxiliary, study.auxiliary)
         auxiliary = variation.auxiliary if teacher else (trains,)
         if teacher:
             networks = {"teacher": _only(study.networks["teacher"], (*study.student, *auxiliary))}
@@ -182,34 +242,34 @@ class Trials:
         # An auxiliary model reads its own modality alone, unless the student's stands in for it.
         reads_student = teacher or variation.control == "student_only_teacher"
         template = self._template(place, seed)
-        return self._settled(
-            replace(
-                template,
-                trains=trains,
-                method=method,
-                code=code_digest(method),
-                student=template.student if reads_student else (),
-                auxiliary=auxiliary,
-                augment=self._augmented(study.student if reads_student else (), auxiliary),
-                numbers={**study.teacher_fixed, **numbers},
-                drop_auxiliary=variation.drop_auxiliary,
-                control=variation.control,
-                networks=networks,
-                thresholds=thresholds,
-                reads_test=reads_test,
-                train={**template.train, **untrained},
-            )
+        return replace(
+            template,
+            trains=trains,
+            method=method,
+            code=code_digest(method),
+            student=template.student if reads_student else (),
+            auxiliary=auxiliary,
+            augment=self._augmented(study.student if reads_student else (), auxiliary),
+            numbers={**study.teacher_fixed, **numbers},
+            drop_auxiliary=variation.drop_auxiliary,
+            control=variation.control,
+            networks=networks,
+            thresholds=thresholds,
+            reads_test=reads_test,
+            train={**template.train, **untrained},
         )
 
-    def _settled(self, trial: Trial) -> Trial | None:
+    def _settled(self, question: Hashable, make: Callable[[], Trial]) -> Trial | None:
         """The trial with the arithmetic of its structure; None while that is not settled."""
+        trial = self.memory.once(question, make)
         if self.study.resources.pack == 1:
             return trial
-        name = settlement(trial, self.study.resources)
+        name = self.memory.once((question, "settlement"), lambda: settlement(trial, self.study.resources))
         if name not in self.arithmetic:
             self.unsettled.setdefault(name, trial)
             return None
-        return replace(trial, arithmetic=self.arithmetic[name])
+        arithmetic = self.arithmetic[name]
+        return self.memory.once((question, "settled", arithmetic), lambda: replace(trial, arithmetic=arithmetic))
 
     def _models(
         self, arm: Arm, kind: str, reads_auxiliary: str, auxiliary: tuple[str, ...], variation: Variation
@@ -257,6 +317,11 @@ class Trials:
             seed=seed,
             fold=place.fold,
         )
+
+
+def _reading(draft: Draft, models: Mapping[str, Trial]) -> Trial:
+    auxiliaries = {name: model for name, model in models.items() if name != draft.teacher}
+    return replace(draft.trial, teacher=models.get(draft.teacher, draft.trial.teacher), auxiliaries=auxiliaries)
 
 
 def meaningless(study: Study, arm: Arm, control: str) -> str:

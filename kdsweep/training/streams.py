@@ -23,5 +23,6 @@ def generator(seed: int, *purpose: object) -> torch.Generator:
 def stream(seed: int, *purpose: object) -> Iterator[None]:
     """torch's global CPU stream, seeded for one purpose and put back: for modules that draw their weights."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(seed, *purpose))
+        # Not torch.manual_seed: it seeds all devices, which takes longer than a small network's weights.
+        torch.default_generator.manual_seed(seed_of(seed, *purpose))
         yield
