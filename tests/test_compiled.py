@@ -19,6 +19,7 @@ from kdsweep.sweep.packing import pack as cut
 from kdsweep.sweep.packing import settlement
 from kdsweep.sweep.work import work
 from kdsweep.training.pack import Pack
+from kdsweep.training.recorder import Unrecordable, record
 from kdsweep.training.trace import has_compiler
 from kdsweep.trial import Trial
 from tests import fakes
@@ -184,3 +185,30 @@ def test_what_a_study_asks_for_expressly_is_settled_apart():
     names = {settlement(asked, Resources(**changes)) for changes in ({}, {"compile": "off"}, {"compile": "on"})}
     assert len(names) == 3
     assert settlement(replace(asked, reads_test=True, seed=5), Resources()) == settlement(asked, Resources())
+
+
+def test_a_recording_runs_the_same_operations_on_other_values():
+    def step(x: torch.Tensor, state: torch.Tensor) -> dict[str, torch.Tensor]:
+        leaf = x.detach().requires_grad_()
+        loss = torch.func.vmap(lambda row: torch.where(row > 0, row.exp(), 0.0).sum())(leaf)
+        (gradient,) = torch.autograd.grad(loss.sum(), leaf)
+        state.add_(gradient)
+        return {"loss": loss.detach(), "largest": gradient.max(dim=1).values}
+
+    first, second = (torch.randn(3, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    states = [torch.ones(3, 4), torch.ones(3, 4)]
+    graph = record(step, [first, torch.zeros(3, 4)])
+    expected, found = step(second, states[0]), graph(second, states[1])
+    assert torch.equal(states[0], states[1])
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: x * 2 if x.sum() > 0 else x, lambda x: x + torch.Tensor.__add__(OTHER, 1)]
+)
+def test_what_depends_on_values_or_on_tensors_from_elsewhere_is_not_recorded(function):
+    with pytest.raises(Unrecordable):
+        record(function, [torch.ones(3)])
+
+
+OTHER = torch.arange(3.0)

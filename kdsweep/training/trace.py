@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
-# A trace costs half a second and more, and saves a millisecond or two a step: this many steps of a structure have to
-# come, and more for the first one of a process, which imports what traces.
-WORTH_TRACING, FIRST = 300, 1000
+from kdsweep.training.recorder import record
+
+# A trace costs as much as some dozens of steps save by it: so many of a structure have to come.
+WORTH_TRACING = 60
 # Traces that a process keeps, for the packs to come.
 KEPT = 64
 
@@ -48,7 +49,7 @@ class Traces:
     def expect(self, steps: int, *, width: int) -> None:
         """So many steps are to come at this width: trace where that is worth it, earlier packs' steps included."""
         at = self.structure, width
-        self.on = self.on or _steps[at] + steps >= (WORTH_TRACING if _made else FIRST)
+        self.on = self.on or _steps[at] + steps >= WORTH_TRACING
         _steps[at] += steps
 
     def __call__(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -67,7 +68,7 @@ class Traces:
         whole = (self.structure, self.compiled, key, layout, shapes)
         if whole not in _made:
             try:
-                graph = _traced(function, leaves, layout)
+                graph = record(lambda *given, layout=layout: function(*tree_unflatten(list(given), layout)), leaves)
             except Exception:
                 if self.strict:
                     raise
@@ -96,15 +97,6 @@ def _flatten(nested: Any, leaves: list[Tensor]) -> None:
     else:
         for value in nested.values() if isinstance(nested, dict) else nested:
             _flatten(value, leaves)
-
-
-def _traced(function: Callable[..., Any], leaves: list[Tensor], layout: TreeSpec) -> Callable[..., Any]:
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    # What runs in place does so while it is traced: on copies.
-    copies = [leaf.detach().clone() for leaf in leaves]
-    graph: Callable[..., Any] = make_fx(lambda *given: function(*tree_unflatten(list(given), layout)))(*copies)
-    return graph
 
 
 def compiled(graph: Callable[..., Any], leaves: list[Tensor]) -> Callable[..., Any]:

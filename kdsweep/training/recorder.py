@@ -1,0 +1,95 @@
+"""The operations that a function of tensors runs, as a graph that runs the very same again.
+
+torch's make_fx does as much and more, and takes long enough (a second to load, a quarter of one for a small step) that
+a short search would do without; a recording costs little more than the step that is recorded.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+aten = torch.ops.aten
+
+
+class Unrecordable(Exception):
+    """The function does something that depends on more than its arguments' shapes."""
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Writes down each operation while it is active, below autograd and vmap: backward passes are operations, too.
+
+    Args:
+        arguments: the tensors that a recording is a function of.
+    """
+
+    def __init__(self, arguments: Sequence[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.graph, self.root = fx.Graph(), torch.nn.Module()
+        # Tensors are known by their identity, so every one of them is kept until the recording ends.
+        self.nodes: dict[int, fx.Node] = {}
+        self.kept: list[Tensor] = []
+        for number, argument in enumerate(arguments):
+            self._know(argument, self.graph.placeholder(f"argument_{number}"))
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is aten._local_scalar_dense.default:
+            raise Unrecordable("a value of a tensor is read as a number, on which what follows may depend")
+        out = func(*args, **(kwargs or {}))
+        if func is aten.detach.default:
+            # Another name of the same values: below autograd there is nothing to detach from.
+            self._know(out, self._node(args[0]))
+            return out
+        node = self.graph.call_function(func, tree_map(self._node, args), tree_map(self._node, kwargs or {}))
+        if isinstance(out, Tensor):
+            self._know(out, node)
+        else:
+            for number, one in enumerate(out if isinstance(out, tuple | list) else ()):
+                if isinstance(one, Tensor):
+                    self._know(one, self.graph.call_function(operator.getitem, (node, number)))
+        return out
+
+    def ended(self, outputs: Any) -> fx.GraphModule:
+        """The graph of what was recorded, whose outputs are these: nested as they are."""
+        self.graph.output(tree_map(self._node, outputs))
+        return fx.GraphModule(self.root, self.graph)  # type: ignore[no-any-return]
+
+    def _know(self, tensor: Tensor, node: fx.Node) -> None:
+        self.nodes[id(tensor)] = node
+        self.kept.append(tensor)
+
+    def _node(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        if id(value) not in self.nodes:
+            # A number that the function makes on its way ("where(rows, x, 0.0)"). Anything larger came from elsewhere.
+            if value.dim():
+                raise Unrecordable(f"a tensor of shape {tuple(value.shape)} is used that is no argument")
+            name = f"number_{len(self.kept)}"
+            self.root.register_buffer(name, value.detach().clone())
+            self._know(value, self.graph.get_attr(name))
+        return self.nodes[id(value)]
+
+
+def record(function: Callable[..., Any], arguments: Sequence[Tensor]) -> fx.GraphModule:
+    """The function's operations on tensors of these shapes: a graph of the same arguments and outputs.
+
+    What the function changes in place, it changes on copies.
+
+    Raises:
+        Unrecordable: it reads values, or tensors that are no arguments.
+    """
+    copies = [argument.detach().clone() for argument in arguments]
+    with Recorder(copies) as recorder:
+        outputs = function(*copies)
+    return recorder.ended(outputs)
