@@ -1,276 +1,196 @@
 """How much faster a sweep is here than with the tools it is made of, as ratios measured in one run.
 
-The same work for all: logit distillation on digits, one MLP, 16 epochs, from one teacher. `make bench` prints the table
-and writes it to benchmarks/results/ under the day's date. Seconds depend on the machine; read the ratios.
+The same work for all: the arms of `loops.py` on digits, from one teacher, with as many trials for each. `make bench`
+prints the tables and writes them to benchmarks/results/ under the day's date. Seconds depend on the machine; read the
+ratios.
+
+- searching: trials a minute from the first trial's start to the last one's end, for processes that have started.
+- whole: with the start of workers, the teacher, and the confirmation at the end.
 """
 
 from __future__ import annotations
 
 import datetime
-import multiprocessing
 import os
 import platform
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 # Before ray: it sets what Ray reads when it is imported.
 import kdsweep.sweep.ray as cluster  # isort: skip
+import loops
 import ray
+from loops import ARMS, PROCESSES
 
 from kdsweep import study_file
-from kdsweep.data import source
 from kdsweep.results import Results
-from kdsweep.study import Data
-from kdsweep.sweep import local
 from kdsweep.sweep.launch import Launch, with_facts
 
-EPOCHS, BATCH, TEMPERATURE = 16, 128, 4.0
-PROCESSES = os.cpu_count() or 1
+EPOCHS, LONG = 16, 64
 STUDY = """
 data: {{name: digits, student: [top], auxiliary: [bottom]}}
 networks: {{student: {{top: mlp}}, teacher: {{top: mlp, bottom: mlp}}, auxiliary: {{bottom: mlp}}}}
-train: {{epochs: {epochs}, lr: {{float: [1e-3, 1e-2], log: true}}}}
-teachers: {{trials: 1}}
-arms: {{kd: {{}}}}
+train: {{epochs: {epochs}, batch_size: {batch}, lr: {{float: [1e-3, 1e-2], log: true}}}}
+teachers: {{trials: 2}}
+arms: {{{arms}}}
 search: {{trials: {trials}, pruner: null}}
 finalists: {{points: 1}}
 confirm: {{seeds: 1}}
-resources: {{pack: {pack}}}
+resources: {{pack: {pack}, compile: {compile}}}
 """
 
 
-class Student(torch.nn.Module):
-    """The MLP of the study, as a user would write it."""
+@dataclass(frozen=True)
+class Sweep:
+    """What was measured: search trials, and the seconds of them alone and of the whole launch."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = torch.nn.Sequential(
-            torch.nn.Flatten(),
-            torch.nn.Linear(32, 64),
-            torch.nn.LayerNorm(64),
-            torch.nn.ReLU(),
-            torch.nn.Linear(64, 64),
-        )
-        self.head = torch.nn.Linear(64, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.layers(x))
+    trials: int
+    searching: float
+    whole: float
 
 
-def data() -> tuple[torch.Tensor, ...]:
-    """Inputs, labels and made-up teacher scores of the training part; inputs and labels of validation."""
-    asked = Data(name="digits", student=("top",))
-    dataset = source.load(asked)
-    parts = dataset.parts(asked)
-    x, y = torch.as_tensor(dataset.modalities["top"].copy()), torch.as_tensor(dataset.labels)
-    train, valid = parts["train"], parts["valid"]
-    return x[train], y[train], torch.nn.functional.one_hot(y[train], 10) * 5.0, x[valid], y[valid]
-
-
-def user_loop(config: dict[str, float], report: Any = None) -> float:
-    """The loop that everybody writes: DataLoader, zero_grad, backward, step, an evaluation an epoch."""
-    torch.set_num_threads(1)
-    x, y, teacher, valid_x, valid_y = data()
-    loader = torch.utils.data.DataLoader(
-        torch.utils.data.TensorDataset(x, y, teacher), BATCH, shuffle=True, drop_last=True
-    )
-    model, accuracy = Student(), 0.0
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config["lr"], weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(loader))
-    for _ in range(EPOCHS):
-        model.train()
-        for batch_x, batch_y, batch_t in loader:
-            logits = model(batch_x)
-            soft = torch.nn.functional.kl_div(
-                torch.log_softmax(logits / TEMPERATURE, 1),
-                torch.softmax(batch_t / TEMPERATURE, 1),
-                reduction="batchmean",
-            )
-            loss = torch.nn.functional.cross_entropy(logits, batch_y) + config["weight"] * TEMPERATURE**2 * soft
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-        model.eval()
-        with torch.no_grad():
-            accuracy = (model(valid_x).argmax(1) == valid_y).double().mean().item()
-        if report is not None:
-            report({"accuracy": accuracy})
-    return accuracy
-
-
-def ours(trials: int, pack: int | str, *, on_ray: bool) -> float:
-    """Seconds of our launch of so many search trials."""
-    found = study_file.parse(STUDY.format(trials=trials, epochs=EPOCHS, pack=pack), name="bench")
+def ours(
+    trials: int,
+    *,
+    epochs: int = EPOCHS,
+    batch: int = loops.BATCH,
+    arms: Sequence[str] = ARMS,
+    pack: int | str = "auto",
+    compiling: str = "off",
+    root: str | None = None,
+) -> Sweep:
+    """Our launch of so many search trials of each arm, on Ray."""
+    shown = ", ".join(f"{arm}: {{}}" for arm in arms)
+    text = STUDY.format(trials=trials, epochs=epochs, batch=batch, arms=shown, pack=pack, compile=compiling)
+    found = study_file.parse(text, name="bench")
     with tempfile.TemporaryDirectory() as folder:
-        launch = Launch(with_facts(found), Results(folder))
+        results = Results(root or folder)
         began = time.perf_counter()
-        (cluster if on_ray else local).run(launch)
-        assert launch.complete
-        return time.perf_counter() - began
-
-
-def search_space() -> Any:
-    from ray import tune
-
-    return {"lr": tune.loguniform(1e-3, 1e-2), "weight": tune.loguniform(0.1, 10.0)}
-
-
-def tuned(trainable: Any, trials: int, **config: Any) -> float:
-    """Seconds of Ray Tune with its OptunaSearch."""
-    from ray import tune
-    from ray.tune.search.optuna import OptunaSearch
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings = tune.TuneConfig(
-            metric="accuracy", mode="max", search_alg=OptunaSearch(), num_samples=trials, **config
-        )
-        tuner = tune.Tuner(
-            trainable,
-            param_space=search_space(),
-            tune_config=settings,
-            run_config=tune.RunConfig(storage_path=folder, verbose=0),
-        )
-        began = time.perf_counter()
-        results = tuner.fit()
-        assert not results.errors
-        return time.perf_counter() - began
-
-
-def ray_tune_and_train(trials: int) -> float:
-    """As Ray's guide shows: a Tune function that launches a TorchTrainer of one worker."""
-    import ray.train
-    from ray import tune
-    from ray.train import RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
-    from ray.tune.integration.ray_train import TuneReportCallback
-
-    def loop(config: dict[str, float]) -> None:
-        user_loop(config, lambda metrics: ray.train.report(metrics))
-
-    def driver(config: dict[str, float]) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            TorchTrainer(
-                loop,
-                train_loop_config=config,
-                scaling_config=ScalingConfig(num_workers=1),
-                run_config=RunConfig(storage_path=folder, callbacks=[TuneReportCallback()]),
-            ).fit()
-
-    # The driver of a trial holds nothing, so that its worker finds a CPU.
-    light = tune.with_resources(driver, tune.PlacementGroupFactory([{"memory": 2.0**20}]))
-    return tuned(light, trials, max_concurrent_trials=PROCESSES)
-
-
-def ray_tune_reused(trials: int) -> float:
-    """The best that Ray Tune alone gives: functions in reused processes."""
-    from ray import tune
-
-    def trainable(config: dict[str, float]) -> None:
-        user_loop(config, tune.report)
-
-    return tuned(trainable, trials, reuse_actors=True)
-
-
-def optuna_worker(storage: str, trials: int) -> None:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.load_study(study_name="bench", storage=optuna.storages.JournalStorage(backend(storage)))
-    study.optimize(
-        lambda trial: user_loop(
-            {
-                "lr": trial.suggest_float("lr", 1e-3, 1e-2, log=True),
-                "weight": trial.suggest_float("weight", 0.1, 10, log=True),
-            }
-        ),
-        n_trials=trials,
-    )
-
-
-def backend(path: str) -> Any:
-    from optuna.storages.journal import JournalFileBackend
-
-    return JournalFileBackend(path)
-
-
-def plain_optuna(trials: int) -> float:
-    """Optuna in as many processes as there are cores, the study in one file; the processes' imports are not counted."""
-    import optuna
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/journal"
-        optuna.create_study(
-            study_name="bench", storage=optuna.storages.JournalStorage(backend(path)), direction="maximize"
-        )
-        with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-            pool.starmap(optuna_worker, [(path, 1)] * PROCESSES)
-            began = time.perf_counter()
-            pool.starmap(optuna_worker, [(path, trials // PROCESSES)] * PROCESSES)
-            return time.perf_counter() - began
-
-
-def zero_step(trials: int) -> float:
-    """Seconds a trial costs on Ray when it trains for one epoch of one step: what the engine adds."""
-    found = study_file.parse(STUDY.format(trials=trials, epochs=1, pack="auto"), name="bench")
-    found_ = with_facts(found)
-    with tempfile.TemporaryDirectory() as folder:
-        launch = Launch(found_, Results(folder))
-        began = time.perf_counter()
+        launch = Launch(with_facts(found), results)
         cluster.run(launch)
-        return (time.perf_counter() - began) / trials
+        whole = time.perf_counter() - began
+        assert launch.complete
+        searched = {role.trial for role in launch.plan.roles if role.stage == "search"}
+        told = [meta for id_, meta in results.metadata().items() if id_ in searched]
+        ends = [datetime.datetime.fromisoformat(meta[name]) for name in ("start", "end") for meta in told]
+        return Sweep(trials * len(arms), (max(ends) - min(ends)).total_seconds(), whole)
+
+
+def theirs(trials: int, seconds: float) -> Sweep:
+    return Sweep(trials * len(ARMS), seconds, seconds)
+
+
+def search(few: int, many: int, turns: int) -> list[str]:
+    """The quickstart's search, of the arms without a network of their own to train against."""
+    found: dict[str, list[Sweep]] = {}
+    for _ in range(turns):
+        for name, run in (
+            ("kdsweep, packs", lambda: ours(many)),
+            ("kdsweep, one trial at a time", lambda: ours(many // 2, pack=1)),
+            ("Optuna alone, a process a core", lambda: theirs(many, loops.optuna_alone(many, EPOCHS))),
+            ("Ray Tune + OptunaSearch, reused actors", lambda: theirs(many // 4, loops.tune_reused(many // 4, EPOCHS))),
+            ("Ray Tune + Ray Train + OptunaSearch", lambda: theirs(few, loops.tune_and_train(few, EPOCHS))),
+        ):
+            found.setdefault(name, []).append(run())
+            print(f"{name}: {found[name][-1]}", flush=True)
+    return table(f"A search of {many} trials for each of {', '.join(ARMS)}, {EPOCHS} epochs a trial", found)
+
+
+def long_sweep(trials: int, few: int) -> list[str]:
+    """Many trials of a structure, which are worth compiling."""
+    found: dict[str, list[Sweep]] = {}
+    with tempfile.TemporaryDirectory() as cold, tempfile.TemporaryDirectory() as warm:
+        for name, run in (
+            ("kdsweep, compiled, cold", lambda: ours(trials, epochs=LONG, compiling="on", root=cold)),
+            ("kdsweep, compiled, from the cache", lambda: _again(trials, cold, warm)),
+            ("kdsweep, not compiled", lambda: ours(trials // 4, epochs=LONG)),
+            ("Optuna alone, a process a core", lambda: theirs(few, loops.optuna_alone(few, LONG))),
+        ):
+            found[name] = [run()]
+            print(f"{name}: {found[name][-1]}", flush=True)
+    return table(f"A long sweep: {trials} trials for each of {', '.join(ARMS)}, {LONG} epochs a trial", found)
+
+
+def _again(trials: int, cold: str, warm: str) -> Sweep:
+    """The sweep in another store, with what the first one compiled."""
+    shutil.copytree(f"{cold}/compiled", f"{warm}/compiled")
+    return ours(trials, epochs=LONG, compiling="on", root=warm)
+
+
+def table(title: str, found: dict[str, list[Sweep]]) -> list[str]:
+    """Rates, and how many times those of the first row are of each."""
+    lines = [f"{title}.", "", "| | searching, trials a minute | faster by | whole | faster by |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: |"]
+    rates = {
+        name: [60 * sum(s.trials for s in sweeps) / sum(getattr(s, part) for s in sweeps)
+               for part in ("searching", "whole")]
+        for name, sweeps in found.items()
+    }  # fmt: skip
+    first = next(iter(rates.values()))
+    for name, rate in rates.items():
+        cells = [f"{value:.0f} | {best / value:.1f}" for value, best in zip(rate, first, strict=True)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def overhead(trials: int) -> list[str]:
+    """What the engine costs: a trial of one step, and the time from the command to the first trial."""
+    one_step = ours(trials, epochs=1, batch=1000)
+    lines = [
+        f"A trial of one step costs {one_step.searching / one_step.trials:.3f} s while searching, "
+        f"{one_step.whole / one_step.trials:.3f} s with everything ({one_step.trials} trials).",
+        "",
+    ]
+    for how in ("--local", ""):
+        lines += [
+            f"From the command to the first trial{' ' + how if how else ', on Ray'}: {first_trial(how):.1f} s.",
+            "",
+        ]
+    return lines
+
+
+def first_trial(how: str) -> float:
+    """Seconds from `python -m kdsweep launch` to the start of a trial."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bench.yaml"
+        shown = STUDY.format(trials=1, epochs=1, batch=loops.BATCH, arms="kd: {}", pack="auto", compile="off")
+        file.write_text(f"{shown}storage: {folder}/store\n")
+        began = datetime.datetime.now(datetime.UTC)
+        subprocess.run(
+            [sys.executable, "-m", "kdsweep", "launch", str(file), *how.split()],
+            cwd=folder, check=True, capture_output=True, timeout=300,
+        )  # fmt: skip
+        starts = [meta["start"] for meta in Results(f"{folder}/store").metadata().values()]
+        return (min(map(datetime.datetime.fromisoformat, starts)) - began).total_seconds()
 
 
 def main() -> None:
-    small = "--quick" in sys.argv
-    many, few = (64, 2) if small else (128, 6)
+    """Everything, or with --quick a small part of it, which is not written down."""
+    quick = "--quick" in sys.argv
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     cluster.start(None)
-    # Workers are started and have imported torch before anything is timed.
-    ours(PROCESSES * 8, "auto", on_ray=True)
-    rates: dict[str, list[float]] = {}
-    for _ in range(1 if small else 2):
-        for name, trials, run in (
-            ("kdsweep on Ray, packs", many, lambda n: ours(n, "auto", on_ray=True)),
-            ("kdsweep on Ray, one trial at a time", many // 2, lambda n: ours(n, 1, on_ray=True)),
-            ("Optuna alone, a process a core", many // 2, plain_optuna),
-            ("Ray Tune + OptunaSearch, reused actors", many // 4, ray_tune_reused),
-            ("Ray Tune + Ray Train + OptunaSearch", few, ray_tune_and_train),
-        ):
-            rates.setdefault(name, []).append(60 * trials / run(trials))
-            print(f"{name}: {rates[name][-1]:.0f} trials/min", flush=True)
-    overhead = zero_step(many)
+    # Workers have read their modules from disk once before anything is timed.
+    ours(8)
+    lines = [f"# {datetime.date.today()}: {PROCESSES} cores of {platform.machine()}", ""]
+    lines += [f"torch {torch.__version__}, ray {ray.__version__}", ""]
+    lines += search(1, 24, 1) if quick else search(1, 64, 2)
+    if not quick:
+        lines += long_sweep(256, 8)
+    lines += overhead(32 if quick else 128)
     cluster.stop()
-    print(table(rates, overhead))
-    if not small:
+    print("\n".join(lines))
+    if not quick:
         folder = Path(__file__).parent / "results"
         folder.mkdir(exist_ok=True)
-        (folder / f"{datetime.date.today()}.md").write_text(table(rates, overhead))
-
-
-def table(rates: dict[str, list[float]], overhead: float) -> str:
-    best = {name: sum(values) / len(values) for name, values in rates.items()}
-    first = next(iter(best.values()))
-    lines = [
-        f"# {datetime.date.today()}: {PROCESSES} cores, {platform.machine()}",
-        "",
-        f"torch {torch.__version__}, ray {ray.__version__}",
-        "",
-        f"Logit distillation on digits, one MLP, {EPOCHS} epochs a trial, a search of random to TPE points.",
-        "",
-        "| | trials a minute | packs are faster by |",
-        "| --- | ---: | ---: |",
-        *(f"| {name} | {rate:.0f} | {first / rate:.1f} |" for name, rate in best.items()),
-        "",
-        f"A trial of one epoch costs {overhead:.3f} s on Ray, all included.",
-        "",
-    ]
-    return "\n".join(lines)
+        (folder / f"{datetime.date.today()}.md").write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

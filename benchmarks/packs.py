@@ -1,7 +1,8 @@
 """What a member's step costs in packs of every size, against the same work alone and against arithmetic itself.
 
 `python benchmarks/packs.py` times digits with an MLP, batch 128, one thread; everything in turn, the best of several
-turns, in one run: read the ratios. It prints two tables and, without --quick, writes them to benchmarks/results/.
+turns, in one run: read the ratios. Then every method, every network that is shipped on made-up data of its kind, and
+memory. It prints the tables and, without --quick, writes them to benchmarks/results/.
 
 - alone: the plain loop, one trial.
 - stacked: a pack as it is; replayed: the same operations from a trace; compiled: at one width, dead lanes included.
@@ -11,20 +12,27 @@ turns, in one run: read the ratios. It prints two tables and, without --quick, w
 from __future__ import annotations
 
 import datetime
+import multiprocessing
 import os
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from methods import DATA, MAPS, trial
 
 from kdsweep import methods
 from kdsweep.data import source
-from kdsweep.sweep.arithmetic import Operations
+from kdsweep.data.card import Card, Kind, Modality
+from kdsweep.data.dataset import Dataset
+from kdsweep.networks import ENCODERS, FUSIONS, complete
+from kdsweep.study import Data, Train
+from kdsweep.sweep.arithmetic import Operations, settle
 from kdsweep.sweep.work import keep_freed_memory
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import Models, initial, models, parts
@@ -40,9 +48,11 @@ COMPILED = (8,)
 class Work:
     """One way of training: seconds of a member's step, the best of several turns."""
 
-    def __init__(self, asked: Trial, width: int, *, traced: bool = False) -> None:
-        dataset, device = source.load(DATA), torch.device("cpu")
-        seen = parts(asked, dataset, DATA, device)
+    def __init__(
+        self, asked: Trial, width: int, *, traced: bool = False, dataset: Dataset | None = None, data: Data = DATA
+    ) -> None:
+        dataset, device = dataset or source.load(data), torch.device("cpu")
+        seen = parts(asked, dataset, data, device)
         weights = initial(asked, dataset.card)
         self.width, self.best, self.turn = width, float("inf"), 0
         self.steps = len(seen["train"]) // int(asked.train["batch_size"])
@@ -131,8 +141,100 @@ def every_method(*, turns: int, chosen: Callable[[str], bool]) -> list[str]:
     return [*lines, ""]
 
 
+SHAPES: dict[Kind, tuple[int, ...]] = {
+    "vector": (64,),
+    "image": (1, 16, 16),
+    "spectrogram": (1, 24, 32),
+    "sequence": (40, 7),
+    "video": (8, 1, 16, 16),
+}
+
+
+def made_up(kind: Kind) -> Dataset:
+    """Noise of a kind, in two modalities."""
+    rng, rows = np.random.default_rng(0), 640
+    modality, present = Modality(kind, SHAPES[kind]), np.ones(rows, bool)
+    values = {name: rng.standard_normal((rows, *SHAPES[kind])).astype(np.float32) for name in ("x", "y")}
+    if kind == "sequence":
+        for of in values.values():
+            # A sequence's last channel says which of its steps are real.
+            of[..., -1] = 1.0
+    return Dataset(
+        card=Card({"x": modality, "y": modality}, tuple("abcdefgh")),
+        modalities=values,
+        present=dict.fromkeys(values, present),
+        labels=rng.integers(0, 8, rows),
+        ids=np.array([f"{row:04d}" for row in range(rows)]),
+    )
+
+
+def every_network(*, turns: int) -> list[str]:
+    lines = [
+        "A member's step of each network, ms, trained on labels alone (fusions: two MLPs below).",
+        "",
+        "| network | reads | alone | in 8 | in 32 | in 32 faster by |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    told = [(name, kind, "student_only") for name, part in ENCODERS.items() for kind in part.kinds[:1]]
+    told += [(name, "vector", "teacher") for name in FUSIONS]
+    for name, kind, method in told:
+        asked = network_trial(name, kind, method)
+        data = Data(name="digits", student=("x",), auxiliary=asked.auxiliary)
+        dataset = made_up(kind)
+
+        def work(
+            arithmetic: str, width: int, asked: Trial = asked, dataset: Dataset = dataset, data: Data = data
+        ) -> Work:
+            return Work(replace(asked, arithmetic=arithmetic), width, dataset=dataset, data=data)
+
+        stacks = settle(asked, dataset, data).name == "stacked"
+        works = [work("plain", 1), *([work("stacked", 8), work("stacked", 32)] if stacks else [])]
+        in_turn(works, turns)
+        times = [1e3 * one.best for one in works]
+        cells = [f"{ms:.2f}" for ms in times] + (
+            [f"{times[0] / times[-1]:.1f}"] if stacks else ["does not stack", "", ""]
+        )
+        lines.append(f"| {name} | {kind} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def network_trial(name: str, kind: Kind, method: str) -> Trial:
+    """A network on its own: an encoder as a student, a fusion as a teacher."""
+    if method == "teacher":
+        role = {"x": complete("mlp", kind=kind), "y": complete("mlp", kind=kind), "fusion": complete(name)}
+    else:
+        role = {"x": complete(name, kind=kind)}
+    trains = "teacher" if method == "teacher" else "student"
+    return Trial(
+        trains=trains, method=method, code="", fingerprint="", rows={"train": ""}, student=("x",),
+        auxiliary=("y",) if method == "teacher" else (), task="classification", select="last", metric="accuracy",
+        train=Train(epochs=4, batch_size=64).model_dump(), networks={trains: role},
+    )  # fmt: skip
+
+
+def memory() -> list[str]:
+    """What a member takes, measured in processes of their own, and what is counted before the first trial."""
+    lines = ["Memory of a member, MiB.", "", "| method | measured | counted |", "| --- | ---: | ---: |"]
+    for name in ("student_only", "kd", "crd", "amid"):
+        few, many = (_peak(name, width) for width in (8, 40))
+        counted = settle(trial(name, "mlp"), source.load(DATA), DATA).memory
+        lines.append(f"| {name} | {(many - few) / 32 / 2**20:.1f} | {counted / 2**20:.1f} |")
+    return [*lines, ""]
+
+
+def _peak(name: str, width: int) -> int:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_resident, (name, width))
+
+
+def _resident(name: str, width: int) -> int:
+    torch.set_num_threads(1)
+    Work(replace(trial(name, "mlp"), arithmetic="stacked"), width).go()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10
+
+
 def main() -> None:
-    """Everything, or the parts named: methods, or one of them by name."""
+    """Everything, or the parts named: methods, networks, memory, or a method by its name."""
     quick = "--quick" in sys.argv
     asked = [word for word in sys.argv[1:] if not word.startswith("--")]
     torch.set_num_threads(1)
@@ -141,9 +243,14 @@ def main() -> None:
     today = datetime.date.today()
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
-    for part in asked or (("kd", "methods") if quick else ("kd", "student_only", "amid", "methods")):
+    whole = ("kd", "student_only", "amid", "methods", "networks", "memory")
+    for part in asked or (("kd", "methods") if quick else whole):
         if part == "methods":
             lines = every_method(turns=2, chosen=lambda name: not quick or name in ("kd", "crd", "at"))
+        elif part == "networks":
+            lines = every_network(turns=2)
+        elif part == "memory":
+            lines = memory()
         else:
             wide = WIDTHS if part in ("kd", "student_only") and not quick else WIDTHS[:5]
             lines = sizes(part, turns=3, widths=wide, compiled=COMPILED)

@@ -29,6 +29,7 @@ from kdsweep.training.models import Models, recipe, together
 from kdsweep.training.stack import Named, Seen, copy_of, rows_of, stacked
 from kdsweep.training.step import Step
 from kdsweep.training.streams import generator
+from kdsweep.training.trace import Traces
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial, compiled_width, step_structure
 
@@ -66,6 +67,8 @@ class Pack:
             structure=step_structure(trials[0]),
             compiled=self.fixed is not None,
         )
+        # What networks say in evaluation mode: never compiled, for compiling it would cost more than it saves.
+        self.evaluations = Traces(step_structure(trials[0]), compiled=False)
         self.objective = self.step.calls.objective
         self.frozen = {
             role: _distinct([models.frozen[role] for models in made])
@@ -186,12 +189,18 @@ class Pack:
     def outputs(self, role: str, part: Part) -> list[Outputs]:
         """What a role's network of each active member says about every row of a part, in evaluation mode."""
         base, rows = self.step.bases[role].eval(), torch.arange(len(self.parts[part]))
-        groups = self.step.groups
         pieces = []
+
+        def say(flat: Tensor, buffers: Named, inputs: Named, present: Named) -> dict[str, Any]:
+            parameters = self.step.main.flat.views(flat)[role]
+            return self.step.stack.run(base, parameters, buffers, inputs, present, shared=True)
+
+        self.evaluations.on = self.step.traces.on
         with torch.no_grad():
             for some in torch.split(rows.to(self.parts[part].labels.device), evaluation.CHUNK):
                 inputs, present = self.parts[part].batch(self.workers.mine(some), base.names)
-                spoken = self.step.stack.run(base, groups[role], self.step.buffers[role], inputs, present, shared=True)
+                given = self.step.main.flat.value, self.step.buffers[role], inputs, present
+                spoken = self.evaluations(("outputs", role, self.step.width, len(some)), say, *given)
                 pieces.append(self.step.stack.gathered(spoken, len(some)))
         logits, embedding, there = (
             torch.cat([piece[key] for piece in pieces], dim=1) for key in ("logits", "embedding", "present")

@@ -62,7 +62,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def ended(self, outputs: Any) -> fx.GraphModule:
         """The graph of what was recorded, whose outputs are these: nested as they are."""
         self.graph.output(tree_map(self._node, outputs))
-        return fx.GraphModule(self.root, self.graph)  # type: ignore[no-any-return]
+        return fx.GraphModule(self.root, self.graph)
 
     def _know(self, tensor: Tensor, node: fx.Node) -> None:
         self.nodes[id(tensor)] = node
@@ -92,4 +92,5 @@ def record(function: Callable[..., Any], arguments: Sequence[Tensor]) -> fx.Grap
     copies = [argument.detach().clone() for argument in arguments]
     with Recorder(copies) as recorder:
         outputs = function(*copies)
-    return recorder.ended(outputs)
+    graph: fx.GraphModule = recorder.ended(outputs)
+    return graph

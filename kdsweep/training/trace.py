@@ -58,6 +58,8 @@ class Traces:
         Raises:
             OSError: there is nothing here to compile with.
         """
+        if not self.on:
+            return function(*arguments)
         if key not in self._ready:
             self._ready[key] = self._find(key, function, arguments)
         return self._ready[key](*arguments)
