@@ -46,9 +46,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func is aten._local_scalar_dense.default:
             raise Unrecordable("a value of a tensor is read as a number, on which what follows may depend")
         out = func(*args, **(kwargs or {}))
-        if func is aten.detach.default:
-            # Another name of the same values: below autograd there is nothing to detach from.
+        if func.is_view and isinstance(out, Tensor) and _same(out, args[0]):
+            # Another name of the same values, such as what is detached: below autograd there is nothing to detach from.
             self._know(out, self._node(args[0]))
+            return out
+        if func is aten.scalar_tensor.default:
+            self._number(out)
             return out
         node = self.graph.call_function(func, tree_map(self._node, args), tree_map(self._node, kwargs or {}))
         if isinstance(out, Tensor):
@@ -62,6 +65,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def ended(self, outputs: Any) -> fx.GraphModule:
         """The graph of what was recorded, whose outputs are these: nested as they are."""
         self.graph.output(tree_map(self._node, outputs))
+        # What changes something in place is not dead.
+        self.graph.eliminate_dead_code()
         return fx.GraphModule(self.root, self.graph)
 
     def _know(self, tensor: Tensor, node: fx.Node) -> None:
@@ -72,13 +77,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not isinstance(value, Tensor):
             return value
         if id(value) not in self.nodes:
-            # A number that the function makes on its way ("where(rows, x, 0.0)"). Anything larger came from elsewhere.
             if value.dim():
                 raise Unrecordable(f"a tensor of shape {tuple(value.shape)} is used that is no argument")
-            name = f"number_{len(self.kept)}"
-            self.root.register_buffer(name, value.detach().clone())
-            self._know(value, self.graph.get_attr(name))
+            self._number(value)
         return self.nodes[id(value)]
+
+    def _number(self, value: Tensor) -> None:
+        """A number that the function makes on its way, as in `where(rows, x, 0.0)`: the same at every call."""
+        name = f"number_{len(self.kept)}"
+        self.root.register_buffer(name, value.detach().clone())
+        self._know(value, self.graph.get_attr(name))
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether a view shows all of a tensor as it is."""
+    laid_out = [(x.shape, x.stride(), x.storage_offset(), x.dtype) for x in (one, other)]
+    return laid_out[0] == laid_out[1]
 
 
 def record(function: Callable[..., Any], arguments: Sequence[Tensor]) -> fx.GraphModule:
