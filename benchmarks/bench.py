@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -35,6 +36,7 @@ from kdsweep.results import Results
 from kdsweep.sweep.launch import Launch, with_facts
 
 EPOCHS, LONG = 16, 64
+PACKS, FROM_CACHE = "kdsweep, packs", "kdsweep, compiled, from the cache"
 STUDY = """
 data: {{name: digits, student: [top], auxiliary: [bottom]}}
 networks: {{student: {{top: mlp}}, teacher: {{top: mlp, bottom: mlp}}, auxiliary: {{bottom: mlp}}}}
@@ -84,8 +86,8 @@ def ours(
         return Sweep(trials * len(arms), (max(ends) - min(ends)).total_seconds(), whole)
 
 
-def theirs(trials: int, seconds: float) -> Sweep:
-    return Sweep(trials * len(ARMS), seconds, seconds)
+def theirs(trials: int, seconds: float, arms: Sequence[str] = ARMS) -> Sweep:
+    return Sweep(trials * len(arms), seconds, seconds)
 
 
 def search(few: int, many: int, turns: int) -> list[str]:
@@ -93,40 +95,45 @@ def search(few: int, many: int, turns: int) -> list[str]:
     found: dict[str, list[Sweep]] = {}
     for _ in range(turns):
         for name, run in (
-            ("kdsweep, packs", lambda: ours(many)),
+            (PACKS, lambda: ours(many)),
             ("kdsweep, one trial at a time", lambda: ours(many // 2, pack=1)),
             ("Optuna alone, a process a core", lambda: theirs(many, loops.optuna_alone(many, EPOCHS))),
-            ("Ray Tune + OptunaSearch, reused actors", lambda: theirs(many // 4, loops.tune_reused(many // 4, EPOCHS))),
-            ("Ray Tune + Ray Train + OptunaSearch", lambda: theirs(few, loops.tune_and_train(few, EPOCHS))),
+            (
+                "Ray Tune + OptunaSearch, reused actors: kd",
+                lambda: theirs(many, loops.tune_reused(many, EPOCHS), ["kd"]),
+            ),
+            ("Ray Tune + Ray Train + OptunaSearch: kd", lambda: theirs(few, loops.tune_and_train(few, EPOCHS), ["kd"])),
         ):
             found.setdefault(name, []).append(run())
             print(f"{name}: {found[name][-1]}", flush=True)
-    return table(f"A search of {many} trials for each of {', '.join(ARMS)}, {EPOCHS} epochs a trial", found)
+    return table(f"A search of {many} trials for each of {', '.join(ARMS)}, {EPOCHS} epochs a trial", found, PACKS)
 
 
-def long_sweep(trials: int, few: int) -> list[str]:
+def long_sweep(trials: int, few: int, arms: Sequence[str]) -> list[str]:
     """Many trials of a structure, which are worth compiling."""
     found: dict[str, list[Sweep]] = {}
     with tempfile.TemporaryDirectory() as cold, tempfile.TemporaryDirectory() as warm:
+        long = partial(ours, epochs=LONG, arms=arms)
+
+        def again() -> Sweep:
+            shutil.copytree(f"{cold}/compiled", f"{warm}/compiled")
+            return long(trials, compiling="on", root=warm)
+
         for name, run in (
-            ("kdsweep, compiled, cold", lambda: ours(trials, epochs=LONG, compiling="on", root=cold)),
-            ("kdsweep, compiled, from the cache", lambda: _again(trials, cold, warm)),
-            ("kdsweep, not compiled", lambda: ours(trials // 4, epochs=LONG)),
-            ("Optuna alone, a process a core", lambda: theirs(few, loops.optuna_alone(few, LONG))),
+            ("kdsweep, compiled, cold", lambda: long(trials, compiling="on", root=cold)),
+            (FROM_CACHE, again),
+            ("kdsweep, not compiled", lambda: long(few * 4)),
+            ("Optuna alone, a process a core", lambda: theirs(few, loops.optuna_alone(few, LONG, arms), arms)),
         ):
             found[name] = [run()]
             print(f"{name}: {found[name][-1]}", flush=True)
-    return table(f"A long sweep: {trials} trials for each of {', '.join(ARMS)}, {LONG} epochs a trial", found)
+    return table(
+        f"A long sweep: {trials} trials for each of {', '.join(arms)}, {LONG} epochs a trial", found, FROM_CACHE
+    )
 
 
-def _again(trials: int, cold: str, warm: str) -> Sweep:
-    """The sweep in another store, with what the first one compiled."""
-    shutil.copytree(f"{cold}/compiled", f"{warm}/compiled")
-    return ours(trials, epochs=LONG, compiling="on", root=warm)
-
-
-def table(title: str, found: dict[str, list[Sweep]]) -> list[str]:
-    """Rates, and how many times those of the first row are of each."""
+def table(title: str, found: dict[str, list[Sweep]], first: str) -> list[str]:
+    """Rates, and how many times those of the first are of each."""
     lines = [f"{title}.", "", "| | searching, trials a minute | faster by | whole | faster by |"]
     lines += ["| --- | ---: | ---: | ---: | ---: |"]
     rates = {
@@ -134,9 +141,8 @@ def table(title: str, found: dict[str, list[Sweep]]) -> list[str]:
                for part in ("searching", "whole")]
         for name, sweeps in found.items()
     }  # fmt: skip
-    first = next(iter(rates.values()))
     for name, rate in rates.items():
-        cells = [f"{value:.0f} | {best / value:.1f}" for value, best in zip(rate, first, strict=True)]
+        cells = [f"{value:.0f} | {best / value:.1f}" for value, best in zip(rate, rates[first], strict=True)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return [*lines, ""]
 
@@ -181,9 +187,10 @@ def main() -> None:
     ours(8)
     lines = [f"# {datetime.date.today()}: {PROCESSES} cores of {platform.machine()}", ""]
     lines += [f"torch {torch.__version__}, ray {ray.__version__}", ""]
-    lines += search(1, 24, 1) if quick else search(1, 64, 2)
+    lines += search(2, 24, 1) if quick else search(6, 64, 2)
     if not quick:
-        lines += long_sweep(256, 8)
+        lines += long_sweep(512, 16, ("student_only", "kd"))
+        lines += long_sweep(256, 8, ARMS)
     lines += overhead(32 if quick else 128)
     cluster.stop()
     print("\n".join(lines))

@@ -187,7 +187,7 @@ class Launch:
         """What is ready and not in flight, as packs."""
         waiting = [t for t in self.plan.ready if t.id not in self.in_flight and self.lost[t.id] < PATIENCE]
         # The longest chains of what waits for one another first: no order changes a result.
-        waiting.sort(key=lambda trial: STAGES.index(role.stage) if (role := self.role(trial.id)) else 0)
+        waiting.sort(key=self._turn)
         asked = self.study.resources.pack
         held_to = {}
         if asked == "auto":
@@ -200,6 +200,11 @@ class Launch:
             held_to[own] = min(most, held_to.get(own, most))
         width = WIDTH if asked == "auto" else asked
         self._packs = deque(pack(waiting, width=width, places=self._places, held_to=held_to))
+
+    def _turn(self, trial: Trial) -> tuple[int, int]:
+        """Sorts what others wait for first: early stages, and of searches those that have come least far."""
+        role = self.role(trial.id)
+        return (STAGES.index(role.stage), role.generation) if role else (0, 0)
 
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""

@@ -7,13 +7,11 @@ is never read back.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
 import tempfile
 import uuid
-from collections import defaultdict
 from typing import Any
 
 # Read by Ray when it is imported: no result files and no console reporter of its own, no snapshots of a state that
@@ -36,6 +34,7 @@ from ray.tune.search import Searcher
 
 from kdsweep.results import Results
 from kdsweep.study import Data, Study
+from kdsweep.sweep.desk import Desk
 from kdsweep.sweep.launch import Launch
 from kdsweep.sweep.work import work
 from kdsweep.training.workers import Workers
@@ -67,7 +66,7 @@ def run(launch: Launch) -> None:
     launch.begin(places)
     logging.getLogger("ray").setLevel(logging.ERROR)
     name = f"kdsweep desk {uuid.uuid4()}"
-    desk: Any = ray.remote(_Desk).options(name=name, num_cpus=0).remote()
+    desk: Any = ray.remote(Desk).options(name=name, num_cpus=0).remote()
     with tempfile.TemporaryDirectory() as scratch:
         tune.Tuner(
             tune.with_resources(_named(study.name), _resources(study)),
@@ -94,20 +93,6 @@ def concurrency(study: Study) -> int:
         if each
     ]
     return max(1, int(min(held, default=1)))
-
-
-class _Desk:
-    """Where workers take their next pack: a place's is put there by the driver, who alone knows what is ready."""
-
-    def __init__(self) -> None:
-        self.trays: defaultdict[str, asyncio.Queue[list[dict[str, Any]]]] = defaultdict(asyncio.Queue)
-
-    async def put(self, place: str, pack: list[dict[str, Any]]) -> None:
-        await self.trays[place].put(pack)
-
-    async def take(self, place: str) -> list[dict[str, Any]]:
-        """Waits until there is one; an empty one sends the worker home."""
-        return await self.trays[place].get()
 
 
 class _Places(Searcher):  # type: ignore[misc]

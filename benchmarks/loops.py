@@ -1,0 +1,200 @@
+"""The training loop that everybody writes, for the arms of the sweep that is measured, and the tools that can run it.
+
+Logit distillation, FitNet, InfoNCE and the student alone on digits, one MLP, from one teacher.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kdsweep.data import source
+from kdsweep.study import Data
+
+ARMS = ("student_only", "kd", "fitnet", "infonce")
+BATCH, WIDTH = 128, 64
+PROCESSES = os.cpu_count() or 1
+RANGES = {"lr": (1e-3, 1e-2), "weight": (0.1, 10.0), "temperature": (0.5, 8.0)}
+Config = Mapping[str, float]
+
+
+class Student(nn.Module):
+    """The MLP of the study, as a user would write it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(32, WIDTH), nn.LayerNorm(WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH)
+        )
+        self.head = nn.Linear(WIDTH, 10)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.layers(x)
+        return self.head(embedding), embedding
+
+
+class Distillation(nn.Module):
+    """What an arm adds to the cross entropy."""
+
+    def __init__(self, arm: str) -> None:
+        super().__init__()
+        self.arm = arm
+        if arm == "fitnet":
+            self.project = nn.Linear(WIDTH, WIDTH)
+        if arm == "infonce":
+            self.left, self.right = nn.Linear(WIDTH, 128), nn.Linear(WIDTH, 128)
+
+    def forward(self, logits: Tensor, embedding: Tensor, taught: Tensor, teacher: Tensor, config: Config) -> Any:
+        temperature = config["temperature"]
+        if self.arm == "kd":
+            student, target = F.log_softmax(logits / temperature, 1), F.softmax(taught / temperature, 1)
+            return temperature**2 * F.kl_div(student, target, reduction="batchmean")
+        if self.arm == "fitnet":
+            return F.mse_loss(self.project(embedding), teacher)
+        if self.arm == "infonce":
+            left, right = F.normalize(self.left(embedding)), F.normalize(self.right(teacher))
+            scores, own = left @ right.T / temperature, torch.arange(len(left))
+            return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
+        return 0.0
+
+
+def data() -> tuple[Tensor, ...]:
+    """Inputs, labels, made-up scores and embeddings of a teacher for the training part; inputs and labels of
+    validation."""
+    asked = Data(name="digits", student=("top",))
+    dataset = source.load(asked)
+    parts = dataset.parts(asked)
+    x, y = torch.as_tensor(dataset.modalities["top"].copy()), torch.as_tensor(dataset.labels)
+    train, valid = parts["train"], parts["valid"]
+    return x[train], y[train], F.one_hot(y[train], 10) * 5.0, torch.randn(len(train), WIDTH), x[valid], y[valid]
+
+
+def train(
+    arm: str, epochs: int, config: Config, report: Callable[[dict[str, float]], None] = lambda row: None
+) -> float:
+    """DataLoader, zero_grad, backward, step, an evaluation an epoch: the validation accuracy at the end."""
+    torch.set_num_threads(1)
+    x, y, taught, teacher, valid_x, valid_y = data()
+    dataset = torch.utils.data.TensorDataset(x, y, taught, teacher)
+    loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, drop_last=True)
+    model, distillation, accuracy = Student(), Distillation(arm), 0.0
+    parameters = [*model.parameters(), *distillation.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=config["lr"], weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * len(loader))
+    for _ in range(epochs):
+        model.train()
+        for batch_x, batch_y, batch_taught, batch_teacher in loader:
+            logits, embedding = model(batch_x)
+            extra = distillation(logits, embedding, batch_taught, batch_teacher, config)
+            loss = F.cross_entropy(logits, batch_y) + config["weight"] * extra
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+        model.eval()
+        with torch.no_grad():
+            accuracy = (model(valid_x)[0].argmax(1) == valid_y).double().mean().item()
+        report({"accuracy": accuracy})
+    return accuracy
+
+
+# --- Optuna alone
+
+
+def optuna_alone(trials: int, epochs: int, arms: Sequence[str] = ARMS) -> float:
+    """Seconds of so many trials of each arm, in as many processes as there are cores; imports are not counted."""
+    import optuna
+
+    with tempfile.TemporaryDirectory() as folder:
+        for arm in arms:
+            optuna.create_study(study_name=arm, storage=_journal(f"{folder}/{arm}"), direction="maximize")
+        with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+            share = [(folder, arms, trials // PROCESSES, epochs)] * PROCESSES
+            pool.starmap(_optimize, [(folder, arms, 1, 1)] * PROCESSES)
+            began = time.perf_counter()
+            pool.starmap(_optimize, share)
+            return time.perf_counter() - began
+
+
+def _optimize(folder: str, arms: Sequence[str], trials: int, epochs: int) -> None:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    for arm in arms:
+        study = optuna.load_study(study_name=arm, storage=_journal(f"{folder}/{arm}"))
+
+        def objective(trial: Any, arm: str = arm) -> float:
+            config = {name: trial.suggest_float(name, *ends, log=True) for name, ends in RANGES.items()}
+            return train(arm, epochs, config)
+
+        study.optimize(objective, n_trials=trials)
+
+
+def _journal(path: str) -> Any:
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    return optuna.storages.JournalStorage(JournalFileBackend(path))
+
+
+# --- Ray Tune
+
+
+def tune_and_train(trials: int, epochs: int) -> float:
+    """Seconds of kd, as Ray's guide shows it: a Tune function that launches a TorchTrainer of one worker."""
+    import ray.train
+    from ray import tune
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.tune.integration.ray_train import TuneReportCallback
+
+    def driver(config: dict[str, float]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            TorchTrainer(
+                lambda config: train("kd", epochs, config, ray.train.report),
+                train_loop_config=config,
+                scaling_config=ScalingConfig(num_workers=1),
+                run_config=RunConfig(storage_path=folder, callbacks=[TuneReportCallback()]),
+            ).fit()
+
+    # The driver of a trial holds nothing, so that its worker finds a CPU.
+    nothing = tune.PlacementGroupFactory([{"memory": 2.0**20}])
+    return _tuned(tune.with_resources(driver, nothing), trials, max_concurrent_trials=PROCESSES)
+
+
+def tune_reused(trials: int, epochs: int) -> float:
+    """Seconds of kd in the best that Ray Tune alone gives: functions in reused processes."""
+    from ray import tune
+
+    def function(config: dict[str, float]) -> None:
+        train("kd", epochs, config, tune.report)
+
+    return _tuned(function, trials, reuse_actors=True)
+
+
+def _tuned(trainable: Any, trials: int, **config: Any) -> float:
+    from ray import tune
+    from ray.tune.search.optuna import OptunaSearch
+
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={name: tune.loguniform(*ends) for name, ends in RANGES.items()},
+            tune_config=tune.TuneConfig(
+                metric="accuracy", mode="max", search_alg=OptunaSearch(), num_samples=trials, **config
+            ),
+            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+        )
+        began = time.perf_counter()
+        results = tuner.fit()
+        assert not results.errors
+        return time.perf_counter() - began

@@ -1,0 +1,23 @@
+"""The desk from which workers elsewhere take their packs. It knows no Ray, so that it starts at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+Pack = list[dict[str, Any]]
+
+
+class Desk:
+    """A tray for each place of work: the driver, who alone knows what is ready, puts a place's next pack there."""
+
+    def __init__(self) -> None:
+        self.trays: defaultdict[str, asyncio.Queue[Pack]] = defaultdict(asyncio.Queue)
+
+    async def put(self, place: str, pack: Pack) -> None:
+        await self.trays[place].put(pack)
+
+    async def take(self, place: str) -> Pack:
+        """Waits until there is one; an empty one sends the worker home."""
+        return await self.trays[place].get()
