@@ -84,7 +84,7 @@ class Search:
         for generation in generations(self.trials, self.study.search.generation):
             place = key, generation.number
             if place not in stored and place not in self.proposals:
-                self.proposals[place] = self._propose(key, generation, done)
+                self.proposals[place] = self._propose(generation, done)
             points = (stored.get(place) or self.proposals[place])[: generation.used]
             results: list[Result | None] = []
             for number, point in enumerate(points, start=generation.first):
@@ -101,9 +101,7 @@ class Search:
             done += zip(points, finished, strict=True)
         return self._ranked(done)
 
-    def _propose(
-        self, key: str, generation: Generation, done: Sequence[tuple[Proposal, Result]]
-    ) -> tuple[Proposal, ...]:
+    def _propose(self, generation: Generation, done: Sequence[tuple[Proposal, Result]]) -> tuple[Proposal, ...]:
         """A whole generation, told everything of the earlier ones in their order."""
         metric = self.study.metric
         points = propose(
@@ -112,11 +110,18 @@ class Search:
             size=generation.size,
             sampler=self.study.search.sampler,
             maximize=self.study.maximize,
-            seed=int(digest([key, generation.number])[:15], 16),
+            seed=self._seed(generation),
             first=[self._first(point) for point in self.study.search.first],
         )
         thresholds = self._thresholds([result for _, result in done])
         return tuple(Proposal(numbers, thresholds) for numbers in points)
+
+    def _seed(self, generation: Generation) -> int:
+        """Of what is drawn. The key has more in it, down to the engine's revision: that would be another draw of luck
+        for every arm whenever a last bit of training moves."""
+        space = {name: to_json(domain) for name, domain in self.space.items()}
+        drawn = [self.study.seed, list(self.place), dict(self.names), space, generation.number]
+        return int(digest(drawn)[:15], 16)
 
     def _first(self, point: Literal["defaults"] | Mapping[str, Value]) -> Numbers:
         """A point to begin with: the published values, and what the study puts in their place."""
