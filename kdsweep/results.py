@@ -58,11 +58,15 @@ class Result:
         state: "complete", "pruned" or "failed".
         selected: the epoch whose weights count; 0 where none does.
         curves: validation metrics by name, one value an epoch.
+        width, pace: of the pack that it trained in, and a member's share of its fastest epoch in seconds; 0 where
+            nobody measured. How it came to be, not what it is.
     """
 
     state: str
     selected: int
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    width: int = field(default=0, compare=False)
+    pace: float = field(default=0.0, compare=False)
 
     def score(self, metric: str) -> float:
         """The metric on validation at the selected epoch, or where a pruned trial stopped; NaN where it failed."""
@@ -357,7 +361,7 @@ class Results:
 
 
 def _result(meta: Mapping[str, Any]) -> Result:
-    return Result(meta["state"], meta["selected"], meta["valid"])
+    return Result(meta["state"], meta["selected"], meta["valid"], meta.get("width", 0), meta.get("pace", 0.0))
 
 
 def safe_name(name: str) -> str:

@@ -12,7 +12,7 @@ from kdsweep.data.augment import complete
 from kdsweep.data.dataset import Dataset
 from kdsweep.results import Results
 from kdsweep.study import Resources
-from kdsweep.sweep import local, memory
+from kdsweep.sweep import local, widths
 from kdsweep.sweep.arithmetic import member_steps, settle
 from kdsweep.sweep.launch import Launch, with_facts
 from kdsweep.sweep.packing import pack as cut
@@ -170,11 +170,11 @@ def test_steps_are_counted_from_the_study_file():
 
 def test_a_compiled_pack_has_its_own_width_and_is_not_divided():
     ready = [compiled(distilled("kd"), seed=seed) for seed in range(12)]
-    assert [len(some) for some in cut(ready, width=32, places=4)] == [8, 4]
+    assert [len(some) for some in cut(ready, most=lambda trial: 32, places=4)] == [8, 4]
 
 
 def test_what_memory_does_not_hold_at_the_compiled_width_is_not_compiled(dataset, monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda device: 2**20)
+    monkeypatch.setattr(widths, "available", lambda device: 2**20)
     found = settle(distilled("kd"), dataset, DATA, compiling="on")
     assert found.name == "stacked"
     assert "memory holds" in found.reason

@@ -10,9 +10,10 @@ import torch
 from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.data.dataset import Dataset
+from kdsweep.study import Resources
 from kdsweep.sweep.arithmetic import settle
-from kdsweep.sweep.memory import SHARE, available, fitting
 from kdsweep.sweep.packing import pack as cut
+from kdsweep.sweep.widths import SHARE, WIDEST, WIDTH, Widths, available, holds
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import initial, models, parts
 from kdsweep.training.outcome import Outcome, run
@@ -226,7 +227,7 @@ def test_every_ready_trial_is_in_one_pack_and_no_pack_is_wider_than_asked():
     ready = [stacked(distilled("kd"), seed=seed) for seed in range(7)]
     ready += [stacked(distilled("fitnet"), seed=seed) for seed in range(3)] + [trial(seed=seed) for seed in range(2)]
     for width, places in ((2, 1), (4, 2), (32, 1), (32, 8)):
-        packs = cut(ready, width=width, places=places)
+        packs = cut(ready, most=lambda trial, width=width: width, places=places)
         assert sorted(t.id for some in packs for t in some) == sorted(t.id for t in ready)
         assert max(map(len, packs)) <= width
         assert all(len(some) == 1 for some in packs if some[0].arithmetic == "plain")
@@ -235,7 +236,7 @@ def test_every_ready_trial_is_in_one_pack_and_no_pack_is_wider_than_asked():
 
 def test_a_lone_structure_is_divided_among_the_places():
     ready = [stacked(distilled("kd"), seed=seed) for seed in range(8)]
-    assert [len(some) for some in cut(ready, width=32, places=2)] == [4, 4]
+    assert [len(some) for some in cut(ready, most=lambda trial: 32, places=2)] == [4, 4]
 
 
 def test_a_pack_that_does_not_fit_is_halved_and_loses_nothing(trainer, monkeypatch):
@@ -302,7 +303,37 @@ def test_a_pack_is_as_wide_as_the_memory_holds(dataset):
     small = settle(distilled("kd"), dataset, DATA).memory
     large = settle(distilled("kd", train={**distilled("kd").train, "batch_size": 6400}), dataset, DATA).memory
     assert 0 < small < large <= 100 * small
-    assert fitting(1000, places=2, device="cpu") == 32
     share = SHARE * available("cpu")
-    assert fitting(int(share / 8), places=1, device="cpu") == 8
-    assert fitting(int(share), places=1, device="cpu") == fitting(10 * int(share), places=1, device="cpu") == 1
+    assert holds(int(share / 8), places=1, device="cpu") == 8
+    widths = Widths(Resources(device="cpu"))
+    for memory, widest in ((1000, WIDTH), (int(share / 8), 8), (int(share), 1), (10 * int(share), 1)):
+        widths.memory["small"] = memory
+        assert widths.most("a structure", "small") == widest
+    widths.memory.clear()
+    widths.did_not_fit("a structure", 8)
+    assert widths.most("a structure", "small") == 4
+
+
+def test_packs_grow_as_long_as_a_wider_one_is_faster():
+    widths = Widths(Resources(device="cpu"))
+    assert widths.most("fast", "") == WIDTH
+    for width, pace, widest in ((8, 1.0, 32), (32, 0.5, 64), (64, 0.3, 128), (128, 0.29, 128), (32, 0.6, 128)):
+        widths.took("fast", width, pace)
+        assert widths.most("fast", "") == widest
+    widths.took("fast", 200, 0.1)
+    assert widths.most("fast", "") == WIDEST
+
+
+def test_packs_go_back_to_the_width_that_was_fastest():
+    widths = Widths(Resources(device="cpu"))
+    for width, pace in ((4, 1.0), (8, 0.8), (16, 0.95)):
+        widths.took("large", width, pace)
+    assert widths.most("large", "") == 8
+    assert widths.most("another", "") == WIDTH
+    assert Widths(Resources(device="cpu", pack=100)).most("large", "") == 100
+
+
+def test_packs_of_a_structure_are_about_as_wide():
+    ready = [trial(seed=seed) for seed in range(10)]
+    stacks = [replace(one, arithmetic="stacked") for one in ready]
+    assert [len(some) for some in cut(stacks, most=lambda trial: 8, places=1)] == [5, 5]

@@ -20,8 +20,8 @@ from kdsweep import methods
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import Tensors
 from kdsweep.study import Data, Resources, Study
-from kdsweep.sweep.memory import holds
 from kdsweep.sweep.packing import COMPILED
+from kdsweep.sweep.widths import holds
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import Models, initial, models, parts
 from kdsweep.training.outcome import INFRASTRUCTURE
@@ -34,9 +34,9 @@ from kdsweep.trial import Trial
 # layers, which leave its caches, are slower than one after another: measured from 5e8 on, a gain up to 3e8.
 LARGE = {"cpu": 4e8, "cuda": 5e9}
 ROWS = 8
-# What compiling saves a member's step, in seconds, and what it costs for each function that is compiled; measured on
-# small networks, on one core. It has to save twice its cost.
-SAVED, SAVED_PER_OPERATION, COST = 3e-4, 4e-12, 40.0
+# What compiling saves a member's step beside replaying it, in seconds, and what it costs for each function that is
+# compiled; measured in packs of eight, on one core. It has to save twice its cost.
+SAVED, SAVED_PER_OPERATION, COST = 1.5e-4, 3e-12, 30.0
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,15 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
 
+def device_of(resources: Resources) -> Literal["cpu", "cuda"]:
+    """Where a study's trials train: on a GPU where the study asks for a share of one, or there is one here."""
+    gpu = bool(resources.per_pack.get("gpus")) or torch.cuda.is_available()
+    return "cuda" if gpu and resources.device != "cpu" else "cpu"
+
+
 def can_compile(resources: Resources) -> bool:
     """Whether what a study asks for leaves room for compiling at all."""
-    on_cpu = resources.device == "cpu" or not torch.cuda.is_available()
-    return resources.workers == 1 and (on_cpu or resources.compile == "on")
+    return resources.workers == 1 and (device_of(resources) == "cpu" or resources.compile == "on")
 
 
 def member_steps(study: Study, trial: Trial) -> int:

@@ -18,10 +18,10 @@ from kdsweep.data.augment import MIXUP
 from kdsweep.results import Result, Results
 from kdsweep.space import Choice
 from kdsweep.study import Study
-from kdsweep.sweep.memory import fitting
-from kdsweep.sweep.packing import COMPILED, WIDTH, pack, settlement
+from kdsweep.sweep.packing import COMPILED, pack, settlement
 from kdsweep.sweep.plan import Known, Plan, Role, plan
 from kdsweep.sweep.trials import Memory
+from kdsweep.sweep.widths import Widths
 from kdsweep.trial import Given, Trial, structure
 
 # A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
@@ -62,19 +62,18 @@ class Launch:
     def __post_init__(self) -> None:
         there = self.results.arithmetic()
         settled = {name: found["name"] for name, found in there.items()}
-        self._memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
+        self.widths = Widths(self.study.resources)
+        self.widths.memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
         self._trials, self._made = self.results.known(), Memory()
         self.known = Known(self._trials, self.results.proposals(), settled)
         self.in_flight: dict[str, Trial] = {}
         self.began, self._closed = time.time(), False
         self.finished_here = 0
         self._packs: deque[list[Trial]] = deque()
-        self._places = 1
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
         self._indexed: Plan | None = None
         self._told: set[str] = set()
-        self._held_to: dict[str, int] = {}
         self._planned, self._planning = 0.0, 0.0
         self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
         self.plan: Plan = self._replan()
@@ -82,7 +81,7 @@ class Launch:
     def begin(self, places: int) -> None:
         """A runner starts, with places for so many packs at once."""
         self.results.sweep_strays(self.known.trials)
-        self._places = places
+        self.widths.places = places
         self._cut()
 
     def next(self) -> list[Trial]:
@@ -116,6 +115,8 @@ class Launch:
         trial = self.in_flight.pop(id_)
         # One mapping for all plans: thousands of results are not copied for each that comes.
         result = self._trials[id_] = self.results.commit(id_)
+        if result.pace:
+            self.widths.took(structure(trial), result.width, result.pace)
         self.finished_here += 1
         self._stale = True
         self.show(Event("commit", trial, self.role(id_), result))
@@ -144,9 +145,8 @@ class Launch:
         self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
         half = (len(left) + 1) // 2
         if half and len(lost) == len(pack):
-            # Nothing of it came back, as where memory gives out: its structure goes on in packs of half the size,
-            # however often the rest is cut again.
-            self._held_to[structure(left[0])] = (len(pack) + 1) // 2
+            # However often the rest is cut again.
+            self.widths.did_not_fit(structure(left[0]), len(pack))
         self._packs.extend(some for some in (left[:half], left[half:]) if some)
 
     def role(self, id_: str) -> Role | None:
@@ -188,18 +188,11 @@ class Launch:
         waiting = [t for t in self.plan.ready if t.id not in self.in_flight and self.lost[t.id] < PATIENCE]
         # The longest chains of what waits for one another first: no order changes a result.
         waiting.sort(key=self._turn)
-        asked = self.study.resources.pack
-        held_to = {}
-        if asked == "auto":
-            here = {structure(trial): settlement(trial, self.study.resources) for trial in waiting}
-            held_to = {
-                own: fitting(self._memory.get(name, 0), places=self._places, device=self.study.resources.device)
-                for own, name in here.items()
-            }
-        for own, most in self._held_to.items():
-            held_to[own] = min(most, held_to.get(own, most))
-        width = WIDTH if asked == "auto" else asked
-        self._packs = deque(pack(waiting, width=width, places=self._places, held_to=held_to))
+
+        def most(trial: Trial) -> int:
+            return self.widths.most(structure(trial), settlement(trial, self.study.resources))
+
+        self._packs = deque(pack(waiting, most=most, places=self.widths.places))
 
     def _turn(self, trial: Trial) -> tuple[int, int]:
         """Sorts what others wait for first: early stages, and of searches those that have come least far."""
@@ -209,7 +202,7 @@ class Launch:
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
         # Building a step needs torch and the data; a plan on its own needs neither.
-        from kdsweep.sweep.arithmetic import can_compile, member_steps, settle
+        from kdsweep.sweep.arithmetic import can_compile, device_of, member_steps, settle
 
         study, found = self.study, {}
         for name, trial in unsettled.items():
@@ -217,12 +210,13 @@ class Launch:
                 trial,
                 source.load(study.data),
                 study.data,
+                device=device_of(study.resources),
                 compiling=study.resources.compile if can_compile(study.resources) else "off",
                 width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                 member_steps=member_steps(study, trial),
             )
             self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
-            self._memory[name] = arithmetic.memory
+            self.widths.memory[name] = arithmetic.memory
             found[name] = arithmetic.name
             # The lack of a compiler is everybody's: said once.
             if arithmetic.notable and arithmetic.reason not in self._told:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kdsweep.study import Resources
 from kdsweep.trial import Trial, compiled_width, digest, step_structure, structure
 
-# Members of a pack where the study does not say: beyond this, one more costs as much as it would alone.
-WIDTH = 32
 # Lanes of a compiled pack where the study does not say: from here on a lane costs what it computes, and a generation
 # of a search fills it.
 COMPILED = 8
@@ -26,26 +24,23 @@ def settlement(trial: Trial, resources: Resources) -> str:
     return digest({"step": step_structure(trial), **asked}) if asked else step_structure(trial)
 
 
-def pack(
-    trials: Sequence[Trial], *, width: int, places: int, held_to: Mapping[str, int] | None = None
-) -> list[list[Trial]]:
-    """Ready trials as packs, in the order of each pack's first trial.
+def pack(trials: Sequence[Trial], *, most: Callable[[Trial], int], places: int) -> list[list[Trial]]:
+    """Ready trials as packs, in the order of each pack's first trial; the packs of a structure are about as wide.
 
     Args:
-        width: the largest pack of those that are not compiled, which have a width of their own.
-        held_to: the largest pack of a structure that did not fit the memory in a larger one.
+        most: the widest pack of a trial's structure.
         places: how many packs can run at once: with fewer structures than places, large packs are divided among them.
     """
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
         alone = trial.arithmetic == "plain"
         groups.setdefault(trial.id if alone else structure(trial), []).append(trial)
-    share = math.ceil(len(trials) / places) if len(groups) < places else width
-    size = max(1, min(width, share))
+    share = math.ceil(len(trials) / places) if len(groups) < places else len(trials)
     packs = []
-    for name, group in groups.items():
+    for group in groups.values():
         # A compiled step costs the same however many of its lanes are filled: dividing it gains nothing.
-        most = compiled_width(group[0].arithmetic) or size
-        most = min(most, (held_to or {}).get(name, most))
-        packs += [group[at : at + most] for at in range(0, len(group), most)]
+        fixed = compiled_width(group[0].arithmetic)
+        wide = min(most(group[0]), fixed or max(1, share))
+        size = fixed or math.ceil(len(group) / math.ceil(len(group) / wide))
+        packs += [group[at : at + min(size, wide)] for at in range(0, len(group), min(size, wide))]
     return packs

@@ -206,7 +206,10 @@ def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
         part, _, metric = point.metric.partition("/")
         if part == "valid":
             valid.setdefault(metric, []).append(point.value)
-    by_epoch = {point.epoch: point.seconds for point in outcome.points}
+    by_epoch: dict[int, float] = {}
+    for point in outcome.points:
+        # The scores of the selected epoch on test took no time of training.
+        by_epoch[point.epoch] = max(point.seconds, by_epoch.get(point.epoch, 0.0))
     return {
         "trial": outcome.trial.to_json(),
         "data": data.model_dump(),
@@ -215,6 +218,7 @@ def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
         "selected": outcome.selected,
         "epochs": max(by_epoch, default=0),
         "seconds": sum(by_epoch.values()),
+        "pace": min(by_epoch.values(), default=0.0),
         "valid": valid,
         "numbers": dict(outcome.numbers),
         "papers": dict(outcome.papers),
