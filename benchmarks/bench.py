@@ -98,11 +98,8 @@ def search(few: int, many: int, turns: int) -> list[str]:
             (PACKS, lambda: ours(many)),
             ("kdsweep, one trial at a time", lambda: ours(many // 2, pack=1)),
             ("Optuna alone, a process a core", lambda: theirs(many, loops.optuna_alone(many, EPOCHS))),
-            (
-                "Ray Tune + OptunaSearch, reused actors: kd",
-                lambda: theirs(many, loops.tune_reused(many, EPOCHS), ["kd"]),
-            ),
-            ("Ray Tune + Ray Train + OptunaSearch: kd", lambda: theirs(few, loops.tune_and_train(few, EPOCHS), ["kd"])),
+            ("Ray Tune, reused actors, kd alone", lambda: theirs(many, loops.tune_reused(many, EPOCHS), ["kd"])),
+            ("Ray Tune + Ray Train, kd alone", lambda: theirs(few, loops.tune_and_train(few, EPOCHS), ["kd"])),
         ):
             found.setdefault(name, []).append(run())
             print(f"{name}: {found[name][-1]}", flush=True)

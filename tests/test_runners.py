@@ -197,6 +197,24 @@ def test_a_structure_that_did_not_fit_stays_in_smaller_packs(tmp_path):
     assert len(driver.next()) == len(whole) // 2
 
 
+def test_of_two_searches_the_one_that_has_come_less_far_goes_first(tmp_path):
+    arms = {
+        "arms": {"student_only": {}, "again": {"use": "student_only"}},
+        "ablate": None,
+        "controls": None,
+        "report": None,
+    }
+    few = {**TINY, **arms, "search": {"trials": 6, "generation": 1}, "resources": {"pack": 1}}
+    driver = Launch(with_facts(study(facts=False, **few)), Results(tmp_path))
+    driver.begin(places=1)
+    furthest = {"student_only": -1, "again": -1}
+    while (role := driver.role((pack := driver.next())[0].id)).stage == "search":
+        assert role.generation <= min(furthest.values()) + 1
+        furthest[role.arm] = role.generation
+        work(pack, driver.study.data, driver.results, staged=driver.commit)
+    assert set(furthest.values()) == {4}
+
+
 def test_what_a_study_no_longer_asks_for_is_kept_and_marked(alone, tiny, tmp_path):
     import shutil
 
