@@ -10,6 +10,7 @@ import torch
 from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.data.dataset import Dataset
+from kdsweep.objective import contrastive
 from kdsweep.study import Resources
 from kdsweep.sweep.arithmetic import settle
 from kdsweep.sweep.packing import pack as cut
@@ -312,6 +313,12 @@ def test_a_pack_is_as_wide_as_the_memory_holds(dataset):
     widths.memory.clear()
     widths.did_not_fit("a structure", 8)
     assert widths.most("a structure", "small") == 4
+
+
+def test_what_a_term_keeps_of_every_row_counts_as_memory(dataset):
+    rows = len(parts(distilled("crd"), dataset, DATA, DEVICE)["train"])
+    banks = 2 * rows * contrastive.WIDTH * 4
+    assert settle(distilled("crd"), dataset, DATA).memory > banks > settle(distilled("kd"), dataset, DATA).memory
 
 
 def test_packs_grow_as_long_as_a_wider_one_is_faster():

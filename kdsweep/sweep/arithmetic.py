@@ -72,7 +72,7 @@ def settle(
         width: of a compiled pack.
         member_steps: steps that the study asks for, of all trials of this structure together.
     """
-    few, seen = _small(trial, dataset, data)
+    few, seen, rows = _small(trial, dataset, data)
     members = [replace(few, seed=seed) for seed in (0, 1)]
 
     def make(member: Trial) -> Models:
@@ -98,8 +98,8 @@ def settle(
     parameters = [optimiser.flat.value for optimiser in (pack.step.main, *pack.step.critics.values())]
     for own in parameters:
         saved_bytes.pop(own.untyped_storage().data_ptr(), None)
-    held = sum(own.nbytes for own in parameters) / len(members)
-    memory = int(2 * sum(saved_bytes.values()) * scale + 5 * held)
+    held = 5 * sum(own.nbytes for own in parameters) + _of_samples(pack, len(seen["train"]), rows)
+    memory = int(2 * sum(saved_bytes.values()) * scale + held / len(members))
     if work > LARGE[device]:
         return Arithmetic("plain", f"a step is {work:.1e} operations: stacked it would cost as much as apart")
     if compiling == "off" or not int(trial.train["epochs"]):
@@ -170,14 +170,22 @@ def member_steps(study: Study, trial: Trial) -> int:
     return trials * study.search.repeats * steps
 
 
-def _small(trial: Trial, dataset: Dataset, data: Data) -> tuple[Trial, dict[Any, Tensors]]:
-    """The trial for one step of a few rows, and these: from the first step on, so that critics are tried as well."""
+def _small(trial: Trial, dataset: Dataset, data: Data) -> tuple[Trial, dict[Any, Tensors], int]:
+    """The trial for one step of a few rows, these, and how many there are: from the first step on, so that critics are
+    tried as well."""
     trial = replace(trial, reads_test=False)
-    seen = {part: _first(tensors) for part, tensors in parts(trial, dataset, data, torch.device("cpu")).items()}
+    whole = parts(trial, dataset, data, torch.device("cpu"))
+    seen = {part: _first(tensors) for part, tensors in whole.items()}
     method = methods.load(trial.method)
     starts = {f"{name}.start": 0.0 for name in method.terms(trial.choices) if name not in trial.dropped}
     train = {**trial.train, "epochs": 1, "batch_size": min(ROWS, len(seen["train"]))}
-    return replace(trial, train=train, thresholds=(), numbers=starts), seen
+    return replace(trial, train=train, thresholds=(), numbers=starts), seen, len(whole["train"])
+
+
+def _of_samples(pack: Pack, few: int, rows: int) -> float:
+    """Bytes that terms keep of every training row (memory banks), where there are so many more than tried."""
+    buffers = pack.step.buffers["objective"].values()
+    return rows / few * sum(values.nbytes for values in buffers if values.dim() > 1 and values.shape[1] == few)
 
 
 @contextlib.contextmanager
