@@ -67,18 +67,20 @@ def run(launch: Launch) -> None:
     logging.getLogger("ray").setLevel(logging.ERROR)
     name = f"kdsweep desk {uuid.uuid4()}"
     desk: Any = ray.remote(Desk).options(name=name, num_cpus=0).remote()
-    with tempfile.TemporaryDirectory() as scratch:
-        tune.Tuner(
-            tune.with_resources(_named(study.name), _resources(study)),
-            tune_config=tune.TuneConfig(
-                search_alg=_Places(launch, desk, name),
-                num_samples=-1,
-                max_concurrent_trials=places,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(name="kdsweep", storage_path=scratch, verbose=0),
-        ).fit()
-    ray.kill(desk)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            tune.Tuner(
+                tune.with_resources(_named(study.name), _resources(study)),
+                tune_config=tune.TuneConfig(
+                    search_alg=_Places(launch, desk, name),
+                    num_samples=-1,
+                    max_concurrent_trials=places,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(name="kdsweep", storage_path=scratch, verbose=0),
+            ).fit()
+    finally:
+        ray.kill(desk)
 
 
 def concurrency(study: Study) -> int:
@@ -96,8 +98,8 @@ def concurrency(study: Study) -> int:
 
 
 class _Places(Searcher):  # type: ignore[misc]
-    """Opens a place, which is a trial of Tune's, when a pack is ready and no worker free; hands out packs until nothing
-    more can start.
+    """Opens a place, which is a trial of Tune's, when a pack is ready and no worker free; hands packs to workers that
+    have come until nothing more can start.
 
     A worker stays for the whole launch: Tune would give a short pack's worker the pack of one that is still starting,
     and take that one back, until a single worker is left.
@@ -106,15 +108,16 @@ class _Places(Searcher):  # type: ignore[misc]
     def __init__(self, launch: Launch, desk: Any, name: str) -> None:
         super().__init__()
         self.launch, self.desk, self.desk_name = launch, desk, name
-        # What each open place is at work on; nothing while it waits.
+        # What each worker that is here is at work on, nothing while it waits; and places whose worker is still to come,
+        # which may be never: no pack waits for one.
         self.at_work: dict[str, list[Trial]] = {}
+        self.to_come: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
         self._serve()
-        pack = self.launch.next()
-        if not pack:
+        if self.launch.ready <= len(self.to_come):
             return Searcher.FINISHED if self.launch.done else None
-        self._hand(trial_id, pack)
+        self.to_come.add(trial_id)
         study = self.launch.study
         job = {
             "data": study.data.model_dump(),
@@ -127,14 +130,16 @@ class _Places(Searcher):  # type: ignore[misc]
         return {"place": trial_id, "desk": self.desk_name, "job": json.dumps(job)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A pack has ended."""
-        pack, self.at_work[trial_id] = self.at_work[trial_id], []
+        """A worker has come, or a pack has ended."""
+        self.to_come.discard(trial_id)
+        pack, self.at_work[trial_id] = self.at_work.get(trial_id, []), []
         self.launch.take_back(pack, f"their worker ended well, but its results are not in {self.launch.results.root}")
         self._serve()
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A place has closed: its worker was sent home, or died."""
-        pack = self.at_work.pop(trial_id)
+        self.to_come.discard(trial_id)
+        pack = self.at_work.pop(trial_id, [])
         reason = "their worker died, or its machine failed it (Ray's logs say more: /tmp/ray/session_latest/logs)"
         self.launch.take_back(pack, reason)
         self._serve()
@@ -145,7 +150,7 @@ class _Places(Searcher):  # type: ignore[misc]
             if not busy and (pack := self.launch.next()):
                 self._hand(place, pack)
         if self.launch.done:
-            for place in self.at_work:
+            for place in (*self.at_work, *self.to_come):
                 self.desk.put.remote(place, [])
 
     def _hand(self, place: str, pack: list[Trial]) -> None:
@@ -169,10 +174,13 @@ class _Work(tune.Trainable):  # type: ignore[misc]
     study = ""
 
     def setup(self, config: dict[str, Any]) -> None:
-        self.place, self.job = config["place"], json.loads(config["job"])
+        self.place, self.job, self.here = config["place"], json.loads(config["job"]), False
         self.desk = ray.get_actor(config["desk"])
 
     def step(self) -> dict[str, Any]:
+        if not self.here:
+            self.here = True
+            return {"trials": 0}
         trials: list[Any] = ray.get(self.desk.take.remote(self.place))
         if not trials:
             return {tune.result.DONE: True}
