@@ -65,6 +65,21 @@ WITHOUT_MAPS = [name for name in methods.names() if name not in ("at", "nst", "i
 
 
 @pytest.mark.parametrize("method", WITHOUT_MAPS)
+def test_nor_where_rows_and_layers_are_of_odd_sizes(method, trainer, monkeypatch):
+    """Lanes begin anywhere in memory then, and vectors end in the midst of a member."""
+    odd = {"mlp": {"hidden": [9], "embedding": 7, "dropout": 0.0}}
+    for role, parts_ in NETWORKS.items():
+        for name in parts_:
+            monkeypatch.setitem(NETWORKS[role], name, {"concat": {"width": 7}} if name == "fusion" else odd)
+    asked = distilled(method)
+    mine = stacked(replace(asked, train={**asked.train, "batch_size": 61}))
+    others = [replace(mine, seed=seed, numbers={"train.lr": 0.001 * seed}) for seed in range(2, 9)]
+    alone = train([mine], trainer)[mine.id]
+    for company in ([mine, *others[:2]], [*others[:2], mine], [*others[:4], mine, *others[4:]]):
+        assert_equal(alone, train(company, trainer)[mine.id])
+
+
+@pytest.mark.parametrize("method", WITHOUT_MAPS)
 def test_a_members_numbers_do_not_depend_on_its_company(method, trainer):
     """Alone (two lanes), in three and in eight, first and last, with other numbers beside it."""
     mine = stacked(distilled(method, reads_test=True))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from kdsweep.objective.features import gaussian_bound, inverse_softplus
 from kdsweep.objective.networks import discriminator, generator
-from kdsweep.objective.outputs import Batch, Sizes, masked_mean
+from kdsweep.objective.outputs import Batch, Sizes, masked_mean, softplus
 from kdsweep.objective.term import Term, frozen
 
 AMID = (
@@ -34,12 +34,12 @@ def standardized(values_BD: Tensor) -> Tensor:
 
 def real(logit_B1: Tensor, rows: Tensor) -> Tensor:
     """-E log D: the loss of saying fake."""
-    return masked_mean(F.softplus(-logit_B1[:, 0]), rows)
+    return masked_mean(softplus(-logit_B1[:, 0]), rows)
 
 
 def fake(logit_B1: Tensor, rows: Tensor) -> Tensor:
     """-E log(1 - D): the loss of saying real."""
-    return masked_mean(F.softplus(logit_B1[:, 0]), rows)
+    return masked_mean(softplus(logit_B1[:, 0]), rows)
 
 
 class PairEntropy(Term):

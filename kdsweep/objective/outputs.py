@@ -186,12 +186,19 @@ def root(values: Tensor) -> Tensor:
     return torch.where(above, torch.where(above, values, 1.0).sqrt(), 0.0)
 
 
+def softplus(values: Tensor) -> Tensor:
+    """log(1 + e^x). torch's own takes other code for the last few of all values: bits would know their lane."""
+    return (values + values.abs()) / 2 + (-values.abs()).exp().log1p()
+
+
 def square_distances(values_ND: Tensor) -> Tensor:
     """[N, N] squared Euclidean distances by one matrix product; a table [N, N, D] would be what a step waits for.
 
     0, with a gradient of 0, below the rounding of the difference: there two rows are one, and a root's slope would be
     up to 5e11.
     """
+    # No distance depends on where the rows lie together, but what is left of a difference of squares does.
+    values_ND = values_ND - values_ND.detach().mean(0)
     squares_N = values_ND.square().sum(1)
     both_NN = squares_N[:, None] + squares_N[None, :]
     apart_NN = both_NN - 2 * values_ND @ values_ND.T
