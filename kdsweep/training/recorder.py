@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 aten = torch.ops.aten
 
@@ -35,6 +35,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Tensors are known by their identity, so every one of them is kept until the recording ends.
         self.nodes: dict[int, fx.Node] = {}
         self.kept: list[Tensor] = []
+        self.numbers: set[int] = set()
         for number, argument in enumerate(arguments):
             self._know(argument, self.graph.placeholder(f"argument_{number}"))
 
@@ -43,9 +44,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is aten._local_scalar_dense.default:
-            raise Unrecordable("a value of a tensor is read as a number, on which what follows may depend")
         out = func(*args, **(kwargs or {}))
+        given = [value for value in tree_leaves([args, kwargs]) if isinstance(value, Tensor)]
+        if given and not any(isinstance(one, Tensor) for one in tree_leaves(out)):
+            raise Unrecordable("a value of a tensor is read as a number, on which what follows may depend")
+        self._guard_numbers(func, given, out)
         if func.is_view and isinstance(out, Tensor) and _same(out, args[0]):
             # Another name of the same values, such as what is detached: below autograd there is nothing to detach from.
             self._know(out, self._node(args[0]))
@@ -82,11 +85,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._number(value)
         return self.nodes[id(value)]
 
+    def _guard_numbers(self, func: Any, given: Sequence[Tensor], out: Any) -> None:
+        """A number that the function makes is the same at every call: it must not be what is written to in place."""
+        if not any(id(value) in self.numbers for value in given):
+            return
+        if func.is_view and isinstance(out, Tensor):
+            self.numbers.add(id(out))
+            self.kept.append(out)
+        if func._schema.is_mutable and id(given[0]) in self.numbers:
+            raise Unrecordable("a number that the function makes is changed in place")
+
     def _number(self, value: Tensor) -> None:
         """A number that the function makes on its way, as in `where(rows, x, 0.0)`: the same at every call."""
         name = f"number_{len(self.kept)}"
         self.root.register_buffer(name, value.detach().clone())
         self._know(value, self.graph.get_attr(name))
+        self.numbers.add(id(value))
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
@@ -103,7 +117,8 @@ def record(function: Callable[..., Any], arguments: Sequence[Tensor]) -> fx.Grap
     Raises:
         Unrecordable: it reads values, or tensors that are no arguments.
     """
-    copies = [argument.detach().clone() for argument in arguments]
+    # As they are laid out when it is replayed.
+    copies = [argument.detach().clone(memory_format=torch.contiguous_format) for argument in arguments]
     with Recorder(copies) as recorder:
         outputs = function(*copies)
     graph: fx.GraphModule = recorder.ended(outputs)

@@ -24,6 +24,7 @@ Array = NDArray[Any]
 # What is kept of every test sample, by column: [N] or [N, width].
 Predictions = dict[str, Array]
 CUTS = (1, 5, 10)
+AT_ONCE = 2**22  # scores of several networks measured together: they are wide for a moment
 ROWS = 1024  # queries compared with the gallery at once
 
 
@@ -68,6 +69,9 @@ def measure(task: str, several: Sequence[Judged]) -> list[dict[str, float]]:
     All of them NaN where there is no row, or where a network says something that is not finite: a comparison with NaN
     is false, so that no class would score above the true one and every row count as right.
     """
+    most = max(1, AT_ONCE // max(1, several[0].said.logits.numel()))
+    if len(several) > most:
+        return [one for at in range(0, len(several), most) for one in measure(task, several[at : at + most])]
     there = several[0].said.present
     labels = several[0].part.labels[there]
     logits_KNC = torch.stack([one.said.logits for one in several])[:, there]

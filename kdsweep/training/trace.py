@@ -45,6 +45,7 @@ class Traces:
     def forget(self) -> None:
         """The width changes: what the functions are given has other shapes from now on."""
         self._ready.clear()
+        self.on = self.compiled
 
     def expect(self, steps: int, *, width: int) -> None:
         """So many steps are to come at this width: trace where that is worth it, earlier packs' steps included."""
@@ -68,7 +69,9 @@ class Traces:
         leaves, layout = tree_flatten(arguments)
         shapes = tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in leaves)
         whole = (self.structure, self.compiled, key, layout, shapes)
-        if whole not in _made:
+        if whole in _made:
+            _made.move_to_end(whole)
+        else:
             try:
                 graph = record(lambda *given, layout=layout: function(*tree_unflatten(list(given), layout)), leaves)
             except Exception:
