@@ -109,7 +109,8 @@ def settle(
     account = f"{member_steps:,} member-steps of {work:.1e} operations: compiling saves {saved:.0f} s, costs {cost:.0f}"
     if compiling == "auto" and saved < 2 * cost:
         return Arithmetic("stacked", account, notable=False, memory=memory)
-    if width > (fits := holds(memory, places=os.cpu_count() or 1, device=device)):
+    places = (os.cpu_count() or 1) if device == "cpu" else 1
+    if width > (fits := holds(memory, places=places, device=device)):
         return Arithmetic("stacked", f"not compiled: memory holds {fits} of {width} members", memory=memory)
     if not has_compiler():
         return Arithmetic("stacked", "not compiled: there is no C++ compiler here (CXX, or g++)", memory=memory)
@@ -143,8 +144,9 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def device_of(resources: Resources) -> Literal["cpu", "cuda"]:
     """Where a study's trials train: on a GPU where the study asks for a share of one, or there is one here."""
-    gpu = bool(resources.per_pack.get("gpus")) or torch.cuda.is_available()
-    return "cuda" if gpu and resources.device != "cpu" else "cpu"
+    if resources.device != "auto":
+        return "cpu" if resources.device == "cpu" else "cuda"
+    return "cuda" if resources.per_pack.get("gpus") or torch.cuda.is_available() else "cpu"
 
 
 def can_compile(resources: Resources) -> bool:

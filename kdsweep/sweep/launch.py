@@ -99,6 +99,13 @@ class Launch:
         return pack
 
     @property
+    def ready(self) -> int:
+        """How many packs `next` could hand out now."""
+        if self._stale and not self._packs:
+            self._replan()
+        return len(self._packs)
+
+    @property
     def done(self) -> bool:
         """Nothing runs and nothing more can start."""
         if not self._packs and not self.in_flight and self._stale:
@@ -115,7 +122,8 @@ class Launch:
         trial = self.in_flight.pop(id_)
         # One mapping for all plans: thousands of results are not copied for each that comes.
         result = self._trials[id_] = self.results.commit(id_)
-        if result.pace:
+        # The first epoch of a process pays for what later ones find there.
+        if result.pace and any(len(curve) > 1 for curve in result.curves.values()):
             self.widths.took(structure(trial), result.width, result.pace)
         self.finished_here += 1
         self._stale = True

@@ -10,6 +10,7 @@ from kdsweep.study import Resources
 
 # Members of a pack before it is known how fast they are, and the most of all.
 WIDTH, WIDEST = 32, 256
+NARROW = 8
 # A pack twice as wide is worth it where a member's epoch takes a tenth less time; one that takes a tenth more is not.
 TENTH = 0.1
 # Of all memory: what is counted leaves out what a step makes and frees at once. What does not fit after all is halved.
@@ -37,7 +38,8 @@ class Widths:
 
     def did_not_fit(self, structure: str, width: int) -> None:
         """Nothing of a pack came back, as where memory gives out: its structure goes on in packs of half the size."""
-        self._held_to[structure] = (width + 1) // 2
+        half = (width + 1) // 2
+        self._held_to[structure] = min(half, self._held_to.get(structure, half))
 
     def most(self, structure: str, settlement: str) -> int:
         """The widest pack of a structure."""
@@ -47,7 +49,8 @@ class Widths:
 
     def _worth(self, structure: str) -> int:
         """The width up to which wider has been faster so far; one that nobody has tried is taken to be."""
-        paces = self._paces.get(structure)
+        # A few that were left over say nothing of whole packs.
+        paces = {width: pace for width, pace in self._paces.get(structure, {}).items() if width >= NARROW}
         if not paces:
             return WIDTH
         fastest = min(paces, key=lambda width: paces[width])
