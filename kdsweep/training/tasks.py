@@ -72,16 +72,24 @@ def measure(task: str, several: Sequence[Judged]) -> list[dict[str, float]]:
     most = max(1, AT_ONCE // max(1, several[0].said.logits.numel()))
     if len(several) > most:
         return [one for at in range(0, len(several), most) for one in measure(task, several[at : at + most])]
-    there = several[0].said.present
-    labels = several[0].part.labels[there]
-    logits_KNC = torch.stack([one.said.logits for one in several])[:, there]
-    embeddings_KND = torch.stack([one.said.embedding for one in several])[:, there]
-    finite = torch.isfinite(logits_KNC).all(2).all(1) & torch.isfinite(embeddings_KND).all(2).all(1)
-    able = finite.tolist() if len(labels) else [False] * len(several)
+    there, labels = several[0].said.present, several[0].part.labels
+    logits_KNC = torch.stack([one.said.logits for one in several])
+    embeddings_KND = torch.stack([one.said.embedding for one in several])
+    if not bool(there.all()):
+        labels, logits_KNC, embeddings_KND = labels[there], logits_KNC[:, there], embeddings_KND[:, there]
+    able = (_finite(logits_KNC) & _finite(embeddings_KND)).tolist() if len(labels) else [False] * len(several)
     if not any(able):
         return [dict.fromkeys(of_task(task), float("nan")) for _ in several]
-    found = iter(_metrics(task, list(itertools.compress(several, able)), logits_KNC[finite], labels))
+    if not all(able):
+        logits_KNC = logits_KNC[able]
+    found = iter(_metrics(task, list(itertools.compress(several, able)), logits_KNC, labels))
     return [next(found) if fine else dict.fromkeys(of_task(task), float("nan")) for fine in able]
+
+
+def _finite(values: Tensor) -> Tensor:
+    """[K]: whether all of [K, ...] is. By the largest, which NaN is, too: asking each of them takes twenty times as
+    long."""
+    return torch.isfinite(values.flatten(1).abs().amax(dim=1))
 
 
 def _metrics(task: str, several: Sequence[Judged], logits_KNC: Tensor, labels: Tensor) -> list[dict[str, float]]:
@@ -128,25 +136,26 @@ def classification(logits_KNC: Tensor, labels: Tensor) -> list[dict[str, float]]
     """
     log_p_KNC = torch.log_softmax(logits_KNC.double(), dim=2).cpu().numpy()
     truth, classes = labels.cpu().numpy(), log_p_KNC.shape[2]
-    guess_KN, confidence_KN = log_p_KNC.argmax(2), np.exp(log_p_KNC.max(2))
+    guess_KN = log_p_KNC.argmax(2)
+    confidence_KN = np.exp(np.take_along_axis(log_p_KNC, guess_KN[..., None], 2)[..., 0])
     ranks_KN, loss_KN = label_ranks(log_p_KNC, truth), -log_p_KNC[:, np.arange(len(truth)), truth]
-    there = np.bincount(truth, minlength=classes)
-    found = []
-    for guess, confidence, ranks, loss in zip(guess_KN, confidence_KN, ranks_KN, loss_KN, strict=True):
-        hit = guess == truth
-        right, said = np.bincount(truth[hit], minlength=classes), np.bincount(guess, minlength=classes)
-        # As scikit-learn does: over the classes that occur, for F1 among labels or predictions.
-        occurs, either = there > 0, there + said > 0
-        metrics = {
-            "accuracy": (ranks == 0).mean(),
-            "top5": (ranks < 5).mean(),
-            "macro_f1": (2 * right[either] / (there + said)[either]).mean(),
-            "uar": (right[occurs] / there[occurs]).mean(),
-            "log_loss": loss.mean(),
-            "ece": calibration_error(confidence, hit),
-        }
-        found.append({name: float(value) for name, value in metrics.items()})
-    return found
+    hit_KN = guess_KN == truth
+    there_C = np.bincount(truth, minlength=classes)
+    said_KC = counted(guess_KN, classes)
+    right_KC = counted(np.where(hit_KN, guess_KN, classes), classes + 1)[:, :classes]
+    # As scikit-learn does: over the classes that occur, for F1 among labels or predictions.
+    either_KC = there_C + said_KC
+    f1 = [(2 * right / np.maximum(own, 1))[own > 0].mean() for right, own in zip(right_KC, either_KC, strict=True)]
+    uar = [(right / np.maximum(there_C, 1))[there_C > 0].mean() for right in right_KC]
+    found = {
+        "accuracy": (ranks_KN == 0).mean(1),
+        "top5": (ranks_KN < 5).mean(1),
+        "macro_f1": f1,
+        "uar": uar,
+        "log_loss": np.ascontiguousarray(loss_KN).mean(1),
+        "ece": calibration_error(confidence_KN, hit_KN),
+    }
+    return [dict(zip(found, values, strict=True)) for values in np.stack(list(found.values()), axis=1).tolist()]
 
 
 def label_ranks(scores: Array, labels: Array) -> NDArray[np.int64]:
@@ -158,11 +167,22 @@ def label_ranks(scores: Array, labels: Array) -> NDArray[np.int64]:
     return above
 
 
-def calibration_error(confidence: Array, right: Array, bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over equal bins, weighted by rows. Guo et al. 2017, arXiv:1706.04599."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, confidence - right, minlength=bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+def calibration_error(confidence_KN: Array, right_KN: Array, bins: int = 15) -> Array:
+    """[K]: mean gap between confidence and accuracy over equal bins, weighted by rows. Guo et al. 2017,
+    arXiv:1706.04599."""
+    place_KN = np.minimum((confidence_KN * bins).astype(int), bins - 1)
+    gaps = counted(place_KN, bins, confidence_KN - right_KN)
+    error_K: Array = np.abs(gaps).sum(1) / place_KN.shape[1]
+    return error_K
+
+
+def counted(values_KN: Array, kinds: int, weights_KN: Array | None = None) -> Array:
+    """[K, kinds]: how often each of the values 0 to kinds - 1 is in each row, or the sum of the weights at it."""
+    several = len(values_KN)
+    apart = values_KN + kinds * np.arange(several)[:, None]
+    weights = None if weights_KN is None else weights_KN.ravel()
+    found: Array = np.bincount(apart.ravel(), weights, minlength=several * kinds).reshape(several, kinds)
+    return found
 
 
 # --- retrieval
