@@ -132,8 +132,12 @@ class MutualInformation(Term):
     def critic_loss(self, batch: Batch, rows: Tensor) -> Tensor:
         return self._over_partners(self._critic_value, batch, rows)
 
+    @property
+    def remembers(self) -> bool:
+        return self.estimator == "crd"
+
     def remember(self, batch: Batch, rows: Tensor) -> None:
-        if self.estimator != "crd":
+        if not self.remembers:
             return
         for partner, bank in zip(self.partners, self.banks, strict=True):
             bank.remember(

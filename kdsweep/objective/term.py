@@ -100,6 +100,11 @@ class Term(nn.Module, ABC):
         Writes into the term's buffers, which are saved with a run: `rows` [B] bool are those that count.
         """
 
+    @property
+    def remembers(self) -> bool:
+        """Whether `remember` keeps anything: asking every term after every update would cost a tenth of it."""
+        return type(self).remember is not Term.remember
+
     def readings(self, batch: Batch, rows: Tensor) -> dict[str, Tensor]:
         """What is worth a curve beside the term's value, by name, 0-dim; computed without gradient."""
         return {}
@@ -188,7 +193,8 @@ class Objective(nn.Module):
         seen = batch.detach().widen()
         with torch.autocast(batch.progress.device.type, enabled=False):
             for name, term in self.items():
-                term.remember(_with_draws(seen, draws, name), term.rows(seen))
+                if term.remembers:
+                    term.remember(_with_draws(seen, draws, name), term.rows(seen))
 
     @torch.no_grad()
     def readings(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> dict[str, Tensor]:

@@ -68,7 +68,7 @@ class Step:
         self._stack(made, recipes)
         self.draws = [{name: generator(seed, "draw", name) for name in self.terms} for seed in seeds]
         self.starts = {name: self.number(name, "start") for name in self.critics}
-        self.remembers = any(type(term).remember is not Term.remember for term in self.terms.values())
+        self.remembers = any(term.remembers for term in self.terms.values())
 
     def _stack(self, made: Sequence[Models], recipes: Sequence[Mapping[str, Any]]) -> None:
         groups: dict[str, Named] = {}
