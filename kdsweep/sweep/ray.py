@@ -7,6 +7,7 @@ is never read back.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
+from kdsweep.data import source
 from kdsweep.results import Results
 from kdsweep.study import Data, Study
 from kdsweep.sweep.desk import Desk
@@ -180,6 +182,7 @@ class _Work(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         if not self.here:
             self.here = True
+            self._get_ready()
             return {"trials": 0}
         trials: list[Any] = ray.get(self.desk.take.remote(self.place))
         if not trials:
@@ -190,6 +193,13 @@ class _Work(tune.Trainable):  # type: ignore[misc]
         else:
             _alone(job)
         return {"trials": len(trials)}
+
+    def _get_ready(self) -> None:
+        """Read the data, so that a pack's times are those of training."""
+        # What can not be read is for packs to fail by: a worker that never came would be sent for again and again.
+        with contextlib.suppress(Exception):
+            if self.job["workers"] == 1:
+                source.load(Data(**self.job["data"]))
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """A trial is short and starts again whole."""
