@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from kdsweep.training.recorder import record
+from kdsweep.training.recorder import bound, record
 
 # A trace costs as much as some dozens of steps save by it: so many of a structure have to come.
 WORTH_TRACING = 60
@@ -78,7 +78,7 @@ class Traces:
                 if self.strict:
                     raise
                 return function
-            _made[whole] = _without_gradient(compiled(graph, leaves) if self.compiled else graph)
+            _made[whole] = _without_gradient(compiled(graph, leaves) if self.compiled else bound(graph))
             if len(_made) > KEPT:
                 _made.popitem(last=False)
         return _made[whole]
