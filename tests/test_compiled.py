@@ -21,7 +21,7 @@ from kdsweep.sweep.packing import settlement
 from kdsweep.sweep.work import work
 from kdsweep.training.pack import Pack
 from kdsweep.training.recorder import Unrecordable, record
-from kdsweep.training.trace import has_compiler
+from kdsweep.training.trace import Traces, has_compiler
 from kdsweep.trial import Trial
 from tests import fakes
 from tests.test_pack import DATA, WITHOUT_MAPS, assert_equal, build, numbers, stacked, train
@@ -226,3 +226,24 @@ def test_what_depends_on_values_or_on_tensors_from_elsewhere_is_not_recorded(fun
 
 
 OTHER = torch.arange(3.0)
+
+
+def scaled_by_a_number(x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    # Read behind the recording's back: no operation of torch says so.
+    return x * float(scale.numpy())
+
+
+def test_what_reads_a_number_unheard_is_found_at_the_second_call_and_runs_as_it_is():
+    traces = Traces("of one number", compiled=False)
+    traces.on = True
+    for scale in (2.0, 3.0, 4.0):
+        found = traces("step", scaled_by_a_number, torch.ones(3), torch.tensor(scale))
+        assert torch.equal(found, torch.full((3,), scale))
+
+
+def test_where_tracing_is_a_must_such_a_number_is_an_error():
+    traces = Traces("of one number, strictly", compiled=False)
+    traces.on = traces.strict = True
+    traces("step", scaled_by_a_number, torch.ones(3), torch.tensor(2.0))
+    with pytest.raises(Unrecordable, match="read as a number"):
+        traces("step", scaled_by_a_number, torch.ones(3), torch.tensor(3.0))

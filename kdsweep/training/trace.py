@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from kdsweep.training.recorder import bound, record
+from kdsweep.training.recorder import Unrecordable, bound, record
 
 # A trace costs as much as some dozens of steps save by it: so many of a structure have to come.
 WORTH_TRACING = 60
 # Traces that a process keeps, for the packs to come.
 KEPT = 64
 
-_made: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
+_made: OrderedDict[Hashable, _Trace] = OrderedDict()
 _steps: Counter[Hashable] = Counter()
 
 
@@ -40,7 +40,7 @@ class Traces:
     def __init__(self, structure: str, *, compiled: bool) -> None:
         self.structure, self.compiled = structure, compiled
         self.on = self.strict = compiled
-        self._ready: dict[Hashable, Callable[..., Any]] = {}
+        self._ready: dict[Hashable, _Trace] = {}
 
     def forget(self) -> None:
         """The width changes: what the functions are given has other shapes from now on."""
@@ -63,33 +63,79 @@ class Traces:
             return function(*arguments)
         if key not in self._ready:
             self._ready[key] = self._find(key, function, arguments)
-        return self._ready[key](*arguments)
+        return self._ready[key](function, *arguments)
 
-    def _find(self, key: Hashable, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    def _find(self, key: Hashable, function: Callable[..., Any], arguments: tuple[Any, ...]) -> _Trace:
         leaves, layout = tree_flatten(arguments)
         shapes = tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in leaves)
         whole = (self.structure, self.compiled, key, layout, shapes)
         if whole in _made:
             _made.move_to_end(whole)
         else:
-            try:
-                graph = record(lambda *given, layout=layout: function(*tree_unflatten(list(given), layout)), leaves)
-            except Exception:
-                if self.strict:
-                    raise
-                return function
-            _made[whole] = _without_gradient(compiled(graph, leaves) if self.compiled else bound(graph))
+            _made[whole] = _Trace(function, leaves, layout, compiling=self.compiled, strict=self.strict)
             if len(_made) > KEPT:
                 _made.popitem(last=False)
         return _made[whole]
 
 
-def _without_gradient(graph: Callable[..., Any]) -> Callable[..., Any]:
+class _Trace:
+    """A function's recording, or the function itself where it cannot be recorded.
+
+    Its second call is the first on other values: it is compared with the function itself, for what a function reads as
+    a number of numpy or Python is no operation, and would be the same in every replay.
+
+    Args:
+        leaves, layout: the arguments of the first call.
+        compiling: the recording is compiled.
+        strict: what cannot be recorded is an error.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], leaves: list[Tensor], layout: Any, *, compiling: bool, strict: bool
+    ) -> None:
+        self.strict, self.calls = strict, 0
+        self.replay: Callable[..., Any] | None = None
+        self.run: Callable[..., Any] | None = None
+        try:
+            graph = record(lambda *given: function(*tree_unflatten(list(given), layout)), leaves)
+        except Exception:
+            if strict:
+                raise
+            return
+        self.replay = _without_gradient(bound(graph))
+        self.run = _without_gradient(compiled(graph, leaves)) if compiling else self.replay
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self.calls += 1
+        if self.calls == 2 and self.replay is not None and not self._agrees(function, arguments):
+            if self.strict:
+                raise Unrecordable("a value of a tensor is read as a number, which would be the same in every step")
+            self.replay = self.run = None
+        return function(*arguments) if self.run is None else self.run(*arguments)
+
+    def _agrees(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+        """Whether the recording gives the function's values, and changes its arguments alike."""
+        assert self.replay is not None
+        leaves, layout = tree_flatten(arguments)
+        found = []
+        for way in (function, self.replay):
+            copies = tree_unflatten([leaf.detach().clone() for leaf in leaves], layout)
+            found.append([way(*copies), copies])
+        # On a GPU some sums have no order: the same function differs from itself in the last bits.
+        rtol, atol = (0.0, 0.0) if leaves[0].device.type == "cpu" else (1e-3, 1e-5)
+        try:
+            torch.testing.assert_close(*found, rtol=rtol, atol=atol, equal_nan=True)
+        except AssertionError:
+            return False
+        return True
+
+
+def _without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any) -> Any:
         leaves: list[Tensor] = []
         _flatten(arguments, leaves)
         with torch.no_grad():
-            return graph(*leaves)
+            return function(*leaves)
 
     return run
 
