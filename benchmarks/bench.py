@@ -11,6 +11,7 @@ ratios.
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 import shutil
@@ -22,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -29,7 +31,7 @@ import torch
 import kdsweep.sweep.ray as cluster  # isort: skip
 import loops
 import ray
-from loops import ARMS, PROCESSES
+from loops import ARMS, PROCESSES, TASKS
 
 from kdsweep import study_file
 from kdsweep.results import Results
@@ -38,8 +40,8 @@ from kdsweep.sweep.launch import Launch, with_facts
 EPOCHS, LONG = 16, 64
 PACKS, FROM_CACHE = "kdsweep, packs", "kdsweep, compiled, from the cache"
 STUDY = """
-data: {{name: digits, student: [top], auxiliary: [bottom]}}
-networks: {{student: {{top: mlp}}, teacher: {{top: mlp, bottom: mlp}}, auxiliary: {{bottom: mlp}}}}
+data: {data}
+networks: {networks}
 train: {{epochs: {epochs}, batch_size: {batch}, lr: {{float: [1e-3, 1e-2], log: true}}}}
 teachers: {{trials: 2}}
 arms: {{{arms}}}
@@ -63,15 +65,15 @@ def ours(
     trials: int,
     *,
     epochs: int = EPOCHS,
-    batch: int = loops.BATCH,
+    batch: int = 0,
     arms: Sequence[str] = ARMS,
+    on: str = "digits",
     pack: int | str = "auto",
     compiling: str = "off",
     root: str | None = None,
 ) -> Sweep:
     """Our launch of so many search trials of each arm, on Ray."""
-    shown = ", ".join(f"{arm}: {{}}" for arm in arms)
-    text = STUDY.format(trials=trials, epochs=epochs, batch=batch, arms=shown, pack=pack, compile=compiling)
+    text = described(trials, epochs=epochs, batch=batch, arms=arms, on=on, pack=pack, compile=compiling)
     found = study_file.parse(text, name="bench")
     with tempfile.TemporaryDirectory() as folder:
         results = Results(root or folder)
@@ -84,6 +86,22 @@ def ours(
         told = [meta for id_, meta in results.metadata().items() if id_ in searched]
         ends = [datetime.datetime.fromisoformat(meta[name]) for name in ("start", "end") for meta in told]
         return Sweep(trials * len(arms), (max(ends) - min(ends)).total_seconds(), whole)
+
+
+def described(
+    trials: int, *, epochs: int, batch: int = 0, arms: Sequence[str], on: str = "digits", **changes: Any
+) -> str:
+    """The study file."""
+    task, fixed = TASKS[on], {"pack": "auto", "compile": "off"}
+    return STUDY.format(
+        data=task.data.model_dump_json(include={"name", "student", "auxiliary", "options"}),
+        networks=json.dumps(task.networks),
+        epochs=epochs,
+        batch=batch or task.batch,
+        arms=", ".join(f"{arm}: {{}}" for arm in arms),
+        trials=trials,
+        **{**fixed, **changes},
+    )
 
 
 def theirs(trials: int, seconds: float, arms: Sequence[str] = ARMS) -> Sweep:
@@ -104,6 +122,21 @@ def search(few: int, many: int, turns: int) -> list[str]:
             found.setdefault(name, []).append(run())
             print(f"{name}: {found[name][-1]}", flush=True)
     return table(f"A search of {many} trials for each of {', '.join(ARMS)}, {EPOCHS} epochs a trial", found, PACKS)
+
+
+def sequences(few: int, many: int) -> list[str]:
+    """Of a network over sequences, whose trials are large enough to train one at a time: what is left is Ray's own."""
+    if not os.environ.get("KDSWEEP_DATA"):
+        return ["Sequences: not measured, for KDSWEEP_DATA names no folder with utd_mhad.npz.", ""]
+    found: dict[str, list[Sweep]] = {}
+    for name, run in (
+        (PACKS, lambda: ours(many, arms=["kd"], on="utd_mhad")),
+        ("Ray Tune, reused actors", lambda: theirs(many, loops.tune_reused(many, EPOCHS, "utd_mhad"), ["kd"])),
+        ("Ray Tune + Ray Train", lambda: theirs(few, loops.tune_and_train(few, EPOCHS, "utd_mhad"), ["kd"])),
+    ):
+        found[name] = [run()]
+        print(f"sequences, {name}: {found[name][-1]}", flush=True)
+    return table(f"Sequences: UTD-MHAD, {many} trials of kd, {EPOCHS} epochs a trial", found, PACKS)
 
 
 def long_sweep(trials: int, few: int, arms: Sequence[str]) -> list[str]:
@@ -164,8 +197,7 @@ def first_trial(how: str) -> float:
     """Seconds from `python -m kdsweep launch` to the start of a trial."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.yaml"
-        shown = STUDY.format(trials=1, epochs=1, batch=loops.BATCH, arms="kd: {}", pack="auto", compile="off")
-        file.write_text(f"{shown}storage: {folder}/store\n")
+        file.write_text(f"{described(1, epochs=1, arms=['kd'])}storage: {folder}/store\n")
         began = datetime.datetime.now(datetime.UTC)
         subprocess.run(
             [sys.executable, "-m", "kdsweep", "launch", str(file), *how.split()],
@@ -185,6 +217,7 @@ def main() -> None:
     lines = [f"# {datetime.date.today()}: {PROCESSES} cores of {platform.machine()}", ""]
     lines += [f"torch {torch.__version__}, ray {ray.__version__}", ""]
     lines += search(2, 24, 1) if quick else search(6, 64, 2)
+    lines += sequences(2, 8) if quick else sequences(4, 32)
     if not quick:
         lines += long_sweep(512, 16, ("student_only", "kd"))
         lines += long_sweep(256, 8, ARMS)

@@ -1,6 +1,7 @@
 """The training loop that everybody writes, for the arms of the sweep that is measured, and the tools that can run it.
 
-Logit distillation, FitNet, InfoNCE and the student alone on digits, one MLP, from one teacher.
+Logit distillation, FitNet, InfoNCE and the student alone, from one teacher: an MLP on digits, or convolutions over the
+sequences of a worn sensor (UTD-MHAD, where KDSWEEP_DATA names the folder of its file).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from kdsweep.data import source
 from kdsweep.study import Data
 
 ARMS = ("student_only", "kd", "fitnet", "infonce")
-BATCH, WIDTH = 128, 64
+WIDTH = 64
 PROCESSES = os.cpu_count() or 1
 RANGES = {"lr": (1e-3, 1e-2), "weight": (0.1, 10.0), "temperature": (0.5, 8.0)}
 Config = Mapping[str, float]
@@ -39,6 +40,61 @@ class Student(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         embedding = self.layers(x)
         return self.head(embedding), embedding
+
+
+class Convolutions(nn.Module):
+    """The study's residual convolutions over time, for recordings that are all of one length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList([nn.Conv1d(6, 32, 3, padding=1), nn.Conv1d(32, 32, 3, padding=2, dilation=2)])
+        self.shortcuts = nn.ModuleList([nn.Linear(6, 32), nn.Linear(32, 32)])
+        self.norms = nn.ModuleList([nn.LayerNorm(32), nn.LayerNorm(32)])
+        self.out, self.head = nn.Linear(64, WIDTH), nn.Linear(WIDTH, 27)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = x[..., :-1]
+        for convolve, shortcut, norm in zip(self.convolutions, self.shortcuts, self.norms, strict=True):
+            h = shortcut(h) + torch.relu(norm(convolve(h.transpose(1, 2)).transpose(1, 2)))
+        embedding = self.out(torch.cat([h.mean(1), h.amax(1)], 1))
+        return self.head(embedding), embedding
+
+
+class Task(NamedTuple):
+    """What is trained on, as our study and the loop see it.
+
+    Attributes:
+        data, networks: of the study.
+        batch: rows of a step.
+        student: as a user would write it.
+    """
+
+    data: Data
+    networks: Mapping[str, Any]
+    batch: int
+    student: Callable[[], nn.Module]
+
+
+def _networks(student: str, auxiliary: str, part: Any) -> dict[str, Any]:
+    return {"student": {student: part}, "teacher": {student: part, auxiliary: part}, "auxiliary": {auxiliary: part}}
+
+
+TASKS = {
+    "digits": Task(
+        Data(name="digits", student=("top",), auxiliary=("bottom",)), _networks("top", "bottom", "mlp"), 128, Student
+    ),
+    "utd_mhad": Task(
+        Data(
+            name="utd_mhad",
+            student=("inertial",),
+            auxiliary=("skeleton",),
+            options={"root": os.environ.get("KDSWEEP_DATA", "")},
+        ),
+        _networks("inertial", "skeleton", {"tcn": {"channels": [32, 32]}}),
+        64,
+        Convolutions,
+    ),
+}
 
 
 class Distillation(nn.Module):
@@ -66,26 +122,32 @@ class Distillation(nn.Module):
         return 0.0
 
 
-def data() -> tuple[Tensor, ...]:
+def data(task: Task) -> tuple[Tensor, ...]:
     """Inputs, labels, made-up scores and embeddings of a teacher for the training part; inputs and labels of
     validation."""
-    asked = Data(name="digits", student=("top",))
-    dataset = source.load(asked)
-    parts = dataset.parts(asked)
-    x, y = torch.as_tensor(dataset.modalities["top"].copy()), torch.as_tensor(dataset.labels)
-    train, valid = parts["train"], parts["valid"]
-    return x[train], y[train], F.one_hot(y[train], 10) * 5.0, torch.randn(len(train), WIDTH), x[valid], y[valid]
+    dataset = source.load(task.data)
+    parts, (name,) = dataset.parts(task.data), task.data.student
+    x, y = torch.as_tensor(dataset.modalities[name].copy()), torch.as_tensor(dataset.labels)
+    train, valid, classes = parts["train"], parts["valid"], len(dataset.card.classes)
+    scores, embeddings = F.one_hot(y[train], classes) * 5.0, torch.randn(len(train), WIDTH)
+    return x[train], y[train], scores, embeddings, x[valid], y[valid]
 
 
 def train(
-    arm: str, epochs: int, config: Config, report: Callable[[dict[str, float]], None] = lambda row: None
+    arm: str,
+    epochs: int,
+    config: Config,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+    *,
+    on: str = "digits",
 ) -> float:
     """DataLoader, zero_grad, backward, step, an evaluation an epoch: the validation accuracy at the end."""
     torch.set_num_threads(1)
-    x, y, taught, teacher, valid_x, valid_y = data()
+    task = TASKS[on]
+    x, y, taught, teacher, valid_x, valid_y = data(task)
     dataset = torch.utils.data.TensorDataset(x, y, taught, teacher)
-    loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, drop_last=True)
-    model, distillation, accuracy = Student(), Distillation(arm), 0.0
+    loader = torch.utils.data.DataLoader(dataset, task.batch, shuffle=True, drop_last=True)
+    model, distillation, accuracy = task.student(), Distillation(arm), 0.0
     parameters = [*model.parameters(), *distillation.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=config["lr"], weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * len(loader))
@@ -149,7 +211,7 @@ def _journal(path: str) -> Any:
 # --- Ray Tune
 
 
-def tune_and_train(trials: int, epochs: int) -> float:
+def tune_and_train(trials: int, epochs: int, on: str = "digits") -> float:
     """Seconds of kd, as Ray's guide shows it: a Tune function that launches a TorchTrainer of one worker."""
     import ray.train
     from ray import tune
@@ -160,7 +222,7 @@ def tune_and_train(trials: int, epochs: int) -> float:
     def driver(config: dict[str, float]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             TorchTrainer(
-                lambda config: train("kd", epochs, config, ray.train.report),
+                lambda config: train("kd", epochs, config, ray.train.report, on=on),
                 train_loop_config=config,
                 scaling_config=ScalingConfig(num_workers=1),
                 run_config=RunConfig(storage_path=folder, callbacks=[TuneReportCallback()]),
@@ -171,12 +233,12 @@ def tune_and_train(trials: int, epochs: int) -> float:
     return _tuned(tune.with_resources(driver, nothing), trials, max_concurrent_trials=PROCESSES)
 
 
-def tune_reused(trials: int, epochs: int) -> float:
+def tune_reused(trials: int, epochs: int, on: str = "digits") -> float:
     """Seconds of kd in the best that Ray Tune alone gives: functions in reused processes."""
     from ray import tune
 
     def function(config: dict[str, float]) -> None:
-        train("kd", epochs, config, tune.report)
+        train("kd", epochs, config, tune.report, on=on)
 
     return _tuned(function, trials, reuse_actors=True)
 
