@@ -20,6 +20,8 @@ from kdsweep.results import Results, safe_name
 from kdsweep.study import Study
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from kdsweep.sweep.launch import Launch
     from kdsweep.sweep.plan import Plan
 
@@ -30,8 +32,6 @@ SILENCE = 60
 
 def launch(study: Study, console: Console, *, local: bool, address: str | None, dry_run: bool, reports: Path) -> int:
     """Run a study and write its report. Returns the exit code: 0 when everything that it asks for is there."""
-    from kdsweep.sweep import forecast
-    from kdsweep.sweep.launch import Launch, with_facts
     from kdsweep.sweep.reach import reach
 
     if local and study.resources.workers > 1:
@@ -41,6 +41,10 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
         if address and not local:
             reach(address)
         results = opening.store(study.storage)
+        starting = None if local or address or dry_run else _start_early(study, results)
+        from kdsweep.sweep import forecast
+        from kdsweep.sweep.launch import Launch, with_facts
+
         study = with_facts(study)
     except (ValueError, ConnectionError) as error:
         console.print(escape(str(error)), soft_wrap=True)
@@ -61,7 +65,7 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
     try:
         with shown:
             shown.launch = driver
-            _run(driver, console, local=local, address=address)
+            _run(driver, console, local=local, address=address, starting=starting)
     except ConnectionError as error:
         driver.close()
         console.print(escape(str(error)), soft_wrap=True)
@@ -88,7 +92,16 @@ def show_warnings(study: Study, console: Console) -> None:
         console.print(f"note: {escape(warning)}", style="yellow", soft_wrap=True)
 
 
-def _run(driver: Launch, console: Console, *, local: bool, address: str | None) -> None:
+def _start_early(study: Study, results: Results) -> Future[str] | None:
+    """Ray, which starts while data and libraries are read; not where there may be nothing left to train."""
+    if (results.read_json(study.name, "state") or {}).get("complete"):
+        return None
+    from kdsweep.sweep import ray as cluster
+
+    return cluster.starting()
+
+
+def _run(driver: Launch, console: Console, *, local: bool, address: str | None, starting: Future[str] | None) -> None:
     if driver.done:
         return
     if local:
@@ -98,7 +111,7 @@ def _run(driver: Launch, console: Console, *, local: bool, address: str | None) 
         return
     from kdsweep.sweep import ray as cluster
 
-    dashboard = cluster.start(address)
+    dashboard = starting.result() if starting is not None else cluster.start(address)
     if dashboard:
         console.print(f"Ray dashboard: {dashboard} (it asks for the token that `ray get-auth-token` prints)")
     try:

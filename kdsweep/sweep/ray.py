@@ -12,8 +12,10 @@ import json
 import logging
 import os
 import tempfile
+import threading
 import uuid
-from typing import Any
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 # Read by Ray when it is imported: no result files and no console reporter of its own, no snapshots of a state that
 # nobody restores, and Ctrl-C comes to us.
@@ -33,14 +35,14 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
-from kdsweep.data import source
-from kdsweep.results import Results
 from kdsweep.study import Data, Study
 from kdsweep.sweep.desk import Desk
-from kdsweep.sweep.launch import Launch
-from kdsweep.sweep.work import work
-from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
+
+if TYPE_CHECKING:
+    # What needs torch is imported where it is used: Ray starts while the driver still imports it.
+    from kdsweep.sweep.launch import Launch
+    from kdsweep.training.workers import Workers
 
 # Enough for what Tune itself passes around: data and weights go through the store.
 OBJECT_STORE = 200 * 2**20
@@ -55,6 +57,22 @@ def start(address: str | None) -> str:
         local = {"include_dashboard": True, "dashboard_host": "127.0.0.1", "object_store_memory": OBJECT_STORE}
     context = ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
+
+
+def starting() -> Future[str]:
+    """`start` on this machine, in the background: it waits for processes as long as the driver reads its libraries."""
+    started: Future[str] = Future()
+
+    def begin() -> None:
+        try:
+            started.set_result(start(None))
+        except BaseException as error:
+            started.set_exception(error)
+        # The kernel ends Ray's processes with the thread that they are children of.
+        threading.Event().wait()
+
+    threading.Thread(target=begin, name="starts Ray", daemon=True).start()
+    return started
 
 
 def stop() -> None:
@@ -196,6 +214,8 @@ class _Work(tune.Trainable):  # type: ignore[misc]
 
     def _get_ready(self) -> None:
         """Read the data, so that a pack's times are those of training."""
+        from kdsweep.data import source
+
         # What can not be read is for packs to fail by: a worker that never came would be sent for again and again.
         with contextlib.suppress(Exception):
             if self.job["workers"] == 1:
@@ -223,6 +243,9 @@ def _resources(study: Study) -> Any:
 
 
 def _alone(job: dict[str, Any], workers: Workers | None = None) -> None:
+    from kdsweep.results import Results
+    from kdsweep.sweep.work import work
+
     trials, data = [Trial.from_json(trial) for trial in job["trials"]], Data(**job["data"])
     work(trials, data, Results(job["root"]), device=job["device"], workers=workers)
 
@@ -250,6 +273,8 @@ def _together(job: dict[str, Any]) -> None:
 
 def _loop(job: dict[str, Any]) -> None:
     from ray import train
+
+    from kdsweep.training.workers import Workers
 
     context = train.get_context()
     _alone(job, Workers(context.get_world_rank(), context.get_world_size()))
