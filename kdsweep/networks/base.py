@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Self
@@ -16,6 +18,7 @@ class Network(nn.Module, ABC):
 
     Attributes:
         names: of the modalities that it reads.
+        needs, any_of: a row counts where all of the first, and at least one of the second, if any, are present.
         embedding: width D of its embedding.
         head_name: of the submodule that makes logits of an embedding; "" where there is none.
         frozen: names of the parts that are never trained, and are in evaluation mode always.
@@ -23,6 +26,8 @@ class Network(nn.Module, ABC):
     """
 
     names: tuple[str, ...]
+    needs: tuple[str, ...]
+    any_of: tuple[str, ...] = ()
     embedding: int
     head_name: str = ""
     frozen: tuple[str, ...] = ()
@@ -41,6 +46,11 @@ class Network(nn.Module, ABC):
     def to_logits(self) -> nn.Module | None:
         """What makes logits of an embedding."""
         return self.get_submodule(self.head_name) if self.head_name else None
+
+    def rows(self, present: Mapping[str, Tensor]) -> Tensor:
+        """[B] bool: those that count."""
+        there = functools.reduce(operator.and_, [present[name] for name in self.needs])
+        return there & functools.reduce(operator.or_, [present[n] for n in self.any_of]) if self.any_of else there
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)

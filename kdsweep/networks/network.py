@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from kdsweep import sources
@@ -62,10 +61,7 @@ class Assembled(Network):
             embedding = embeddings[self.names[0]]
         else:
             embedding, features = self.fusion(embeddings, present), {}
-        rows = torch.stack([present[name] for name in self.needs]).all(0)
-        if self.any_of:
-            rows = rows & torch.stack([present[name] for name in self.any_of]).any(0)
-        return Outputs(self.head(embedding), embedding, rows, features)
+        return Outputs(self.head(embedding), embedding, self.rows(present), features)
 
 
 def build(

@@ -67,15 +67,12 @@ class Whole(Network):
         """`inputs` [B, *shape] and `present` [B] bool, by modality; what is missing is 0."""
         with self._caught() as seen:
             found = self.module(**{name: inputs[name] for name in self.names})
-        rows = torch.stack([present[name] for name in self.needs]).all(0)
-        if self.any_of:
-            rows = rows & torch.stack([present[name] for name in self.any_of]).any(0)
         if isinstance(found, Outputs):
-            return found._replace(present=rows, features={**found.features, **seen})
+            return found._replace(present=self.rows(present), features={**found.features, **seen})
         if not isinstance(found, Tensor) or "embedding" not in seen:
             raise ValueError("a module returns Outputs, or logits, and `embedding` names the submodule below them")
         embedding = seen.pop("embedding")
-        return Outputs(found, embedding.flatten(1), rows, seen)
+        return Outputs(found, embedding.flatten(1), self.rows(present), seen)
 
     @contextmanager
     def _caught(self) -> Iterator[dict[str, Tensor]]:

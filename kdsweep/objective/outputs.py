@@ -5,6 +5,8 @@ Letters in tensor names: B rows of the batch, C classes, D embedding width.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -112,10 +114,7 @@ class Batch(NamedTuple):
 
     def any_auxiliary(self) -> Tensor:
         """[B] bool: at least one auxiliary modality is present."""
-        present = torch.zeros_like(self.student.present)
-        for outputs in self.auxiliary.values():
-            present = present | outputs.present
-        return present
+        return functools.reduce(operator.or_, [outputs.present for outputs in self.auxiliary.values()])
 
 
 class Sizes(NamedTuple):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -114,10 +116,9 @@ class Term(nn.Module, ABC):
 
         Of several auxiliary modalities one is enough: a term over them leaves out the others row by row.
         """
-        rows = torch.ones_like(batch.student.present)
-        for source in sorted({name.split(".")[0] for name in self.reads}):
-            rows = rows & (batch.any_auxiliary() if source == "auxiliary" else batch.of(source).present)
-        return rows
+        sources = sorted({name.split(".")[0] for name in self.reads})
+        there = [batch.any_auxiliary() if source == "auxiliary" else batch.of(source).present for source in sources]
+        return functools.reduce(operator.and_, there)
 
     def forward(self, batch: Batch) -> Tensor:
         """The unweighted value, never in half precision; exactly 0, gradient 0, where fewer than two rows count."""
@@ -160,16 +161,14 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> Parts:
         """`draws`: each term's random numbers, by its name."""
-        values, total = {}, torch.zeros((), dtype=batch.student.logits.dtype, device=batch.progress.device)
-        for name, term in self.items():
-            value = term(_with_draws(batch, draws, name))
-            values[name] = value
-            total = total + term.weight * term.height(batch.progress) * value
-        return Parts(total, values)
+        values = {name: term(_with_draws(batch, draws, name)) for name, term in self.items()}
+        return Parts(functools.reduce(operator.add, self._weigh(values, batch).values()), values)
 
     def weighted(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> dict[str, Tensor]:
         """Each term's summand of the total."""
-        values = self(batch, draws).values
+        return self._weigh(self(batch, draws).values, batch)
+
+    def _weigh(self, values: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         return {name: term.weight * term.height(batch.progress) * values[name] for name, term in self.items()}
 
     def setup(self, sizes: Sizes, stream: Callable[[str], AbstractContextManager[object]]) -> None:

@@ -253,7 +253,8 @@ class Step:
 
         members = self.stack.members(groups, context, said)
         losses, parts = vmap(total)(self._parameters(groups, context), context.buffers["objective"], members)
-        (gradient,) = torch.autograd.grad(losses.sum() / self.accumulate, flat)
+        summed = losses.sum() if self.accumulate == 1 else losses.sum() / self.accumulate
+        (gradient,) = torch.autograd.grad(summed, flat)
         if self.gathering is not None:
             gradient, self.gathering = self.gathering + gradient, None
         self.batches += 1
