@@ -2,13 +2,15 @@
 
 import math
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import torch
+from torch.nn import functional
 
 from kdsweep.methods import load
 from kdsweep.objective import CrossEntropy, MutualInformation, Objective, SoftLogits
-from kdsweep.objective.outputs import FEW, log_softmax
+from kdsweep.objective.outputs import FEW, log_softmax, logsumexp, normalize
 from tests.objective_fakes import SIZES, Recipe, batch, draws, stream
 
 
@@ -37,6 +39,26 @@ def test_log_softmax_is_torchs_over_few_classes_and_many(classes, size):
     )
     assert torch.allclose(ours, theirs, rtol=1e-12)
     assert torch.allclose(slope(theirs)[0], expected(theirs)[0], rtol=1e-9, atol=1e-9 * size)
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(normalize, functional.normalize), (logsumexp, torch.logsumexp)])
+def test_what_is_written_out_for_speed_is_torchs(mine, theirs):
+    """Values and gradients, those of rows of zeros (which nothing reads) and of hidden columns included."""
+    values = torch.randn(5, 7, dtype=torch.float64)
+    values[0] = 0
+    if theirs is torch.logsumexp:
+        values[1, :3] = -math.inf
+    for dim in (0, 1):
+        (found, back), (expected, back_too) = (
+            torch.func.vjp(f, values) for f in (partial(mine, dim=dim), partial(theirs, dim=dim))
+        )
+        torch.testing.assert_close(found, expected)
+        weight = torch.randn_like(found)
+        torch.testing.assert_close(back(weight), back_too(weight))
+
+
+def test_a_sum_of_no_exponentials_is_minus_infinity():
+    assert logsumexp(torch.full((2, 3), -math.inf), 1).tolist() == [-math.inf, -math.inf]
 
 
 def test_a_cosine_ramp_rises_slowly_first():

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdsweep.objective.outputs import (
@@ -15,7 +14,9 @@ from kdsweep.objective.outputs import (
     Batch,
     Sizes,
     both_embeddings,
+    logsumexp,
     masked_mean,
+    normalize,
     other_pairs,
     pairs,
 )
@@ -120,7 +121,7 @@ class MemoryBank(nn.Module):
             z.copy_(torch.where((z > 0) | (rows.sum() < 2), z, first))
         for bank_ND, new_BD in ((self.left, left_BD), (self.right, right_BD)):
             old_BD = bank_ND[samples]
-            moved_BD = F.normalize(MOMENTUM * old_BD + (1 - MOMENTUM) * new_BD.to(old_BD.dtype), dim=1)
+            moved_BD = normalize(MOMENTUM * old_BD + (1 - MOMENTUM) * new_BD.to(old_BD.dtype), dim=1)
             kept_BD = torch.where(rows[:, None], moved_BD, old_BD)
             bank_ND.index_put_((samples,), kept_BD)
 
@@ -145,7 +146,7 @@ class Projections(nn.Module):
         self.left, self.right = nn.Linear(left, width), nn.Linear(right, width)
 
     def forward(self, left_BD: Tensor, right_BD: Tensor) -> tuple[Tensor, Tensor]:
-        return F.normalize(self.left(left_BD), dim=1), F.normalize(self.right(right_BD), dim=1)
+        return normalize(self.left(left_BD), dim=1), normalize(self.right(right_BD), dim=1)
 
 
 def log_softmax_over(scores_BB: Tensor, columns_BB: Tensor) -> Tensor:
@@ -153,7 +154,7 @@ def log_softmax_over(scores_BB: Tensor, columns_BB: Tensor) -> Tensor:
     hidden_BB = torch.where(columns_BB, scores_BB, -math.inf)
     some_B1 = columns_BB.any(1, keepdim=True)
     # Masked before, not after: a row without columns would be NaN, and NaN * 0 is NaN.
-    total_B1 = torch.logsumexp(torch.where(some_B1, hidden_BB, 0.0), 1, keepdim=True)
+    total_B1 = logsumexp(torch.where(some_B1, hidden_BB, 0.0), 1, keepdim=True)
     return torch.where(columns_BB, scores_BB - total_B1, 0.0)
 
 
@@ -204,7 +205,7 @@ class SupervisedContrast(Term):
 
 def class_contrast(left_BD: Tensor, right_BD: Tensor, labels: Tensor, temperature: Tensor, rows: Tensor) -> Tensor:
     """mean_i mean_{j of i's class} -log(softmax_j(cosine_ij / temperature) + 1e-10)."""
-    scores_BB = F.normalize(left_BD, dim=1) @ F.normalize(right_BD, dim=1).T / temperature
+    scores_BB = normalize(left_BD, dim=1) @ normalize(right_BD, dim=1).T / temperature
     log_p_BB = log_softmax_over(scores_BB, rows[None, :].expand_as(scores_BB))
     return masked_mean(-mean_where(log_plus(log_p_BB), same_label(labels) & pairs(rows)), rows)
 

@@ -20,6 +20,7 @@ from kdsweep.objective.outputs import (
     both_embeddings,
     log_softmax,
     masked_mean,
+    normalize,
     pairs,
 )
 from kdsweep.objective.term import Term
@@ -30,7 +31,7 @@ def label_contrast(left_BD: Tensor, right_BD: Tensor, labels: Tensor, temperatur
 
     P = softmax_j(nrm(u_i) nrm(v_j) / temperature). Exactly 0 in a batch of one class, which has no others.
     """
-    scores_BB = F.normalize(left_BD, dim=1) @ F.normalize(right_BD, dim=1).T / temperature
+    scores_BB = normalize(left_BD, dim=1) @ normalize(right_BD, dim=1).T / temperature
     log_p_BB = log_softmax_over(scores_BB, rows[None, :].expand_as(scores_BB))
     same_BB, counted_BB = same_label(labels), pairs(rows)
     others_BB = counted_BB & ~same_BB
@@ -57,7 +58,7 @@ class Composition(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def forward(self, student_BD: Tensor, teacher_BD: Tensor) -> tuple[Tensor, Tensor]:
-        both = torch.cat([F.normalize(teacher_BD, dim=1), F.normalize(student_BD, dim=1)], 1)
+        both = torch.cat([normalize(teacher_BD, dim=1), normalize(student_BD, dim=1)], 1)
         mixed_BD = teacher_BD + self.residual(both)
         return mixed_BD, self.head(mixed_BD)
 

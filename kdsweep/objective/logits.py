@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective.outputs import CLASSES, Batch, blank, log_softmax, masked_mean, root
+from kdsweep.objective.outputs import CLASSES, Batch, blank, log_softmax, logsumexp, masked_mean, root
 from kdsweep.objective.term import Term
 
 HINTON = "Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.02531"
@@ -109,7 +109,7 @@ def _log_binary(logits_BC: Tensor, labels: Tensor) -> Tensor:
     a finite loss."""
     true_BC = true_class(logits_BC, labels)
     true_B = torch.where(true_BC, logits_BC, 0.0).sum(1)
-    rest_B = torch.logsumexp(torch.where(true_BC, -math.inf, logits_BC), 1)
+    rest_B = logsumexp(torch.where(true_BC, -math.inf, logits_BC), 1)
     return log_softmax(torch.stack([true_B, rest_B], 1))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import Batch, Sizes, masked_mean
+from kdsweep.objective.outputs import Batch, Sizes, masked_mean, normalize
 from kdsweep.objective.term import Term
 
 MAPS = ("student.map", "teacher.map")
@@ -47,7 +47,7 @@ class Attention(Term):
         check_maps("at", sizes)
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
-        student_BP, teacher_BP = (F.normalize(x.square().mean(1).flatten(1), dim=1) for x in both_maps(batch))
+        student_BP, teacher_BP = (normalize(x.square().mean(1).flatten(1), dim=1) for x in both_maps(batch))
         return masked_mean((student_BP - teacher_BP).square().mean(1), rows)
 
 
@@ -64,7 +64,7 @@ class NeuronSelectivity(Term):
         check_maps("nst", sizes)
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
-        student, teacher = (F.normalize(x.flatten(2), dim=2) for x in both_maps(batch))
+        student, teacher = (normalize(x.flatten(2), dim=2) for x in both_maps(batch))
         kernel_B = _kernel(teacher, teacher) + _kernel(student, student) - 2 * _kernel(student, teacher)
         return masked_mean(kernel_B, rows)
 
@@ -97,4 +97,4 @@ class ChannelCorrelation(Term):
 
 def channel_gram(maps: Tensor) -> Tensor:
     flat_BCP = maps.flatten(2)
-    return F.normalize(flat_BCP @ flat_BCP.mT, dim=2)
+    return normalize(flat_BCP @ flat_BCP.mT, dim=2)

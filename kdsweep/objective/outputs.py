@@ -18,6 +18,7 @@ CLASSES = ("classification", "retrieval")
 TASKS = (*CLASSES, "multilabel", "regression")
 # Below so many classes torch's own log_softmax takes three times as long on a CPU: less than what a vector holds.
 FEW = 16
+SHORTEST = 1e-12
 EMBEDDINGS = ("student.embedding", "teacher.embedding")
 
 
@@ -172,6 +173,21 @@ def log_softmax(scores_BC: Tensor) -> Tensor:
         return F.log_softmax(scores_BC, dim=1)
     below_BC = scores_BC - scores_BC.detach().amax(1, keepdim=True)
     return below_BC - below_BC.exp().sum(1, keepdim=True).log()
+
+
+def logsumexp(values: Tensor, dim: int | tuple[int, ...], *, keepdim: bool = False) -> Tensor:
+    """log of the sum of exponentials; -inf where all values are. torch's own takes every exponential again for its
+    gradient, which is a third of its time."""
+    # The largest, or a finite number where there is none: -inf less -inf would be NaN.
+    highest = values.detach().amax(dim, keepdim=True).clamp(min=torch.finfo(values.dtype).min)
+    total = (values - highest).exp().sum(dim, keepdim=True).log() + highest
+    return total if keepdim else total.squeeze(dim)
+
+
+def normalize(values: Tensor, dim: int = 1) -> Tensor:
+    """Vectors along an axis divided by their lengths, those below 1e-12 by 1e-12. torch's own divides on the way back
+    five times where products do."""
+    return values * torch.rsqrt(values.square().sum(dim, keepdim=True).clamp(min=SHORTEST**2))
 
 
 def blank(values: Tensor, rows: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdsweep.objective.outputs import (
@@ -20,6 +19,7 @@ from kdsweep.objective.outputs import (
     both_embeddings,
     log_softmax,
     masked_mean,
+    normalize,
     other_pairs,
     pairs,
     root,
@@ -31,7 +31,7 @@ from kdsweep.objective.term import Term
 def normalized_gram(values_BD: Tensor, rows: Tensor) -> Tensor:
     """x x^T with rows of length 1; blank for pairs that do not count."""
     values_BD = blank(values_BD, rows)
-    return F.normalize(values_BD @ values_BD.T, dim=1)
+    return normalize(values_BD @ values_BD.T, dim=1)
 
 
 class SimilarityPreserving(Term):
@@ -199,7 +199,7 @@ class CorrelationKernel(Term):
         return masked_mean((student_BB - teacher_BB).square(), pairs(rows))
 
     def _kernel(self, values_BD: Tensor) -> Tensor:
-        unit_BD = F.normalize(values_BD, dim=1)
+        unit_BD = normalize(values_BD, dim=1)
         x_BB = 2 * self.gamma * unit_BD @ unit_BD.T
         return (-2 * self.gamma).exp() * (1 + x_BB + x_BB.square() / 2)
 
