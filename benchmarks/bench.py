@@ -5,7 +5,7 @@ prints the tables and writes them to benchmarks/results/ under the day's date. S
 ratios.
 
 - searching: trials a minute from the first trial's start to the last one's end, for processes that have started.
-- whole: with the start of workers, the teacher, and the confirmation at the end.
+- whole: with the start of workers; ours also with the teacher, and the confirmation at the end.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def described(
     )
 
 
-def theirs(trials: int, seconds: float, arms: Sequence[str] = ARMS) -> Sweep:
-    return Sweep(trials * len(arms), seconds, seconds)
+def theirs(trials: int, seconds: tuple[float, float], arms: Sequence[str] = ARMS) -> Sweep:
+    return Sweep(trials * len(arms), *seconds)
 
 
 def search(few: int, many: int, turns: int) -> list[str]:

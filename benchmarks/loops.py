@@ -11,6 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -172,19 +173,20 @@ def train(
 # --- Optuna alone
 
 
-def optuna_alone(trials: int, epochs: int, arms: Sequence[str] = ARMS) -> float:
-    """Seconds of so many trials of each arm, in as many processes as there are cores; imports are not counted."""
+def optuna_alone(trials: int, epochs: int, arms: Sequence[str] = ARMS) -> tuple[float, float]:
+    """Seconds of so many trials of each arm, in as many processes as there are cores, and with their start."""
     import optuna
 
     with tempfile.TemporaryDirectory() as folder:
         for arm in arms:
             optuna.create_study(study_name=arm, storage=_journal(f"{folder}/{arm}"), direction="maximize")
+        began = time.perf_counter()
         with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
             share = [(folder, arms, trials // PROCESSES, epochs)] * PROCESSES
             pool.starmap(_optimize, [(folder, arms, 1, 1)] * PROCESSES)
-            began = time.perf_counter()
+            ready = time.perf_counter()
             pool.starmap(_optimize, share)
-            return time.perf_counter() - began
+            return time.perf_counter() - ready, time.perf_counter() - began
 
 
 def _optimize(folder: str, arms: Sequence[str], trials: int, epochs: int) -> None:
@@ -208,21 +210,21 @@ def _journal(path: str) -> Any:
     return optuna.storages.JournalStorage(JournalFileBackend(path))
 
 
-# --- Ray Tune
+# --- Ray Tune: seconds from the first trial's first line to the last one's end, and with the start of workers
 
 
-def tune_and_train(trials: int, epochs: int, on: str = "digits") -> float:
-    """Seconds of kd, as Ray's guide shows it: a Tune function that launches a TorchTrainer of one worker."""
+def tune_and_train(trials: int, epochs: int, on: str = "digits") -> tuple[float, float]:
+    """Of kd, as Ray's guide shows it: a Tune function that launches a TorchTrainer of one worker."""
     import ray.train
     from ray import tune
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
     from ray.tune.integration.ray_train import TuneReportCallback
 
-    def driver(config: dict[str, float]) -> None:
+    def driver(config: dict[str, float], spans: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             TorchTrainer(
-                lambda config: train("kd", epochs, config, ray.train.report, on=on),
+                lambda config: _noted(spans, epochs, config, ray.train.report, on),
                 train_loop_config=config,
                 scaling_config=ScalingConfig(num_workers=1),
                 run_config=RunConfig(storage_path=folder, callbacks=[TuneReportCallback()]),
@@ -230,26 +232,35 @@ def tune_and_train(trials: int, epochs: int, on: str = "digits") -> float:
 
     # The driver of a trial holds nothing, so that its worker finds a CPU.
     nothing = tune.PlacementGroupFactory([{"memory": 2.0**20}])
-    return _tuned(tune.with_resources(driver, nothing), trials, max_concurrent_trials=PROCESSES)
+    return _tuned(driver, trials, resources=nothing, max_concurrent_trials=PROCESSES)
 
 
-def tune_reused(trials: int, epochs: int, on: str = "digits") -> float:
-    """Seconds of kd in the best that Ray Tune alone gives: functions in reused processes."""
+def tune_reused(trials: int, epochs: int, on: str = "digits") -> tuple[float, float]:
+    """Of kd in the best that Ray Tune alone gives: functions in reused processes."""
     from ray import tune
 
-    def function(config: dict[str, float]) -> None:
-        train("kd", epochs, config, tune.report, on=on)
+    def function(config: dict[str, float], spans: str) -> None:
+        _noted(spans, epochs, config, tune.report, on)
 
     return _tuned(function, trials, reuse_actors=True)
 
 
-def _tuned(trainable: Any, trials: int, **config: Any) -> float:
+def _noted(spans: str, epochs: int, config: Config, report: Callable[[dict[str, float]], None], on: str) -> None:
+    began = time.time()
+    train("kd", epochs, config, report, on=on)
+    with open(spans, "a") as file:
+        file.write(f"{began} {time.time()}\n")
+
+
+def _tuned(function: Callable[..., None], trials: int, *, resources: Any = None, **config: Any) -> tuple[float, float]:
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
 
     with tempfile.TemporaryDirectory() as folder:
+        spans = f"{folder}/spans"
+        trainable = tune.with_parameters(function, spans=spans)
         tuner = tune.Tuner(
-            trainable,
+            tune.with_resources(trainable, resources) if resources is not None else trainable,
             param_space={name: tune.loguniform(*ends) for name, ends in RANGES.items()},
             tune_config=tune.TuneConfig(
                 metric="accuracy", mode="max", search_alg=OptunaSearch(), num_samples=trials, **config
@@ -258,5 +269,8 @@ def _tuned(trainable: Any, trials: int, **config: Any) -> float:
         )
         began = time.perf_counter()
         results = tuner.fit()
+        whole = time.perf_counter() - began
         assert not results.errors
-        return time.perf_counter() - began
+        times = [list(map(float, line.split())) for line in Path(spans).read_text().splitlines()]
+        assert len(times) == trials
+        return max(end for _, end in times) - min(start for start, _ in times), whole
