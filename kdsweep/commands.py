@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,10 +24,9 @@ from kdsweep.results import Results, safe_name
 from kdsweep.study import Study
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from kdsweep.sweep.launch import Launch
     from kdsweep.sweep.plan import Plan
+    from kdsweep.sweep.ray import Starting
 
 INTERRUPTED = 130
 # Seconds without a beat after which a launch on another machine is taken for dead.
@@ -41,12 +44,32 @@ def launch(study: Study, console: Console, *, local: bool, address: str | None, 
         if address and not local:
             reach(address)
         results = opening.store(study.storage)
-        starting = None if local or address or dry_run else _start_early(study, results)
-        from kdsweep.sweep import forecast
-        from kdsweep.sweep.launch import Launch, with_facts
-
-        study = with_facts(study)
     except (ValueError, ConnectionError) as error:
+        console.print(escape(str(error)), soft_wrap=True)
+        return 2
+    with _started_early(study, results, here=not (local or address or dry_run)) as starting:
+        return _launched(
+            study, results, console, local=local, address=address, dry_run=dry_run, reports=reports, starting=starting
+        )
+
+
+def _launched(
+    study: Study,
+    results: Results,
+    console: Console,
+    *,
+    local: bool,
+    address: str | None,
+    dry_run: bool,
+    reports: Path,
+    starting: Starting | None,
+) -> int:
+    from kdsweep.sweep import forecast
+    from kdsweep.sweep.launch import Launch, with_facts
+
+    try:
+        study = with_facts(study)
+    except ValueError as error:
         console.print(escape(str(error)), soft_wrap=True)
         return 2
     show_warnings(study, console)
@@ -92,22 +115,47 @@ def show_warnings(study: Study, console: Console) -> None:
         console.print(f"note: {escape(warning)}", style="yellow", soft_wrap=True)
 
 
-def _start_early(study: Study, results: Results) -> Future[str] | None:
-    """Ray, which starts while data and libraries are read; not where there may be nothing left to train."""
-    if (results.read_json(study.name, "state") or {}).get("complete"):
-        return None
+@contextlib.contextmanager
+def _started_early(study: Study, results: Results, *, here: bool) -> Iterator[Starting | None]:
+    """Ray on this machine, which starts while data and libraries are read and ends with the launch; not where there may
+    be nothing left to train."""
+    if not here or (results.read_json(study.name, "state") or {}).get("complete"):
+        yield None
+        return
     from kdsweep.sweep import ray as cluster
 
-    return cluster.starting()
+    starting = cluster.Starting()
+    try:
+        yield starting
+    finally:
+        starting.stop()
 
 
-def _run(driver: Launch, console: Console, *, local: bool, address: str | None, starting: Future[str] | None) -> None:
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """The signal by which schedulers end a job is taken as Ctrl-C is."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _run(driver: Launch, console: Console, *, local: bool, address: str | None, starting: Starting | None) -> None:
     if driver.done:
         return
     if local:
         from kdsweep.sweep import local as runner
 
-        runner.run(driver)
+        with _ended_in_order():
+            runner.run(driver)
         return
     from kdsweep.sweep import ray as cluster
 
@@ -115,7 +163,9 @@ def _run(driver: Launch, console: Console, *, local: bool, address: str | None, 
     if dashboard:
         console.print(f"Ray dashboard: {dashboard} (it asks for the token that `ray get-auth-token` prints)")
     try:
-        cluster.run(driver)
+        # Not before: Ray sets a handler of its own when it starts.
+        with _ended_in_order():
+            cluster.run(driver)
     finally:
         cluster.stop()
 

@@ -208,7 +208,8 @@ def test_a_name_with_markup_is_printed_as_it_is(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_interrupt_stops_within_seconds_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_within_seconds_and_says_how_to_go_on(how, tmp_path):
     file, storage = write(tmp_path, train={**TINY["train"], "epochs": 12}), tmp_path / "runs"  # type: ignore[dict-item]
     driver = subprocess.Popen(
         [sys.executable, "-m", "kdsweep", "launch", str(file), "--local", "--storage", str(storage)],
@@ -218,13 +219,31 @@ def test_an_interrupt_stops_within_seconds_and_says_how_to_go_on(tmp_path):
     while not list((storage / "trials").glob("[!.]*.parquet")) and time.monotonic() < deadline:
         assert driver.poll() is None
         time.sleep(0.01)
-    driver.send_signal(signal.SIGINT)
+    driver.send_signal(how)
     shown, _ = driver.communicate(timeout=10)
     assert driver.returncode == 130, shown
     assert f"To go on: python -m kdsweep launch {file}" in one_line(shown)
     assert "Traceback" not in shown
     status = kdsweep("status", file, "--storage", storage)
     assert "not running: launch again to resume" in one_line(status.output)
+
+
+@pytest.mark.slow
+def test_what_is_wrong_while_ray_starts_ends_it_and_is_one_line(tmp_path):
+    """In a process of its own: this one's Ray is shared by all tests."""
+    file = write(tmp_path)
+    blocked = tmp_path / "runs"
+    blocked.mkdir(mode=0o500)
+    (blocked / "trials").write_text("a file where a folder has to be")
+    code = (
+        "import ray, sys; from kdsweep import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: print('code', end.code, 'ray', ray.is_initialized())"
+    )
+    asked = [sys.executable, "-c", code, "launch", str(file), "--storage", str(blocked)]
+    shown = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    assert shown.returncode == 0, shown
+    assert "code 2 ray False" in shown.stdout, shown
 
 
 @pytest.mark.slow

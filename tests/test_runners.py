@@ -90,6 +90,19 @@ def test_a_worker_that_dies_is_replaced_and_the_table_is_the_same(tiny, alone, c
 
 
 @pytest.mark.slow
+def test_workers_that_die_while_they_read_the_data_end_the_launch(cluster, tmp_path):
+    data = {"python": "tests.modules_of_a_user:for_the_driver_alone", "student": ["top"], "auxiliary": ["bottom"]}
+    bare = {"ablate": None, "controls": None, "report": None, "arms": {"student_only": {}}}
+    asked = study(facts=False, name="deadly", **{**TINY, **bare, "data": data, "search": {"trials": 1}})
+    seen: list[launching.Event] = []
+    driver = Launch(with_facts(asked), Results(tmp_path), seen.append)
+    cluster.run(driver)
+    assert not driver.complete
+    assert [event.kind for event in seen].count("lost") == PATIENCE
+    assert any("worker died" in event.message for event in seen)
+
+
+@pytest.mark.slow
 def test_places_that_never_get_a_worker_hold_nothing_up(tiny, alone, cluster, tmp_path):
     crowded = replace(tiny, resources=tiny.resources.model_copy(update={"concurrency": 5}))
     driver = Launch(crowded, Results(tmp_path))

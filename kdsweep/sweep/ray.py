@@ -59,20 +59,31 @@ def start(address: str | None) -> str:
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
 
-def starting() -> Future[str]:
+class Starting:
     """`start` on this machine, in the background: it waits for processes as long as the driver reads its libraries."""
-    started: Future[str] = Future()
 
-    def begin() -> None:
+    def __init__(self) -> None:
+        self._address: Future[str] = Future()
+        self._over = threading.Event()
+        threading.Thread(target=self._start, name="starts Ray", daemon=True).start()
+
+    def _start(self) -> None:
         try:
-            started.set_result(start(None))
+            self._address.set_result(start(None))
         except BaseException as error:
-            started.set_exception(error)
+            self._address.set_exception(error)
         # The kernel ends Ray's processes with the thread that they are children of.
-        threading.Event().wait()
+        self._over.wait()
 
-    threading.Thread(target=begin, name="starts Ray", daemon=True).start()
-    return started
+    def result(self) -> str:
+        """What `start` returns, or raises."""
+        return self._address.result()
+
+    def stop(self) -> None:
+        """Whatever has become of it."""
+        self._address.exception()
+        stop()
+        self._over.set()
 
 
 def stop() -> None:
@@ -158,8 +169,12 @@ class _Places(Searcher):  # type: ignore[misc]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A place has closed: its worker was sent home, or died."""
+        never_came = trial_id in self.to_come
         self.to_come.discard(trial_id)
         pack = self.at_work.pop(trial_id, [])
+        if error and never_came:
+            # It was opened for this one. Were nothing lost by it, places would be opened without end.
+            pack = self.launch.next()
         reason = "their worker died, or its machine failed it (Ray's logs say more: /tmp/ray/session_latest/logs)"
         self.launch.take_back(pack, reason)
         self._serve()
