@@ -134,10 +134,10 @@ class MutualInformation(Term):
 
     @property
     def remembers(self) -> bool:
-        return self.estimator == "crd"
+        return self.estimator == "crd" or type(self).remember is not MutualInformation.remember
 
     def remember(self, batch: Batch, rows: Tensor) -> None:
-        if not self.remembers:
+        if self.estimator != "crd":
             return
         for partner, bank in zip(self.partners, self.banks, strict=True):
             bank.remember(

@@ -18,6 +18,7 @@ CLASSES = ("classification", "retrieval")
 TASKS = (*CLASSES, "multilabel", "regression")
 # Below so many classes torch's own log_softmax takes three times as long on a CPU: less than what a vector holds.
 FEW = 16
+# What shorter vectors are divided by, as in torch's own.
 SHORTEST = 1e-12
 EMBEDDINGS = ("student.embedding", "teacher.embedding")
 
@@ -115,7 +116,8 @@ class Batch(NamedTuple):
 
     def any_auxiliary(self) -> Tensor:
         """[B] bool: at least one auxiliary modality is present."""
-        return functools.reduce(operator.or_, [outputs.present for outputs in self.auxiliary.values()])
+        there = [outputs.present for outputs in self.auxiliary.values()]
+        return functools.reduce(operator.or_, there or [torch.zeros_like(self.student.present)])
 
 
 class Sizes(NamedTuple):

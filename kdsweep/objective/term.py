@@ -118,7 +118,7 @@ class Term(nn.Module, ABC):
         """
         sources = sorted({name.split(".")[0] for name in self.reads})
         there = [batch.any_auxiliary() if source == "auxiliary" else batch.of(source).present for source in sources]
-        return functools.reduce(operator.and_, there)
+        return functools.reduce(operator.and_, there or [torch.ones_like(batch.student.present)])
 
     def forward(self, batch: Batch) -> Tensor:
         """The unweighted value, never in half precision; exactly 0, gradient 0, where fewer than two rows count."""
