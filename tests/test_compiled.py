@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -228,22 +229,42 @@ def test_what_depends_on_values_or_on_tensors_from_elsewhere_is_not_recorded(fun
 OTHER = torch.arange(3.0)
 
 
-def scaled_by_a_number(x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    # Read behind the recording's back: no operation of torch says so.
-    return x * float(scale.numpy())
+def traces(name: str, *, strict: bool = False) -> Traces:
+    made = Traces(name, compiled=False)
+    made.on, made.strict = True, strict
+    return made
 
 
-def test_what_reads_a_number_unheard_is_found_at_the_second_call_and_runs_as_it_is():
-    traces = Traces("of one number", compiled=False)
-    traces.on = True
-    for scale in (2.0, 3.0, 4.0):
-        found = traces("step", scaled_by_a_number, torch.ones(3), torch.tensor(scale))
-        assert torch.equal(found, torch.full((3,), scale))
+@pytest.mark.parametrize(
+    "read",
+    [lambda at: float(at.numpy()), lambda at: float(np.asarray(at)), lambda at: at.tolist(), lambda at: at.item()],
+    ids=["numpy", "asarray", "tolist", "item"],
+)
+def test_a_step_that_reads_a_number_runs_as_it_is(read):
+    """A threshold: the second call says nothing of it."""
+
+    def step(x: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        return x * 2 if read(at) >= 0.5 else x
+
+    replayed = traces(f"of {read}")
+    for at in (0.0, 0.1, 0.5, 0.9):
+        found = replayed("step", step, torch.ones(3), torch.tensor(at))
+        assert torch.equal(found, torch.full((3,), 2.0 if at >= 0.5 else 1.0))
+    with pytest.raises(Unrecordable):
+        traces(f"of {read}", strict=True)("step", step, torch.ones(3), torch.tensor(0.0))
 
 
-def test_where_tracing_is_a_must_such_a_number_is_an_error():
-    traces = Traces("of one number, strictly", compiled=False)
-    traces.on = traces.strict = True
-    traces("step", scaled_by_a_number, torch.ones(3), torch.tensor(2.0))
-    with pytest.raises(Unrecordable, match="read as a number"):
-        traces("step", scaled_by_a_number, torch.ones(3), torch.tensor(3.0))
+def test_what_hides_from_the_recording_is_found_at_the_second_call():
+    calls = []
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        calls.append(x)
+        return x * len(calls)
+
+    replayed = traces("of a counter")
+    for _ in range(3):
+        calls_before = len(calls)
+        found = replayed("step", step, torch.ones(3))
+    assert torch.equal(found, torch.full((3,), float(calls_before + 1)))
+    with pytest.raises(Unrecordable, match="another call does other things"):
+        traces("of a counter", strict=True)("step", step, torch.ones(3))

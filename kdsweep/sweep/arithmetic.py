@@ -22,6 +22,7 @@ from kdsweep.data.tensors import Tensors
 from kdsweep.study import Data, Resources, Study
 from kdsweep.sweep.packing import COMPILED
 from kdsweep.sweep.widths import holds
+from kdsweep.sweep.work import one_thread
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import Models, initial, models, parts
 from kdsweep.training.outcome import INFRASTRUCTURE
@@ -142,7 +143,7 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
 
-def device_of(resources: Resources) -> Literal["cpu", "cuda"]:
+def kind_of_device(resources: Resources) -> Literal["cpu", "cuda"]:
     """Where a study's trials train: on a GPU where the study asks for a share of one, or there is one here."""
     if resources.device != "auto":
         return "cpu" if resources.device == "cpu" else "cuda"
@@ -151,7 +152,7 @@ def device_of(resources: Resources) -> Literal["cpu", "cuda"]:
 
 def can_compile(resources: Resources) -> bool:
     """Whether what a study asks for leaves room for compiling at all."""
-    return resources.workers == 1 and (device_of(resources) == "cpu" or resources.compile == "on")
+    return resources.workers == 1 and (kind_of_device(resources) == "cpu" or resources.compile == "on")
 
 
 def member_steps(study: Study, trial: Trial) -> int:
@@ -223,8 +224,10 @@ def _untraceable(members: list[Trial], make: Any, seen: dict[Any, Tensors]) -> s
     pack = Pack(members, [make(member) for member in members], seen)
     pack.step.traces.on = pack.step.traces.strict = True
     try:
-        for _ in pack.epochs():
-            pass
+        # The second step is compared to the last bit: sums are added in one order.
+        with one_thread():
+            for _ in pack.epochs():
+                pass
     except INFRASTRUCTURE:
         raise
     except Exception as error:

@@ -14,10 +14,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 aten = torch.ops.aten
+LEAVING = frozenset({"numpy", "tolist", "__array__", "__dlpack__"})
 
 
 class Unrecordable(Exception):
@@ -105,6 +107,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.numbers.add(id(value))
 
 
+class _NothingUnheard(TorchFunctionMode):  # type: ignore[no-untyped-call]
+    """What takes a tensor's values out of torch is no operation: every replay would have the first call's."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in LEAVING:
+            raise Unrecordable(f"a value of a tensor is read through {func.__name__}, on which what follows may depend")
+        return func(*args, **(kwargs or {}))
+
+
 def _same(one: Tensor, other: Tensor) -> bool:
     """Whether a view shows all of a tensor as it is."""
     laid_out = [(x.shape, x.stride(), x.storage_offset(), x.dtype) for x in (one, other)]
@@ -121,7 +132,7 @@ def record(function: Callable[..., Any], arguments: Sequence[Tensor]) -> fx.Grap
     """
     # As they are laid out when it is replayed.
     copies = [argument.detach().clone(memory_format=torch.contiguous_format) for argument in arguments]
-    with Recorder(copies) as recorder:
+    with Recorder(copies) as recorder, _NothingUnheard():
         outputs = function(*copies)
     graph: fx.GraphModule = recorder.ended(outputs)
     return graph

@@ -63,7 +63,7 @@ class Traces:
             return function(*arguments)
         if key not in self._ready:
             self._ready[key] = self._find(key, function, arguments)
-        return self._ready[key](function, *arguments)
+        return self._ready[key](function, arguments, strict=self.strict)
 
     def _find(self, key: Hashable, function: Callable[..., Any], arguments: tuple[Any, ...]) -> _Trace:
         leaves, layout = tree_flatten(arguments)
@@ -72,7 +72,7 @@ class Traces:
         if whole in _made:
             _made.move_to_end(whole)
         else:
-            _made[whole] = _Trace(function, leaves, layout, compiling=self.compiled, strict=self.strict)
+            _made[whole] = _Trace(function, leaves, layout, compiling=self.compiled)
             if len(_made) > KEPT:
                 _made.popitem(last=False)
         return _made[whole]
@@ -81,37 +81,43 @@ class Traces:
 class _Trace:
     """A function's recording, or the function itself where it cannot be recorded.
 
-    Its second call is the first on other values: it is compared with the function itself, for what a function reads as
-    a number of numpy or Python is no operation, and would be the same in every replay.
+    Its second call is the first on other values: there it is compared with the function itself, whatever hides from a
+    recording.
 
     Args:
         leaves, layout: the arguments of the first call.
         compiling: the recording is compiled.
-        strict: what cannot be recorded is an error.
+
+    Attributes:
+        replay: the recording as it is.
+        run: what a call runs: that, or it compiled.
+        obstacle: why there is none.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], leaves: list[Tensor], layout: Any, *, compiling: bool, strict: bool
-    ) -> None:
-        self.strict, self.calls = strict, 0
+    def __init__(self, function: Callable[..., Any], leaves: list[Tensor], layout: Any, *, compiling: bool) -> None:
+        self.calls = 0
         self.replay: Callable[..., Any] | None = None
         self.run: Callable[..., Any] | None = None
+        self.obstacle: Exception | None = None
         try:
             graph = record(lambda *given: function(*tree_unflatten(list(given), layout)), leaves)
-        except Exception:
-            if strict:
-                raise
+        except Exception as error:
+            # Without its frames, which hold every tensor of the step.
+            self.obstacle = error.with_traceback(None)
             return
         self.replay = _without_gradient(bound(graph))
         self.run = _without_gradient(compiled(graph, leaves)) if compiling else self.replay
 
-    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def __call__(self, function: Callable[..., Any], arguments: tuple[Any, ...], *, strict: bool) -> Any:
         self.calls += 1
         if self.calls == 2 and self.replay is not None and not self._agrees(function, arguments):
-            if self.strict:
-                raise Unrecordable("a value of a tensor is read as a number, which would be the same in every step")
+            self.obstacle = Unrecordable("another call does other things: a value is read behind torch's back")
             self.replay = self.run = None
-        return function(*arguments) if self.run is None else self.run(*arguments)
+        if self.run is not None:
+            return self.run(*arguments)
+        if strict and self.obstacle is not None:
+            raise self.obstacle
+        return function(*arguments)
 
     def _agrees(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
         """Whether the recording gives the function's values, and changes its arguments alike."""
