@@ -56,6 +56,8 @@ def test_metrics_are_scikit_learns(classes):
     top = metrics.top_k_accuracy_score(truth, logits.double().numpy(), k=min(5, classes - 1), labels=range(classes))
     if classes > 5:
         assert found["top5"] == pytest.approx(top)
+    others = torch.randn(3, *logits.shape, generator=rng)
+    assert tasks.classification(torch.cat([others, logits[None]]), labels)[3] == found, "measured beside others"
 
 
 def searched(queries, labels, gallery, gallery_labels, **itself):

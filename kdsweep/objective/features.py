@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdsweep.objective.outputs import (
@@ -17,6 +16,7 @@ from kdsweep.objective.outputs import (
     masked_mean,
     other_pairs,
     pairs,
+    softplus,
     square_distances,
 )
 from kdsweep.objective.term import Term
@@ -90,7 +90,7 @@ class VariationalInformation(Term):
 def gaussian_bound(guess_BD: Tensor, target_BD: Tensor, spread_D: Tensor, rows: Tensor) -> Tensor:
     """Mean of 1/2 [(t - mu)^2 / v + log v], v = softplus(spread) + 1e-5."""
     # softplus, not log(1 + exp): that overflows.
-    variance_D = F.softplus(spread_D) + VARIANCE_FLOOR
+    variance_D = softplus(spread_D) + VARIANCE_FLOOR
     return masked_mean(((target_BD - guess_BD).square() / variance_D + variance_D.log()).mean(1) / 2, rows)
 
 

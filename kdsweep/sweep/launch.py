@@ -210,7 +210,7 @@ class Launch:
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
         # Building a step needs torch and the data; a plan on its own needs neither.
-        from kdsweep.sweep.arithmetic import can_compile, device_of, member_steps, settle
+        from kdsweep.sweep.arithmetic import can_compile, kind_of_device, member_steps, settle
 
         study, found = self.study, {}
         for name, trial in unsettled.items():
@@ -218,7 +218,7 @@ class Launch:
                 trial,
                 source.load(study.data),
                 study.data,
-                device=device_of(study.resources),
+                device=kind_of_device(study.resources),
                 compiling=study.resources.compile if can_compile(study.resources) else "off",
                 width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                 member_steps=member_steps(study, trial),
