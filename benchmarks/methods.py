@@ -15,6 +15,7 @@ import torch
 from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.networks import complete
+from kdsweep.space import Value
 from kdsweep.study import Data, Train
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import initial, models, parts
@@ -26,9 +27,10 @@ MAPS = ("at", "nst", "ickd")
 DATA = Data(name="digits", student=("top",), auxiliary=("bottom",))
 
 
-def trial(name: str, encoder: str) -> Trial:
+def trial(name: str, encoder: str, *, batch_size: int = 128, **changed: Value) -> Trial:
+    """A student's trial on digits; `changed` are choices of the method."""
     method = methods.load(name)
-    choices = method.defaults()
+    choices = {**method.defaults(), **changed}
     part = complete(encoder, kind="image")
     roles = {
         "student": {"top": part},
@@ -37,7 +39,8 @@ def trial(name: str, encoder: str) -> Trial:
     }
     common = {
         "code": "", "fingerprint": "", "rows": {"train": ""}, "task": "classification", "select": "last",
-        "metric": "accuracy", "train": Train(epochs=TURNS + 1).model_dump(), "auxiliary": ("bottom",),
+        "metric": "accuracy", "train": Train(epochs=TURNS + 1, batch_size=batch_size).model_dump(),
+        "auxiliary": ("bottom",),
     }  # fmt: skip
     auxiliary = Trial(
         trains="bottom", method="auxiliary_only", student=(), networks={"bottom": roles["bottom"]}, **common

@@ -34,10 +34,10 @@ from kdsweep.networks import ENCODERS, FUSIONS, complete
 from kdsweep.study import Data, Train
 from kdsweep.sweep.arithmetic import Operations, settle
 from kdsweep.sweep.work import keep_freed_memory
+from kdsweep.training.compile import has_compiler
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import Models, initial, models, parts
 from kdsweep.training.pack import Pack
-from kdsweep.training.trace import has_compiler
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
 

@@ -20,9 +20,10 @@ from kdsweep.sweep.launch import Launch, with_facts
 from kdsweep.sweep.packing import pack as cut
 from kdsweep.sweep.packing import settlement
 from kdsweep.sweep.work import work
+from kdsweep.training.compile import has_compiler
 from kdsweep.training.pack import Pack
 from kdsweep.training.recorder import Unrecordable, record
-from kdsweep.training.trace import Traces, has_compiler
+from kdsweep.training.trace import Traces
 from kdsweep.trial import Trial
 from tests import fakes
 from tests.test_pack import DATA, WITHOUT_MAPS, assert_equal, build, numbers, stacked, train

@@ -23,11 +23,11 @@ from kdsweep.study import Data, Resources, Study
 from kdsweep.sweep.packing import COMPILED
 from kdsweep.sweep.widths import holds
 from kdsweep.sweep.work import one_thread
+from kdsweep.training.compile import has_compiler
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import Models, initial, models, parts
 from kdsweep.training.outcome import INFRASTRUCTURE
 from kdsweep.training.pack import Pack
-from kdsweep.training.trace import has_compiler
 from kdsweep.training.workers import Workers
 from kdsweep.trial import Trial
 

@@ -135,13 +135,17 @@ class Flat:
 class Rates(NamedTuple):
     """What the members' updates are done with, [K, 1] each: lr (of this step), decay, momentum, clip (0: none).
 
-    lr is [K, P] where parts of a network have rates of their own.
+    size and root are lr and the second moment's root with Adam's corrections for its first steps. They are computed
+    before the update, not in it: compiled code would take the powers anew for every few parameters. lr and size are
+    [K, P] where parts of a network have rates of their own.
     """
 
     lr: Tensor
     decay: Tensor
     momentum: Tensor
     clip: Tensor
+    size: Tensor
+    root: Tensor
 
 
 class State(NamedTuple):
@@ -195,7 +199,9 @@ class StackedOptimiser:
         lr = [float(r["lr"]) * factor[r["schedule"], float(r["warmup"])] for r in self.recipes]
         column = self._column(lr)
         scaled = column if self.scale is None else column * self.scale
-        return Rates(scaled, self._decay, self._momentum, self._clip)
+        (one, two), taken = self.betas, self.steps + 1
+        size, root = scaled / (1 - one**taken), (1 - two**taken).sqrt()
+        return Rates(scaled, self._decay, self._momentum, self._clip, size.to(column.dtype), root.to(column.dtype))
 
     def apply(self, state: State, gradient: Tensor, rates: Rates, joined: Tensor | None = None) -> None:
         """One step, in place, from the gradient [K, P], which is used up. Reads tensors alone: it is traced.
@@ -203,13 +209,15 @@ class StackedOptimiser:
         Args:
             joined: [K, 1] bool, the members that take it; None: all.
         """
-        before = [values.clone() for values in state] if joined is not None else []
         # Also where nobody clips: a factor of 1 changes no bit, and a trace must not know who is in the pack.
         self._hold(gradient, rates.clip)
-        self._step(state, gradient, rates)
-        if joined is not None:
-            for values, old in zip(state, before, strict=True):
-                values.copy_(torch.where(joined, values, old))
+        if joined is None:
+            self._step(state, gradient, rates)
+            return
+        moved = State(*(values.clone() for values in state))
+        self._step(moved, gradient, rates)
+        for values, new in zip(state, moved, strict=True):
+            values.copy_(torch.where(joined, new, values))
 
     def _step(self, state: State, gradient: Tensor, rates: Rates) -> None:
         """In place throughout: buffers of all members are large, and memory is what the updates wait for."""
@@ -227,13 +235,11 @@ class StackedOptimiser:
         one, two = self.betas
         first.mul_(one).add_(gradient, alpha=1 - one)
         second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
-        size = (rates.lr / (1 - one**steps)).to(value.dtype)
-        root = (1 - two**steps).sqrt().to(value.dtype)
         # The gradient's memory has done its work: it holds the step now.
         torch.sqrt(second, out=gradient)
-        gradient.div_(root).add_(self.eps)
+        gradient.div_(rates.root).add_(self.eps)
         torch.div(first, gradient, out=gradient)
-        value.addcmul_(size, gradient, value=-1)
+        value.addcmul_(rates.size, gradient, value=-1)
 
     def keep(self, where: Tensor) -> None:
         """Go on with these lanes."""
@@ -245,8 +251,9 @@ class StackedOptimiser:
         pieces = [gradient[:, span] for span in self.flat.spans.values()]
         norm = torch.cat([torch.linalg.vector_norm(piece, dim=1, keepdim=True) for piece in pieces], dim=1)
         factor = torch.where(clip > 0, (clip / (norm + 1e-6)).clamp(max=1.0), torch.ones_like(norm))
-        for at, piece in enumerate(pieces):
-            piece.mul_(factor[:, at : at + 1])
+        # One product for all groups: compiled, one for each would ask of every parameter which groups it is in.
+        spread = [factor[:, at : at + 1].expand_as(piece) for at, piece in enumerate(pieces)]
+        gradient.mul_(torch.cat(spread, dim=1) if len(spread) > 1 else spread[0])
 
     def _column(self, numbers: Sequence[float]) -> Tensor:
         return torch.tensor(numbers, dtype=self.flat.value.dtype, device=self.flat.value.device)[:, None]

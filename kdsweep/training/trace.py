@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from kdsweep.training.compile import compiled
 from kdsweep.training.recorder import Unrecordable, bound, record
 
 # A trace costs as much as some dozens of steps save by it: so many of a structure have to come.
@@ -105,8 +105,9 @@ class _Trace:
             # Without its frames, which hold every tensor of the step.
             self.obstacle = error.with_traceback(None)
             return
-        self.replay = _without_gradient(bound(graph))
-        self.run = _without_gradient(compiled(graph, leaves)) if compiling else self.replay
+        replay = bound(graph)
+        self.replay = _without_gradient(replay)
+        self.run = _without_gradient(compiled(graph, replay)) if compiling else self.replay
 
     def __call__(self, function: Callable[..., Any], arguments: tuple[Any, ...], *, strict: bool) -> Any:
         self.calls += 1
@@ -154,23 +155,3 @@ def _flatten(nested: Any, leaves: list[Tensor]) -> None:
     else:
         for value in nested.values() if isinstance(nested, dict) else nested:
             _flatten(value, leaves)
-
-
-def compiled(graph: Callable[..., Any], leaves: list[Tensor]) -> Callable[..., Any]:
-    """The graph as machine code: compiled when it is first called, or read from the cache.
-
-    Raises:
-        OSError: there is nothing here to compile with.
-    """
-    if not has_compiler():
-        raise OSError("these trials are compiled, and this machine has no C++ compiler")
-    return torch.compile(graph, fullgraph=True, dynamic=False)
-
-
-def has_compiler() -> bool:
-    """Whether this machine can compile for its CPU."""
-    from torch._inductor import config
-
-    asked = config.cpp.cxx
-    names = asked if isinstance(asked, list | tuple) else (asked,)
-    return any(name and shutil.which(name) for name in names)
