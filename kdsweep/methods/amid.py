@@ -21,6 +21,7 @@ Choices:
     entropy.form: pair (a discriminator of [t, t] and [t, G(s)]), joint (a conditional GAN of (t, s), gradients through
         both branches) or gaussian (variational, not adversarial).
     entropy.steps: updates of the discriminator before each main update; gaussian has none.
+    entropy.width: of the hidden layers of discriminator and generator: most of a step of a small student is theirs.
     entropy.shape: of the ramp and the decay of gamma.
     auxiliary: frozen (trained beforehand) or joint (trained inside the trial, on its own labels alone: a model that
         follows the student would pull the teacher to it).
@@ -50,6 +51,7 @@ CHOICES = {
     "mi_auxiliary_estimator": ESTIMATORS,
     "entropy_form": ("pair", "joint", "gaussian"),
     "entropy_steps": (1, 2, 5),
+    "entropy_width": (256, 64, 128),
     "entropy_shape": ("linear", "cosine"),
     "auxiliary": ("frozen", "joint"),
     "detach_teacher": (False, True),
@@ -92,6 +94,7 @@ def build(
     mi_auxiliary_estimator: str = "infonce",
     entropy_form: str = "pair",
     entropy_steps: int = 1,
+    entropy_width: int = 256,
     entropy_shape: str = "linear",
     auxiliary: str = "frozen",
     detach_teacher: bool = False,
@@ -120,7 +123,13 @@ def build(
         after=PAPER,
     )
     terms["entropy"] = objective.make_entropy(
-        entropy_form, steps=entropy_steps, shape=entropy_shape, weight=0.1, start=0.1, ramp=0.1
+        entropy_form,
+        steps=entropy_steps,
+        width=entropy_width,
+        shape=entropy_shape,
+        weight=0.1,
+        start=0.1,
+        ramp=0.1,
     )
     if with_kd:
         terms["kd"] = objective.SoftLogits(temperature=4.0, weight=1.0)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdsweep.objective.features import gaussian_bound, inverse_softplus
-from kdsweep.objective.networks import discriminator, generator
+from kdsweep.objective.networks import HIDDEN, discriminator, generator
 from kdsweep.objective.outputs import Batch, Sizes, masked_mean, softplus
 from kdsweep.objective.term import Term, frozen
 
@@ -51,18 +51,19 @@ class PairEntropy(Term):
     Args:
         steps: updates of D before each main update.
         critic_lr: of D, as a ratio to the main learning rate.
+        width: of the hidden layers of D and G.
     """
 
     paper = f"{AMID}; Li et al. ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching. 2017"
     reads = ("student.embedding", "teacher.embedding")
 
-    def __init__(self, *, steps: int = 1, critic_lr: float = 1.0, **schedule: Any) -> None:
+    def __init__(self, *, steps: int = 1, critic_lr: float = 1.0, width: int = HIDDEN, **schedule: Any) -> None:
         super().__init__(critic_lr=critic_lr, **schedule)
-        self.steps = steps
+        self.steps, self.width = steps, width
 
     def setup(self, sizes: Sizes) -> None:
-        self.generator = generator(sizes.student, sizes.teacher)
-        self.critic = discriminator(2 * sizes.teacher)
+        self.generator = generator(sizes.student, sizes.teacher, self.width)
+        self.critic = discriminator(2 * sizes.teacher, self.width)
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         target_BD = standardized(batch.of("teacher").embedding.detach())
@@ -87,6 +88,7 @@ class JointEntropy(Term):
     Args:
         steps: updates of D before each main update.
         critic_lr: of D, as a ratio to the main learning rate.
+        width: of the hidden layers of D and G.
         reconstruction: weight of the squared error, a sum over the width.
     """
 
@@ -95,13 +97,21 @@ class JointEntropy(Term):
 
     reconstruction: Tensor
 
-    def __init__(self, *, steps: int = 1, critic_lr: float = 1.0, reconstruction: float = 1.0, **schedule: Any) -> None:
+    def __init__(
+        self,
+        *,
+        steps: int = 1,
+        critic_lr: float = 1.0,
+        reconstruction: float = 1.0,
+        width: int = HIDDEN,
+        **schedule: Any,
+    ) -> None:
         super().__init__(critic_lr=critic_lr, reconstruction=reconstruction, **schedule)
-        self.steps = steps
+        self.steps, self.width = steps, width
 
     def setup(self, sizes: Sizes) -> None:
-        self.generator = generator(sizes.student, sizes.teacher)
-        self.critic = discriminator(sizes.teacher + sizes.student)
+        self.generator = generator(sizes.student, sizes.teacher, self.width)
+        self.critic = discriminator(sizes.teacher + sizes.student, self.width)
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         true, false, error_B = self._sides(batch)
@@ -124,13 +134,20 @@ class GaussianEntropy(Term):
     """Conditional entropy by its variational bound with a Gaussian q; not adversarial, the yardstick of the others.
 
     mean over rows and widths of 1/2 [(t - mu(s))^2 / v + log v], v = softplus(rho) + 1e-5 for each width
+
+    Args:
+        width: of the hidden layer of mu.
     """
 
     paper = f"{AMID}; Ahn et al. Variational Information Distillation for Knowledge Transfer. arXiv:1904.05835"
     reads = ("student.embedding", "teacher.embedding")
 
+    def __init__(self, *, width: int = HIDDEN, **schedule: Any) -> None:
+        super().__init__(**schedule)
+        self.width = width
+
     def setup(self, sizes: Sizes) -> None:
-        self.generator = generator(sizes.student, sizes.teacher)
+        self.generator = generator(sizes.student, sizes.teacher, self.width)
         self.spread = nn.Parameter(inverse_softplus(1.0).expand(sizes.teacher).clone())
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
