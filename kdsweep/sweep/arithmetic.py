@@ -23,7 +23,7 @@ from kdsweep.study import Data, Resources, Study
 from kdsweep.sweep.packing import COMPILED
 from kdsweep.sweep.widths import holds
 from kdsweep.sweep.work import one_thread
-from kdsweep.training.compile import has_compiler
+from kdsweep.training.compile import CompilerError, has_compiler
 from kdsweep.training.epochs import Run
 from kdsweep.training.models import Models, initial, models, parts
 from kdsweep.training.outcome import INFRASTRUCTURE
@@ -121,6 +121,21 @@ def settle(
     return Arithmetic(f"compiled@{width}", f"compiled at {width} lanes: {account}", memory=memory)
 
 
+def compile_ahead(trial: Trial, dataset: Dataset, data: Data, found: Arithmetic) -> Arithmetic:
+    """The answer "compiled", put to the test: stacked where torch's compiler fails on the step of these trials.
+
+    What it writes is in its cache then, for all who are to train them.
+    """
+    member = replace(trial, reads_test=False, thresholds=(), numbers=_starts(trial), arithmetic=found.name)
+    seen, weights = parts(member, dataset, data, torch.device("cpu")), initial(member, dataset.card)
+    made = models(member, dataset.card, seen["train"], weights, device=torch.device("cpu"), workers=Workers())
+    try:
+        Pack([member], [made], seen).first_update()
+    except CompilerError as error:
+        return replace(found, name="stacked", reason=f"not compiled: {error}")
+    return found
+
+
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations of matrix products and convolutions.
 
@@ -179,10 +194,14 @@ def _small(trial: Trial, dataset: Dataset, data: Data) -> tuple[Trial, dict[Any,
     trial = replace(trial, reads_test=False)
     whole = parts(trial, dataset, data, torch.device("cpu"))
     seen = {part: _first(tensors) for part, tensors in whole.items()}
-    method = methods.load(trial.method)
-    starts = {f"{name}.start": 0.0 for name in method.terms(trial.choices) if name not in trial.dropped}
     train = {**trial.train, "epochs": 1, "batch_size": min(ROWS, len(seen["train"]))}
-    return replace(trial, train=train, thresholds=(), numbers=starts), seen, len(whole["train"])
+    return replace(trial, train=train, thresholds=(), numbers=_starts(trial)), seen, len(whole["train"])
+
+
+def _starts(trial: Trial) -> dict[str, float]:
+    """Every term from the first step on."""
+    terms = methods.load(trial.method).terms(trial.choices)
+    return {f"{name}.start": 0.0 for name in terms if name not in trial.dropped}
 
 
 def _of_samples(pack: Pack, few: int, rows: int) -> float:

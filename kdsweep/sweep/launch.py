@@ -10,7 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdsweep import methods
 from kdsweep.data import source
@@ -22,7 +22,10 @@ from kdsweep.sweep.packing import COMPILED, pack, settlement
 from kdsweep.sweep.plan import Known, Plan, Role, plan
 from kdsweep.sweep.trials import Memory
 from kdsweep.sweep.widths import Widths
-from kdsweep.trial import Given, Trial, structure
+from kdsweep.trial import Given, Trial, compiled_width, structure
+
+if TYPE_CHECKING:
+    from kdsweep.sweep.arithmetic import Arithmetic
 
 # A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
 PATIENCE = 3
@@ -210,28 +213,37 @@ class Launch:
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, once and for all, before the first of their trials exists."""
         # Building a step needs torch and the data; a plan on its own needs neither.
-        from kdsweep.sweep.arithmetic import can_compile, kind_of_device, member_steps, settle
+        from kdsweep.sweep.arithmetic import can_compile, compile_ahead, kind_of_device, member_steps, settle
+        from kdsweep.sweep.work import compiled_code, one_thread
 
-        study, found = self.study, {}
+        study, device, found = self.study, kind_of_device(self.study.resources), {}
         for name, trial in unsettled.items():
             arithmetic = settle(
                 trial,
                 source.load(study.data),
                 study.data,
-                device=kind_of_device(study.resources),
+                device=device,
                 compiling=study.resources.compile if can_compile(study.resources) else "off",
                 width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                 member_steps=member_steps(study, trial),
             )
+            # On a GPU it is for the workers to compile: there may be none here.
+            if compiled_width(arithmetic.name) and device == "cpu":
+                self._tell(trial, arithmetic)
+                with compiled_code(self.results), one_thread():
+                    arithmetic = compile_ahead(trial, source.load(study.data), study.data, arithmetic)
             self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
             self.widths.memory[name] = arithmetic.memory
             found[name] = arithmetic.name
-            # The lack of a compiler is everybody's: said once.
-            if arithmetic.notable and arithmetic.reason not in self._told:
-                self._told.add(arithmetic.reason)
-                alone = "trains one at a time: " if arithmetic.name == "plain" else ""
-                self.show(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
+            self._tell(trial, arithmetic)
         return found
+
+    def _tell(self, trial: Trial, arithmetic: Arithmetic) -> None:
+        # The lack of a compiler is everybody's: said once.
+        if arithmetic.notable and arithmetic.reason not in self._told:
+            self._told.add(arithmetic.reason)
+            alone = "trains one at a time: " if arithmetic.name == "plain" else ""
+            self.show(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
 
     def _write_state(self, *, force: bool = False) -> None:
         if not force and time.monotonic() - self._beat < BEAT:

@@ -4,47 +4,43 @@ from __future__ import annotations
 
 import functools
 import shutil
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 
-def compiled(graph: Callable[..., Any], replay: Callable[..., Any]) -> Callable[..., Any]:
+class CompilerError(OSError):
+    """torch's compiler fails on a function.
+
+    Whether the function or the machine is to blame does not show: where it is asked for the first time, before any
+    trial, these trials are not compiled; later it is the machine.
+    """
+
+
+def compiled(graph: Callable[..., Any]) -> Callable[..., Any]:
     """The graph as machine code: written when it is first called, or read from the cache.
 
-    Args:
-        replay: the same operations as they are, for a graph that the compiler cannot write. It fails on a graph
-            wherever it meets it, so that all who train this structure do the same.
-
     Raises:
-        OSError: there is nothing here to compile with; when called: compiling fails by the machine's doing.
+        OSError, MemoryError: there is nothing here to compile with; when called: torch's compiler fails.
     """
     if not has_compiler():
         raise OSError("these trials are compiled, and this machine has no C++ compiler")
     # Importing the compiler takes seconds: only those who compile pay them.
-    from torch._inductor.exc import CppCompileError, InductorError, InvalidCxxCompiler
+    from torch._dynamo.exc import TorchDynamoException
 
     _mend_torch()
-    way: Callable[..., Any] = torch.compile(graph, fullgraph=True, dynamic=False)
+    written: Callable[..., Any] = torch.compile(graph, fullgraph=True, dynamic=False)
 
     def run(*given: Any) -> Any:
-        nonlocal way
         try:
-            return way(*given)
-        except InductorError as error:
-            reason = error.inner_exception
-            if isinstance(reason, OSError | MemoryError):
+            return written(*given)
+        except TorchDynamoException as error:
+            reason = getattr(error, "inner_exception", None) or error
+            if isinstance(reason, OSError | MemoryError | torch.OutOfMemoryError):
                 raise reason from None
-            if isinstance(reason, CppCompileError | InvalidCxxCompiler):
-                # Killed, out of disk, or no compiler at all; if it is none of these, trying again shows it.
-                raise OSError(f"the C++ compiler fails (resources.compile: off does without it): {reason}") from None
-            # Nothing has been changed yet: code is written before it runs.
             said = f"{type(reason).__name__}: {reason}".partition("\n")[0]
-            warnings.warn(f"replayed, not compiled: torch's compiler fails with {said}", stacklevel=2)
-            way = replay
-            return replay(*given)
+            raise CompilerError(f"torch's compiler fails: {said} (resources.compile: off does without it)") from error
 
     return run
 

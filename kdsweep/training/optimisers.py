@@ -135,9 +135,10 @@ class Flat:
 class Rates(NamedTuple):
     """What the members' updates are done with, [K, 1] each: lr (of this step), decay, momentum, clip (0: none).
 
-    size and root are lr and the second moment's root with Adam's corrections for its first steps. They are computed
-    before the update, not in it: compiled code would take the powers anew for every few parameters. lr and size are
-    [K, P] where parts of a network have rates of their own.
+    size and root correct Adam's first steps: lr / (1 - beta1^t), and sqrt(1 - beta2^t), by which the root of the second
+    moment is divided; SGD has neither, and size is lr. They are computed before the update, not in it: compiled code
+    would take the powers anew for every few parameters. lr and size are [K, P] where parts of a network have rates of
+    their own.
     """
 
     lr: Tensor
@@ -164,6 +165,7 @@ class StackedOptimiser:
         flat: the parameters.
         recipes: each member's; `optimizer` and `schedule` are the same for all.
         scale: [1, P] factors of the learning rate; None where all are 1.
+        compiled: updates are compiled, not run as they are: the same ones, in the form that is fastest there.
     """
 
     def __init__(
@@ -174,8 +176,9 @@ class StackedOptimiser:
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         scale: Tensor | None = None,
+        compiled: bool = False,
     ) -> None:
-        self.flat, self.betas, self.eps, self.scale = flat, betas, eps, scale
+        self.flat, self.betas, self.eps, self.scale, self.compiled = flat, betas, eps, scale, compiled
         self.kind = recipes[0]["optimizer"]
         self.first, self.second = torch.zeros_like(flat.value), torch.zeros_like(flat.value)
         self.steps = torch.zeros(len(recipes), 1, dtype=torch.float64, device=flat.value.device)
@@ -193,15 +196,18 @@ class StackedOptimiser:
         return State(self.flat.value, self.first, self.second, self.steps)
 
     def rates(self, progress: float) -> Rates:
-        """The columns of the step at `progress`."""
+        """The columns of the next step, which is at `progress`."""
         kinds = {(r["schedule"], float(r["warmup"])) for r in self.recipes}
         factor = {kind: rate(progress, schedule=kind[0], warmup=kind[1]) for kind in kinds}
         lr = [float(r["lr"]) * factor[r["schedule"], float(r["warmup"])] for r in self.recipes]
         column = self._column(lr)
         scaled = column if self.scale is None else column * self.scale
-        (one, two), taken = self.betas, self.steps + 1
-        size, root = scaled / (1 - one**taken), (1 - two**taken).sqrt()
-        return Rates(scaled, self._decay, self._momentum, self._clip, size.to(column.dtype), root.to(column.dtype))
+        size, root = scaled, column
+        if self.kind != "sgd":
+            # Not by powers: in the last bits of float64 they know whether a lane is in a vector of others.
+            one, two = (-torch.expm1((self.steps + 1) * math.log(beta)) for beta in self.betas)
+            size, root = (scaled / one).to(column.dtype), two.sqrt().to(column.dtype)
+        return Rates(scaled, self._decay, self._momentum, self._clip, size, root)
 
     def apply(self, state: State, gradient: Tensor, rates: Rates, joined: Tensor | None = None) -> None:
         """One step, in place, from the gradient [K, P], which is used up. Reads tensors alone: it is traced.
@@ -251,9 +257,13 @@ class StackedOptimiser:
         pieces = [gradient[:, span] for span in self.flat.spans.values()]
         norm = torch.cat([torch.linalg.vector_norm(piece, dim=1, keepdim=True) for piece in pieces], dim=1)
         factor = torch.where(clip > 0, (clip / (norm + 1e-6)).clamp(max=1.0), torch.ones_like(norm))
-        # One product for all groups: compiled, one for each would ask of every parameter which groups it is in.
-        spread = [factor[:, at : at + 1].expand_as(piece) for at, piece in enumerate(pieces)]
-        gradient.mul_(torch.cat(spread, dim=1) if len(spread) > 1 else spread[0])
+        factors = [factor[:, at : at + 1] for at in range(len(pieces))]
+        if self.compiled:
+            # One product: compiled, one for each group would ask of every parameter which groups it is in.
+            gradient.mul_(torch.cat([f.expand_as(piece) for f, piece in zip(factors, pieces, strict=True)], dim=1))
+            return
+        for own, piece in zip(factors, pieces, strict=True):
+            piece.mul_(own)
 
     def _column(self, numbers: Sequence[float]) -> Tensor:
         return torch.tensor(numbers, dtype=self.flat.value.dtype, device=self.flat.value.device)[:, None]

@@ -116,6 +116,11 @@ class Pack:
                 found.append(Epoch(number, metrics, finite, seconds))
             yield found
 
+    def first_update(self) -> None:
+        """An update on the first rows, from which training does not go on: it shows whether there can be one."""
+        rows = torch.arange(min(self.batch_size, len(self.parts["train"])), device=self.parts["train"].labels.device)
+        self.step.update(self._see(rows.expand(len(self.trials), -1)), 0.0)
+
     def keep(self, lanes: Sequence[int]) -> None:
         """Go on with these of the active lanes, in their order; the others leave. Called between epochs."""
         if len(lanes) == self.active:

@@ -83,13 +83,15 @@ class Step:
                 critics[name][key] = value
             else:
                 groups.setdefault(f"term {name}", {})[key] = value
-        self.main = StackedOptimiser(Flat(groups), recipes, scale=self._scale(groups))
+        compiled = self.traces.compiled
+        self.main = StackedOptimiser(Flat(groups), recipes, scale=self._scale(groups), compiled=compiled)
         ratios = {name: self.number(name, "critic_lr") for name in critics}
         self.critics = {
             name: StackedOptimiser(
                 Flat({"critic": state}),
                 [critic_recipe(own, ratio) for own, ratio in zip(recipes, ratios[name], strict=True)],
                 betas=CRITIC_BETAS,
+                compiled=compiled,
             )
             for name, state in critics.items()
         }

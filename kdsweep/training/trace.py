@@ -105,17 +105,18 @@ class _Trace:
             # Without its frames, which hold every tensor of the step.
             self.obstacle = error.with_traceback(None)
             return
-        replay = bound(graph)
-        self.replay = _without_gradient(replay)
-        self.run = _without_gradient(compiled(graph, replay)) if compiling else self.replay
+        self.replay = _without_gradient(bound(graph))
+        self.run = _without_gradient(compiled(graph)) if compiling else self.replay
 
     def __call__(self, function: Callable[..., Any], arguments: tuple[Any, ...], *, strict: bool) -> Any:
-        self.calls += 1
-        if self.calls == 2 and self.replay is not None and not self._agrees(function, arguments):
+        if self.calls == 1 and self.replay is not None and not self._agrees(function, arguments):
             self.obstacle = Unrecordable("another call does other things: a value is read behind torch's back")
             self.replay = self.run = None
         if self.run is not None:
-            return self.run(*arguments)
+            given = self.run(*arguments)
+            # A call that fails, as compiling may, has shown nothing.
+            self.calls += 1
+            return given
         if strict and self.obstacle is not None:
             raise self.obstacle
         return function(*arguments)
