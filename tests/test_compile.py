@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor
 
 from kdsweep.data import source
+from kdsweep.results import Results
 from kdsweep.study import Train
 from kdsweep.sweep.arithmetic import compile_ahead, settle
+from kdsweep.sweep.work import compiled_code
 from kdsweep.training.compile import CompilerError, compiled, has_compiler
 from kdsweep.training.optimisers import Flat, StackedOptimiser
 from kdsweep.training.recorder import Unrecordable
@@ -69,6 +72,17 @@ def test_what_the_compiler_fails_on_is_stacked_before_its_first_trial(failing):
     found = compile_ahead(trial, dataset, DATA, asked)
     assert (asked.name, found.name) == ("compiled@8", "stacked")
     assert "not compiled: torch's compiler fails: KeyError: 'buf9'" in found.reason
+
+
+@pytest.mark.parametrize(("folder", "there"), [("plain", True), ("with a space", False)])
+def test_compiled_code_lies_in_the_store_where_its_path_can_be_given_to_a_compiler(
+    folder, there, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    monkeypatch.setattr("kdsweep.sweep.work._GIVEN", frozenset())
+    with compiled_code(Results(tmp_path / folder)):
+        assert ("TORCHINDUCTOR_CACHE_DIR" in os.environ) == there
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
 def test_what_is_read_after_it_was_written_in_place_is_compiled(failing):

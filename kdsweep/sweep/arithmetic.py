@@ -35,9 +35,9 @@ from kdsweep.trial import Trial
 # layers, which leave its caches, are slower than one after another: measured from 5e8 on, a gain up to 3e8.
 LARGE = {"cpu": 4e8, "cuda": 5e9}
 ROWS = 8
-# What compiling saves a member's step beside replaying it, in seconds, and what it costs for each function that is
-# compiled; measured in packs of eight, on one core. It has to save twice its cost.
-SAVED, SAVED_PER_OPERATION, COST = 1.5e-4, 3e-12, 30.0
+# Seconds that compiling saves a member's step beside replaying it, and that it costs, for each operation that a dry run
+# calls, and what it costs once; measured in packs of eight, on one core. It has to save twice its cost.
+SAVED, COST, COST_ONCE = 2.2e-7, 0.02, 8.0
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,8 @@ def settle(
         return Arithmetic("plain", f"a step is {work:.1e} operations: stacked it would cost as much as apart")
     if compiling == "off" or not int(trial.train["epochs"]):
         return Arithmetic("stacked", "", notable=False, memory=memory)
-    functions = 1 + len(pack.step.critics)
-    saved, cost = member_steps * (SAVED + SAVED_PER_OPERATION * work), functions * COST
-    account = f"{member_steps:,} member-steps of {work:.1e} operations: compiling saves {saved:.0f} s, costs {cost:.0f}"
+    saved, cost = member_steps * SAVED * counted.calls, COST_ONCE + COST * counted.calls
+    account = f"of {member_steps:,} member-steps compiling saves some {saved:.0f} s and costs {cost:.0f}"
     if compiling == "auto" and saved < 2 * cost:
         return Arithmetic("stacked", account, notable=False, memory=memory)
     places = (os.cpu_count() or 1) if device == "cpu" else 1
@@ -137,20 +136,21 @@ def compile_ahead(trial: Trial, dataset: Dataset, data: Data, found: Arithmetic)
 
 
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the operations of matrix products and convolutions.
+    """Counts the operations of matrix products and convolutions, and the calls of torch's functions.
 
     torch's FlopCounterMode counts the same and loads torch.compile for it, which takes seconds before the first trial.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.total = 0
+        self.total, self.calls = 0, 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
         out = func(*args, **(kwargs or {}))
         formula = flop_registry.get(func._overloadpacket)
         if formula is not None:

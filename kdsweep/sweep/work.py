@@ -8,6 +8,7 @@ import functools
 import importlib.metadata
 import os
 import platform
+import shlex
 import socket
 import subprocess
 import sys
@@ -142,7 +143,9 @@ def compiled_code(results: Results) -> Iterator[None]:
 
     A user's own settings stay.
     """
-    own = {"TORCHINDUCTOR_CACHE_DIR": f"{results.root}/compiled"} if "://" not in results.root else {}
+    folder = f"{results.root}/compiled"
+    # torch gives paths to the C++ compiler as they are: with a space in them it finds nothing.
+    own = {"TORCHINDUCTOR_CACHE_DIR": folder} if "://" not in folder and shlex.quote(folder) == folder else {}
     # A pool of compiling processes beside every worker would take the cores from the others.
     own |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
     new = {key: value for key, value in own.items() if key not in _GIVEN}
