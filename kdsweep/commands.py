@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from kdsweep.sweep.ray import Starting
 
 INTERRUPTED = 130
-# Seconds without a beat after which a launch on another machine is taken for dead.
-SILENCE = 60
+# Seconds without a beat after which a launch on another machine is taken for dead: it may be compiling a step.
+SILENCE = 300
 
 
 def launch(study: Study, console: Console, *, local: bool, address: str | None, dry_run: bool, reports: Path) -> int:
@@ -77,7 +77,7 @@ def _launched(
     by_arm = Counter(role.arm for role in everything.roles)
     shown = display.Display(console, study.name, study.metric, by_arm)
     try:
-        driver = Launch(study, results, shown.show, by_arm)
+        driver = Launch(study, results, shown.show, by_arm, trains=not dry_run)
     except OSError as error:
         console.print(f"the storage has to be a folder that can be written to, got {escape(study.storage)}: {error}")
         return 2
@@ -191,7 +191,7 @@ def report(
             # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
             # the index is the launch's.
             with opening.writing(study.storage):
-                Launch(study, results).close()
+                Launch(study, results, trains=False).close()
         _write_report(study, results, console, reports, figures=figures, refresh=watch)
 
     if watch:

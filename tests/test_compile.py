@@ -13,11 +13,13 @@ from kdsweep.data import source
 from kdsweep.results import Results
 from kdsweep.study import Train
 from kdsweep.sweep.arithmetic import compile_ahead, settle
+from kdsweep.sweep.launch import Launch, with_facts
 from kdsweep.sweep.work import compiled_code
 from kdsweep.training.compile import CompilerError, compiled, has_compiler
 from kdsweep.training.optimisers import Flat, StackedOptimiser
 from kdsweep.training.recorder import Unrecordable
 from kdsweep.training.trace import Traces
+from tests import fakes
 from tests.test_pack import DATA
 from tests.test_training import distilled
 
@@ -48,11 +50,18 @@ def test_a_failure_of_the_compiler_names_its_cause_and_the_way_without_it(failin
         compiled(lambda x: x * 11)(torch.ones(3))
 
 
-@pytest.mark.parametrize("error", [OSError("No space left on device"), MemoryError(), torch.OutOfMemoryError()])
+@pytest.mark.parametrize("error", [OSError("read-only"), MemoryError(), torch.OutOfMemoryError()])
 def test_what_the_machine_lacks_while_it_compiles_is_said_as_it_is(error, failing):
     failing(error)
     with pytest.raises(type(error)) as raised:
         compiled(lambda x: x * 13)(torch.ones(3))
+    assert not isinstance(raised.value, CompilerError)
+
+
+def test_a_compiler_that_was_killed_says_nothing_of_what_it_compiled(failing):
+    failing(RuntimeError("g++: fatal error: Killed signal terminated program cc1plus"))
+    with pytest.raises(OSError, match="Killed") as raised:
+        compiled(lambda x: x * 15)(torch.ones(3))
     assert not isinstance(raised.value, CompilerError)
 
 
@@ -74,10 +83,24 @@ def test_what_the_compiler_fails_on_is_stacked_before_its_first_trial(failing):
     assert "not compiled: torch's compiler fails: KeyError: 'buf9'" in found.reason
 
 
+def test_who_does_not_train_does_not_compile(tmp_path, monkeypatch):
+    """A dry run and a report say what would be compiled; whether it can be shows in the launch."""
+
+    def compiles(*_: object) -> None:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr("kdsweep.sweep.arithmetic.compile_ahead", compiles)
+    bare = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
+    study = with_facts(fakes.study(facts=False, name="dry", resources={"compile": "on"}, **bare))
+    looks_on = Launch(study, Results(tmp_path), trains=False)
+    assert {trial.arithmetic for trial in looks_on.plan.ready} == {"compiled@8"}
+    assert not Results(tmp_path).arithmetic()
+    with pytest.raises(AssertionError, match="compiled"):
+        Launch(study, Results(tmp_path))
+
+
 @pytest.mark.parametrize(("folder", "there"), [("plain", True), ("with a space", False)])
-def test_compiled_code_lies_in_the_store_where_its_path_can_be_given_to_a_compiler(
-    folder, there, tmp_path, monkeypatch
-):
+def test_compiled_code_lies_in_the_store_where_a_compiler_can_read_its_path(folder, there, tmp_path, monkeypatch):
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     monkeypatch.setattr("kdsweep.sweep.work._GIVEN", frozenset())
     with compiled_code(Results(tmp_path / folder)):

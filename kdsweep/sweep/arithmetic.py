@@ -121,9 +121,12 @@ def settle(
 
 
 def compile_ahead(trial: Trial, dataset: Dataset, data: Data, found: Arithmetic) -> Arithmetic:
-    """The answer "compiled", put to the test: stacked where torch's compiler fails on the step of these trials.
+    """The answer "compiled", put to the test: stacked where the first step of these trials cannot be compiled.
 
-    What it writes is in its cache then, for all who are to train them.
+    What torch's compiler writes is in its cache then, for all who are to train them.
+
+    Raises:
+        OSError, MemoryError: the machine's doing, which settles nothing.
     """
     member = replace(trial, reads_test=False, thresholds=(), numbers=_starts(trial), arithmetic=found.name)
     seen, weights = parts(member, dataset, data, torch.device("cpu")), initial(member, dataset.card)
@@ -132,6 +135,11 @@ def compile_ahead(trial: Trial, dataset: Dataset, data: Data, found: Arithmetic)
         Pack([member], [made], seen).first_update()
     except CompilerError as error:
         return replace(found, name="stacked", reason=f"not compiled: {error}")
+    except INFRASTRUCTURE:
+        raise
+    except Exception as error:
+        # Not to be seen on the few rows of the dry run; whether it is the trials' own fault their training shows.
+        return replace(found, name="stacked", reason=f"not compiled: {_first_line(error)}{_where(error)}")
     return found
 
 

@@ -54,12 +54,14 @@ class Launch:
         results: the store.
         show: is told every event.
         expected: how many roles each arm will have, for whoever looks at the state from outside.
+        trains: trials are to run. Without it nothing is compiled, and no answer is kept that rests on compiling.
     """
 
     study: Study
     results: Results
     show: Callable[[Event], None] = lambda event: None
     expected: Mapping[str, int] = field(default_factory=dict)
+    trains: bool = True
     lost: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -216,26 +218,29 @@ class Launch:
         from kdsweep.sweep.arithmetic import can_compile, compile_ahead, kind_of_device, member_steps, settle
         from kdsweep.sweep.work import compiled_code, one_thread
 
-        study, device, found = self.study, kind_of_device(self.study.resources), {}
-        for name, trial in unsettled.items():
-            arithmetic = settle(
-                trial,
-                source.load(study.data),
-                study.data,
-                device=device,
-                compiling=study.resources.compile if can_compile(study.resources) else "off",
-                width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
-                member_steps=member_steps(study, trial),
-            )
-            # On a GPU it is for the workers to compile: there may be none here.
-            if compiled_width(arithmetic.name) and device == "cpu":
+        study, found = self.study, {}
+        # Whatever imports torch's compiler settles where its code lies.
+        with compiled_code(self.results):
+            for name, trial in unsettled.items():
+                arithmetic = settle(
+                    trial,
+                    source.load(study.data),
+                    study.data,
+                    device=kind_of_device(study.resources),
+                    compiling=study.resources.compile if can_compile(study.resources) else "off",
+                    width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
+                    member_steps=member_steps(study, trial),
+                )
                 self._tell(trial, arithmetic)
-                with compiled_code(self.results), one_thread():
-                    arithmetic = compile_ahead(trial, source.load(study.data), study.data, arithmetic)
-            self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
-            self.widths.memory[name] = arithmetic.memory
-            found[name] = arithmetic.name
-            self._tell(trial, arithmetic)
+                # On a GPU it is for the workers to compile: there may be none here.
+                if compiled_width(arithmetic.name) and self.trains and kind_of_device(study.resources) == "cpu":
+                    self.results.write_json(study.name, "state", self.state())
+                    with one_thread():
+                        arithmetic = compile_ahead(trial, source.load(study.data), study.data, arithmetic)
+                    self._tell(trial, arithmetic)
+                if self.trains or not compiled_width(arithmetic.name):
+                    self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
+                self.widths.memory[name], found[name] = arithmetic.memory, arithmetic.name
         return found
 
     def _tell(self, trial: Trial, arithmetic: Arithmetic) -> None:

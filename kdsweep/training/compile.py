@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,8 @@ import torch
 class CompilerError(OSError):
     """torch's compiler fails on a function.
 
-    Whether the function or the machine is to blame does not show: where it is asked for the first time, before any
-    trial, these trials are not compiled; later it is the machine.
+    Whether the function or the machine is to blame does not always show: where it is asked for the first time, before
+    any trial, these trials are not compiled; later it is the machine.
     """
 
 
@@ -39,6 +40,8 @@ def compiled(graph: Callable[..., Any]) -> Callable[..., Any]:
             reason = getattr(error, "inner_exception", None) or error
             if isinstance(reason, OSError | MemoryError | torch.OutOfMemoryError):
                 raise reason from None
+            if lacks := re.search(r"Killed|No space left on device|Cannot allocate memory", str(reason)):
+                raise OSError(f"compiling: {lacks[0]}") from error
             said = f"{type(reason).__name__}: {reason}".partition("\n")[0]
             raise CompilerError(f"torch's compiler fails: {said} (resources.compile: off does without it)") from error
 
