@@ -77,8 +77,7 @@ def settle(
     members = [replace(few, seed=seed) for seed in (0, 1)]
 
     def make(member: Trial) -> Models:
-        weights = initial(member, dataset.card)
-        return models(member, dataset.card, seen["train"], weights, device=torch.device("cpu"), workers=Workers())
+        return _untrained(member, dataset, seen)
 
     try:
         with Operations() as counted, _saved() as saved_bytes, _fallbacks_are_errors():
@@ -129,10 +128,9 @@ def compile_ahead(trial: Trial, dataset: Dataset, data: Data, found: Arithmetic)
         OSError, MemoryError: the machine's doing, which settles nothing.
     """
     member = replace(trial, reads_test=False, thresholds=(), numbers=_starts(trial), arithmetic=found.name)
-    seen, weights = parts(member, dataset, data, torch.device("cpu")), initial(member, dataset.card)
-    made = models(member, dataset.card, seen["train"], weights, device=torch.device("cpu"), workers=Workers())
+    seen = parts(member, dataset, data, torch.device("cpu"))
     try:
-        Pack([member], [made], seen).first_update()
+        Pack([member], [_untrained(member, dataset, seen)], seen).first_update()
     except CompilerError as error:
         return replace(found, name="stacked", reason=f"not compiled: {error}")
     except INFRASTRUCTURE:
@@ -194,6 +192,12 @@ def member_steps(study: Study, trial: Trial) -> int:
     ):
         trials += study.search.trials + fresh
     return trials * study.search.repeats * steps
+
+
+def _untrained(member: Trial, dataset: Dataset, seen: dict[Any, Tensors]) -> Models:
+    """The networks of a trial as they are initialised, whatever is to be loaded into them."""
+    weights = initial(member, dataset.card)
+    return models(member, dataset.card, seen["train"], weights, device=torch.device("cpu"), workers=Workers())
 
 
 def _small(trial: Trial, dataset: Dataset, data: Data) -> tuple[Trial, dict[Any, Tensors], int]:

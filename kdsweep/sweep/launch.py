@@ -219,24 +219,25 @@ class Launch:
         from kdsweep.sweep.work import compiled_code, one_thread
 
         study, found = self.study, {}
+        dataset, device = source.load(study.data), kind_of_device(study.resources)
         # Whatever imports torch's compiler settles where its code lies.
         with compiled_code(self.results):
             for name, trial in unsettled.items():
                 arithmetic = settle(
                     trial,
-                    source.load(study.data),
+                    dataset,
                     study.data,
-                    device=kind_of_device(study.resources),
+                    device=device,
                     compiling=study.resources.compile if can_compile(study.resources) else "off",
                     width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                     member_steps=member_steps(study, trial),
                 )
                 self._tell(trial, arithmetic)
                 # On a GPU it is for the workers to compile: there may be none here.
-                if compiled_width(arithmetic.name) and self.trains and kind_of_device(study.resources) == "cpu":
+                if compiled_width(arithmetic.name) and self.trains and device == "cpu":
                     self.results.write_json(study.name, "state", self.state())
                     with one_thread():
-                        arithmetic = compile_ahead(trial, source.load(study.data), study.data, arithmetic)
+                        arithmetic = compile_ahead(trial, dataset, study.data, arithmetic)
                     self._tell(trial, arithmetic)
                 if self.trains or not compiled_width(arithmetic.name):
                     self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
