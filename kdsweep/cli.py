@@ -211,17 +211,21 @@ def replay(
     row: Annotated[Path | None, typer.Option(help="an archive of `export row`, in the place of a trial")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="of the archive's runs, the first so many")] = 2,
     data: Annotated[Path | None, typer.Option(help="the archive's dataset, where its folder is elsewhere")] = None,
+    allow_code: Annotated[
+        list[str] | None, typer.Option(help="a module of your own that the trial or row names; may be repeated")
+    ] = None,
 ) -> None:
     """Train one trial, or an archived row, again and compare: bit-identical, or where it parts."""
     if (trial is None) == (row is None):
         _fail("replay takes a TRIAL, or --row and an archive of `export row`")
+    allowed = allow_code or []
     if row is not None:
         from kdsweep import sharing
 
-        _exit(lambda: sharing.replay_row(row, _console(), seeds=seeds, data=data))
+        _exit(lambda: sharing.replay_row(row, _console(), seeds=seeds, data=data, allow_code=allowed))
     from kdsweep import commands
 
-    _exit(lambda: commands.replay(str(trial), storage, _console()))
+    _exit(lambda: commands.replay(str(trial), storage, _console(), allow_code=allowed))
 
 
 def _launch(path: Path, **options: Any) -> None:

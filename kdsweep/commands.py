@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -307,12 +307,12 @@ def _listed(what: str) -> list[tuple[str, str]]:
     ]
 
 
-def replay(prefix: str, storage: str, console: Console) -> int:
+def replay(prefix: str, storage: str, console: Console, *, allow_code: Sequence[str]) -> int:
     """Train one trial again and say whether it is the same. Returns 0 where it is bit-identical, 1 where it parts."""
     from kdsweep.sweep import again
 
     try:
-        answer = again.replay(prefix, opening.store(storage))
+        answer = again.replay(prefix, opening.store(storage), allow_code=allow_code)
     except ValueError as error:
         console.print(escape(str(error)), soft_wrap=True)
         return 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def export_row(study: Study, console: Console, *, row: str, out: Path | None) ->
     return 0
 
 
-def replay_row(path: Path, console: Console, *, seeds: int, data: Path | None) -> int:
+def replay_row(path: Path, console: Console, *, seeds: int, data: Path | None, allow_code: Sequence[str]) -> int:
     """Train an archived row again, its models too. Returns 0 where every number is the same, 1 where one parts."""
     from kdsweep.sweep import archive
 
@@ -41,7 +41,7 @@ def replay_row(path: Path, console: Console, *, seeds: int, data: Path | None) -
         soft_wrap=True,
     )
     identical = total = 0
-    for answer in archive.replay(path, seeds=seeds, data=data):
+    for answer in archive.replay(path, seeds=seeds, data=data, allow_code=allow_code):
         console.print(escape(answer.text), soft_wrap=True)
         identical, total = identical + answer.identical, total + 1
     verdict = "bit-identical" if identical == total else "different"

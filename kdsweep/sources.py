@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+import re
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,6 +72,63 @@ def load(dotted: str) -> Any:
         return getattr(importlib.import_module(home), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"expected package.module:name, cannot import {dotted!r}: {error}") from error
+
+
+# How settings name code: "package.module:callable".
+_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def callables(settings: object) -> set[str]:
+    """Every `package.module:callable` in nested settings, whether it is a key or a value."""
+    if isinstance(settings, str):
+        return {settings} if _CALLABLE.fullmatch(settings) else set()
+    if isinstance(settings, Mapping):
+        return callables(list(settings)) | callables(list(settings.values()))
+    if isinstance(settings, Iterable):
+        return {name for part in settings for name in callables(part)}
+    return set()
+
+
+def consent(names: Iterable[str], allowed: Iterable[str]) -> None:
+    """Code that is named by what others made runs only where the user names its module.
+
+    Args:
+        names: `package.module`, or `package.module:callable`.
+        allowed: modules that the user has named; a package stands for all of its modules.
+
+    Raises:
+        ValueError: a module is not among the allowed ones, or it is of a library: what libraries hold can do anything.
+    """
+    allowed = tuple(allowed)
+    for name in sorted(set(names)):
+        home, _, attribute = name.partition(":")
+        if not any(home == module or home.startswith(f"{module}.") for module in allowed):
+            raise ValueError(
+                f"{name} is code, and nobody here has asked for it: read it, and run it with --allow-code {home}"
+            )
+        defined = getattr(load(name), "__module__", None) if attribute else home
+        if not is_own(home) or not (isinstance(defined, str) and is_own(defined)):
+            raise ValueError(f"{name} is code of a library: from a file of others only code of your own is run")
+
+
+def is_own(module: str) -> bool:
+    """Whether a module is the user's own or kdsweep's: no library's, and none of Python itself."""
+    if module.split(".")[0] == "kdsweep":
+        return True
+    spec = find_spec(module)
+    if spec is None or spec.origin is None or module.split(".")[0] in sys.stdlib_module_names:
+        return False
+    origin = Path(spec.origin).resolve()
+    if {"site-packages", "dist-packages"} & set(origin.parts):
+        return False
+    return not any(origin.is_relative_to(place) for place in _libraries())
+
+
+@functools.cache
+def _libraries() -> frozenset[Path]:
+    """Where installed packages and Python's own modules lie."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return frozenset(Path(sysconfig.get_path(name)).resolve() for name in names)
 
 
 def weights(path: object) -> dict[str, str]:

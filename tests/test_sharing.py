@@ -19,8 +19,15 @@ from kdsweep import commands, study_file, watching
 from kdsweep.report import progress, sections
 from kdsweep.results import Results
 from kdsweep.sweep import archive, reach
+from kdsweep.sweep.again import code_of
 from kdsweep.sweep.launch import with_facts
+from kdsweep.trial import Trial
 from tests.test_cli import kdsweep, launch, one_line, write
+
+SMALL_TRIAL = Trial(
+    trains="student", method="kd", code="", fingerprint="", rows={}, student=("top",), auxiliary=("bottom",),
+    task="classification", select="last", metric="accuracy", train={}, networks={"student": {"top": {"mlp": {}}}},
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +146,84 @@ def test_settings_that_were_changed_are_refused(packed, tmp_path):
     answer = kdsweep("replay", "--row", restaged(packed, tmp_path, first, settings_of=second))
     assert answer.exit_code == 2
     assert "are not those that it is named by" in one_line(answer.output)
+
+
+def naming(path: Path, folder: Path, **data: object) -> Path:
+    """A copy whose trials were trained, it says, on other data."""
+    with zipfile.ZipFile(path) as whole:
+        whole.extractall(folder / "open")
+    store = Results(folder / "open")
+    curves = store.curves(store.metadata())
+    with zipfile.ZipFile(path) as whole:
+        described = json.loads(whole.read("row.json"))
+    members = {"row.json": json.dumps({**described, "data": {**described["data"], **data}}).encode()}
+    for id_, meta in store.metadata().items():
+        rows = curves[curves["trial"].astype(str) == id_][["epoch", "metric", "value", "seconds"]]
+        store.stage(id_, rows.itertuples(index=False, name=None), {**meta, "data": {**meta["data"], **data}})
+        store.commit(id_)
+        members[f"trials/{id_}.parquet"] = (folder / "open" / "trials" / f"{id_}.parquet").read_bytes()
+    with zipfile.ZipFile(folder / "naming.zip", "w") as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+    return folder / "naming.zip"
+
+
+@pytest.mark.slow
+def test_an_archive_is_data_and_nothing_that_it_names_is_called(packed, tmp_path):
+    trace = tmp_path / "it ran"
+    asked = {"name": None, "python": "subprocess:getoutput", "options": {"cmd": f"touch '{trace}'"}}
+    evil = naming(packed, tmp_path, **asked)
+    answer = kdsweep("replay", "--row", evil)
+    assert answer.exit_code == 2
+    assert "subprocess:getoutput is code, and nobody here has asked for it" in one_line(answer.output)
+    answer = kdsweep("replay", "--row", evil, "--allow-code", "subprocess")
+    assert answer.exit_code == 2
+    assert "is code of a library" in one_line(answer.output)
+    assert not trace.exists()
+
+
+@pytest.mark.slow
+def test_code_of_ones_own_runs_from_an_archive_once_it_is_allowed(packed, tmp_path, monkeypatch):
+    (tmp_path / "loads_digits_here.py").write_text(
+        "from subprocess import getoutput\nfrom kdsweep.data.datasets.digits import load as digits\n"
+        "def load(**options):\n    open('it ran', 'w').close()\n    return digits(**options)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = naming(packed, tmp_path, name=None, python="loads_digits_here:load")
+    assert kdsweep("replay", "--row", own, "--seeds", 1).exit_code == 2
+    assert not Path("it ran").exists()
+    answer = kdsweep("replay", "--row", own, "--seeds", 1, "--allow-code", "loads_digits_here")
+    assert answer.exit_code == 0, answer.output
+    borrowed = naming(packed, tmp_path, name=None, python="loads_digits_here:getoutput", options={"cmd": "id"})
+    answer = kdsweep("replay", "--row", borrowed, "--allow-code", "loads_digits_here")
+    assert answer.exit_code == 2
+    assert "is code of a library" in one_line(answer.output)
+
+
+@pytest.mark.slow
+def test_a_store_of_others_is_data_as_well(packed, tmp_path):
+    naming(packed, tmp_path, name=None, python="subprocess:getoutput", options={"cmd": "id"})
+    id_ = archive.describe(packed)["runs"][0]["trial"]
+    answer = kdsweep("replay", id_, "--storage", tmp_path / "open")
+    assert answer.exit_code == 2
+    assert "nobody here has asked for it" in one_line(answer.output)
+
+
+def test_every_place_where_a_trial_can_name_code_is_asked_for():
+    inner = SMALL_TRIAL
+    trial = replace(
+        inner,
+        method="my_package.my_loss",
+        networks={"student": {"top": {"my_package.nets:Encoder": {"init": "my_package.weights:of"}}}},
+        augment={"top": [{"my_package.views:crop": {}}]},
+        teacher=replace(inner, method="theirs.method"),
+    )
+    assert code_of(trial) == {
+        "my_package.my_loss", "my_package.nets:Encoder", "my_package.weights:of", "my_package.views:crop",
+        "theirs.method",
+    }  # fmt: skip
+    assert code_of(inner) == set()
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from kdsweep import methods
 from kdsweep.data import source
 from kdsweep.results import Results
+from kdsweep.sources import callables, consent
 from kdsweep.study import Data
 from kdsweep.sweep.trials import code_digest
 from kdsweep.sweep.work import device_like, one_thread, provenance, train
@@ -25,35 +26,51 @@ class Answer:
     text: str
 
 
-def replay(prefix: str, results: Results) -> Answer:
+def replay(prefix: str, results: Results, *, allow_code: Sequence[str] = ()) -> Answer:
     """Retrain the trial whose id begins so, from the models and settings in the store, and compare every number.
 
+    Args:
+        allow_code: modules that may be run where the trial names code.
+
     Raises:
-        ValueError: no such trial, several of them, or data or code that are not those of the trial.
+        ValueError: no such trial, several of them, data or code that are not those of the trial, or code that was not
+            allowed.
     """
     known = results.metadata()
     id_ = _one(prefix, known)
     meta = known[id_]
     trial, data = Trial.from_json(meta["trial"]), Data(**meta["data"])
-    check(trial, data)
+    check(trial, data, allow_code)
     with one_thread():
         (outcome,) = train([trial], data, results, device=device_like(meta["device"]))
     points = ((point.epoch, point.metric, point.value) for point in outcome.points)
     return judge(id_, points, state=outcome.state, error=outcome.error, known=known, results=results)
 
 
-def check(trial: Trial, data: Data) -> None:
+def check(trial: Trial, data: Data, allow_code: Sequence[str]) -> None:
     """Whether this trial can be trained here as it was.
 
     Raises:
-        ValueError: the data or the code are not those of the trial.
+        ValueError: the data or the code are not those of the trial, or it names code that was not allowed.
     """
+    # Before anything that the trial names is imported: a store or an archive may have come from anywhere.
+    consent({*code_of(trial), *callables(data.python)}, allow_code)
     if source.load(data).facts(data).fingerprint != trial.fingerprint:
         raise ValueError(f"the dataset is not the one that trial {trial.id} was trained on: its fingerprint differs")
     if code_digest(trial.method) != trial.code:
         raise ValueError(
             f"the code of {trial.method!r} has changed since trial {trial.id}: its result has another name now"
         )
+
+
+def code_of(trial: Trial) -> set[str]:
+    """All the code that a trial and the models it reads name, beside what is shipped."""
+    named = callables([trial.networks, trial.augment])
+    if trial.method not in methods.names():
+        named.add(trial.method)
+    for model in trial.models.values():
+        named |= code_of(model) if isinstance(model, Trial) else callables(model.network)
+    return named
 
 
 def judge(

@@ -5,8 +5,9 @@
     trials/<id>.parquet    every trial of the row and every model it reads, as the store holds them
     given/<digest>.safetensors     a teacher that the user brought
 
-An archive holds no code: what is trained again runs on the reader's own copy, whose digest has to be the same. Nothing
-in it is run or unpickled.
+An archive is data: it holds no code, and nothing that it names is imported or called but what the reader allows by
+name.
+What is trained again runs on the reader's own copy, whose digest has to be the same.
 """
 
 from __future__ import annotations
@@ -73,14 +74,17 @@ def export(study: Study, results: Results, name: str, out: Path) -> int:
     return len(ids)
 
 
-def replay(path: Path, *, seeds: int, data: Path | None = None) -> Iterator[again.Answer]:
+def replay(
+    path: Path, *, seeds: int, data: Path | None = None, allow_code: Sequence[str] = ()
+) -> Iterator[again.Answer]:
     """Train the first `seeds` runs of an archived row again, their models first; say of each whether it is the same.
 
     Args:
         data: folder of the dataset, where it lies elsewhere than it did.
+        allow_code: modules that may be run where the row names code.
 
     Raises:
-        ValueError: no archive of ours, or data or code that are not those of the row.
+        ValueError: no archive of ours, data or code that are not those of the row, or code that was not allowed.
     """
     with tempfile.TemporaryDirectory() as folder:
         described = _unpack(path, Path(folder))
@@ -95,7 +99,7 @@ def replay(path: Path, *, seeds: int, data: Path | None = None) -> Iterator[agai
         wanted = [Trial.from_json(known[id_]["trial"]) for id_ in first]
         trials = [trial for trial in _with_models(wanted) if isinstance(trial, Trial)]
         for trial in trials:
-            again.check(trial, _data(known[trial.id], data))
+            again.check(trial, _data(known[trial.id], data), allow_code)
         for trial in trials:
             work([_brought(trial, Path(folder))], _data(known[trial.id], data), now,
                  device=str(device_like(known[trial.id]["device"])))  # fmt: skip
