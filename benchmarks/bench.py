@@ -28,14 +28,14 @@ from typing import Any
 import torch
 
 # Before ray: it sets what Ray reads when it is imported.
-import kdsweep.sweep.ray as cluster  # isort: skip
+import kdsweep.run.ray as cluster  # isort: skip
 import loops
 import ray
 from loops import ARMS, PROCESSES, TASKS
 
 from kdsweep import study_file
-from kdsweep.results import Results
-from kdsweep.sweep.launch import Launch, with_facts
+from kdsweep.run.launch import Launch, with_facts
+from kdsweep.run.store import Results
 
 EPOCHS, LONG = 16, 64
 PACKS, FROM_CACHE = "kdsweep, packs", "kdsweep, compiled, from the cache"

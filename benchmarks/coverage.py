@@ -25,11 +25,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from kdsweep.metrics import METRICS
-from kdsweep.report import scores, stats
-from kdsweep.report.compare import Comparison
-from kdsweep.report.runs import Runs
-from kdsweep.report.verdicts import Verdict, judge
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import scores
+from kdsweep.report.statistics.compare import Comparison
+from kdsweep.report.statistics.verdicts import Verdict, judge
+from kdsweep.tasks.metrics import METRICS
 
 Array = NDArray[np.float64]
 EASE, TASTE, BASE = 1.5, 0.6, 0.8  # logits: spread of samples, of an arm's taste for them, and where accuracy is 0.67

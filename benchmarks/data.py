@@ -21,8 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdsweep.data import files, format, importing
 from kdsweep.data.dataset import Dataset
+from kdsweep.data.disk import format
+from kdsweep.data.importing import files
+from kdsweep.data.importing import join as importing
 from kdsweep.data.tensors import Tensors, to_tensors
 
 BATCH, EPOCHS = 128, 5

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdsweep.data import source
-from kdsweep.study import Data
+from kdsweep.data import registry as source
+from kdsweep.values.study import Data
 
 ARMS = ("student_only", "kd", "fitnet", "infonce")
 WIDTH = 64

@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 
 from kdsweep import methods
-from kdsweep.data import source
+from kdsweep.data import registry as source
+from kdsweep.engine.build import initial, models, parts
+from kdsweep.engine.single import Run
+from kdsweep.engine.workers import Workers
 from kdsweep.networks import complete
-from kdsweep.space import Value
-from kdsweep.study import Data, Train
-from kdsweep.training.epochs import Run
-from kdsweep.training.models import initial, models, parts
-from kdsweep.training.workers import Workers
-from kdsweep.trial import Trial
+from kdsweep.values.space import Value
+from kdsweep.values.study import Data, Train
+from kdsweep.values.trial import Trial
 
 TURNS = 5
 MAPS = ("at", "nst", "ickd")

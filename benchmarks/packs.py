@@ -27,19 +27,19 @@ import torch
 from methods import DATA, MAPS, trial
 
 from kdsweep import methods
-from kdsweep.data import source
-from kdsweep.data.card import Card, Kind, Modality
+from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
+from kdsweep.engine.build import Models, initial, models, parts
+from kdsweep.engine.single import Run
+from kdsweep.engine.stacked.choose import Operations, settle
+from kdsweep.engine.stacked.compile import has_compiler
+from kdsweep.engine.stacked.pack import Pack
+from kdsweep.engine.workers import Workers
 from kdsweep.networks import ENCODERS, FUSIONS, complete
-from kdsweep.study import Data, Train
-from kdsweep.sweep.arithmetic import Operations, settle
-from kdsweep.sweep.work import keep_freed_memory
-from kdsweep.training.compile import has_compiler
-from kdsweep.training.epochs import Run
-from kdsweep.training.models import Models, initial, models, parts
-from kdsweep.training.pack import Pack
-from kdsweep.training.workers import Workers
-from kdsweep.trial import Trial
+from kdsweep.run.worker import keep_freed_memory
+from kdsweep.values.card import Card, Kind, Modality
+from kdsweep.values.study import Data, Train
+from kdsweep.values.trial import Trial
 
 WIDTHS = (2, 4, 8, 16, 32, 64, 128)
 COMPILED = (8,)

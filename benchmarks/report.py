@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kdsweep import study_file
-from kdsweep.data.card import Facts, Rows
 from kdsweep.report import build
-from kdsweep.report.collect import collect
-from kdsweep.results import KEY, SCHEMA, Results
-from kdsweep.study import Study
+from kdsweep.report.facts.collect import collect
+from kdsweep.run.store import KEY, SCHEMA, Results
+from kdsweep.values.card import Facts, Rows
+from kdsweep.values.study import Study
 
 SAMPLES, CLASSES, SEEDS = 1000, 10, 10
 PACKED = 300  # trials in a file

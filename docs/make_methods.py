@@ -11,8 +11,8 @@ from pathlib import Path
 
 from kdsweep import methods
 from kdsweep.methods import Method
-from kdsweep.objective.term import Objective, Term
-from kdsweep.space import Choice, Domain, Value
+from kdsweep.objective.base import Objective, Term
+from kdsweep.values.space import Choice, Domain, Value
 
 FOLDER = Path(__file__).parent / "methods"
 # Step times relative to student_only, as `python benchmarks/methods.py` measured them last.

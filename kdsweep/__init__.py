@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset
-    from kdsweep.objective.outputs import Batch, Outputs
-    from kdsweep.objective.term import Objective, Term
-    from kdsweep.results import Results
-    from kdsweep.space import Choice, Float, Int, Schedule
-    from kdsweep.study import Study
+    from kdsweep.objective.base import Objective, Term
+    from kdsweep.objective.batch import Batch, Outputs
+    from kdsweep.run.store import Results
     from kdsweep.study_file import load
-    from kdsweep.trial import Trial
+    from kdsweep.values.card import Card, Modality
+    from kdsweep.values.space import Choice, Float, Int, Schedule
+    from kdsweep.values.study import Study
+    from kdsweep.values.trial import Trial
 
 # MKL's products then do not depend on where in memory a lane begins: a member of a pack whose rows are an odd number of
 # bytes would know its lane. Here, for MKL reads it at its first product; a user's own setting stays.
@@ -23,10 +24,12 @@ os.environ.setdefault("MKL_CBWR", "AVX2,STRICT")
 __version__ = "0.1.0"
 __all__ = [
     "Batch",
+    "Card",
     "Choice",
     "Dataset",
     "Float",
     "Int",
+    "Modality",
     "Objective",
     "Outputs",
     "Results",
@@ -37,18 +40,20 @@ __all__ = [
     "load",
 ]
 _HOMES = {
-    "Batch": "kdsweep.objective.outputs",
-    "Choice": "kdsweep.space",
+    "Batch": "kdsweep.objective.batch",
+    "Card": "kdsweep.values.card",
+    "Choice": "kdsweep.values.space",
     "Dataset": "kdsweep.data.dataset",
-    "Float": "kdsweep.space",
-    "Int": "kdsweep.space",
-    "Objective": "kdsweep.objective.term",
-    "Outputs": "kdsweep.objective.outputs",
-    "Results": "kdsweep.results",
-    "Schedule": "kdsweep.space",
-    "Study": "kdsweep.study",
-    "Term": "kdsweep.objective.term",
-    "Trial": "kdsweep.trial",
+    "Float": "kdsweep.values.space",
+    "Int": "kdsweep.values.space",
+    "Modality": "kdsweep.values.card",
+    "Objective": "kdsweep.objective.base",
+    "Outputs": "kdsweep.objective.batch",
+    "Results": "kdsweep.run.store",
+    "Schedule": "kdsweep.values.space",
+    "Study": "kdsweep.values.study",
+    "Term": "kdsweep.objective.base",
+    "Trial": "kdsweep.values.trial",
     "load": "kdsweep.study_file",
 }
 

@@ -1,5 +1,5 @@
 """`python -m kdsweep`."""
 
-from kdsweep.cli import main
+from kdsweep.cli.main import main
 
 main()

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def cluster():
-    from kdsweep.sweep import ray
+    from kdsweep.run import ray
 
     ray.start(None)
     yield ray

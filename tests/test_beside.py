@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from kdsweep.report import beside, stats
+from kdsweep.report.statistics import beside
+from kdsweep.report.statistics import crossed as stats
 
 
 def rng() -> np.random.Generator:

@@ -15,9 +15,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from kdsweep.cli import app
-from kdsweep.results import Results
-from tests.fakes import SMALL
+from kdsweep.cli.main import app
+from kdsweep.run.store import Results
+from tests.helpers.fakes import SMALL
 
 TINY = {
     "data": SMALL["data"],

@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdsweep.data import source
-from kdsweep.results import Results
-from kdsweep.study import Train
-from kdsweep.sweep.arithmetic import compile_ahead, settle
-from kdsweep.sweep.launch import Launch, with_facts
-from kdsweep.sweep.work import compiled_code
-from kdsweep.training.compile import CompilerError, compiled, has_compiler
-from kdsweep.training.optimisers import Flat, StackedOptimiser
-from kdsweep.training.recorder import Unrecordable
-from kdsweep.training.trace import Traces
-from tests import fakes
+from kdsweep.data import registry as source
+from kdsweep.engine.optimiser import Flat, StackedOptimiser
+from kdsweep.engine.stacked.choose import compile_ahead, settle
+from kdsweep.engine.stacked.compile import CompilerError, compiled, has_compiler
+from kdsweep.engine.stacked.recorder import Unrecordable
+from kdsweep.engine.stacked.trace import Traces
+from kdsweep.run.launch import Launch, with_facts
+from kdsweep.run.store import Results
+from kdsweep.run.worker import compiled_code
+from kdsweep.values.study import Train
+from tests.helpers import fakes
 from tests.test_pack import DATA
 from tests.test_training import distilled
 
@@ -89,7 +89,7 @@ def test_who_does_not_train_does_not_compile(tmp_path, monkeypatch):
     def compiles(*_: object) -> None:
         raise AssertionError("compiled")
 
-    monkeypatch.setattr("kdsweep.sweep.arithmetic.compile_ahead", compiles)
+    monkeypatch.setattr("kdsweep.engine.stacked.choose.compile_ahead", compiles)
     bare = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
     study = with_facts(fakes.study(facts=False, name="dry", resources={"compile": "on"}, **bare))
     looks_on = Launch(study, Results(tmp_path), trains=False)
@@ -102,7 +102,7 @@ def test_who_does_not_train_does_not_compile(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("folder", "there"), [("plain", True), ("with a space", False)])
 def test_compiled_code_lies_in_the_store_where_a_compiler_can_read_its_path(folder, there, tmp_path, monkeypatch):
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    monkeypatch.setattr("kdsweep.sweep.work._GIVEN", frozenset())
+    monkeypatch.setattr("kdsweep.run.worker._GIVEN", frozenset())
     with compiled_code(Results(tmp_path / folder)):
         assert ("TORCHINDUCTOR_CACHE_DIR" in os.environ) == there
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ

@@ -9,23 +9,24 @@ import pytest
 import torch
 
 from kdsweep import methods
-from kdsweep.data import source
+from kdsweep.data import registry as source
 from kdsweep.data.augment import complete
 from kdsweep.data.dataset import Dataset
-from kdsweep.results import Results
-from kdsweep.study import Resources
-from kdsweep.sweep import local, widths
-from kdsweep.sweep.arithmetic import member_steps, settle
-from kdsweep.sweep.launch import Launch, with_facts
-from kdsweep.sweep.packing import pack as cut
-from kdsweep.sweep.packing import settlement
-from kdsweep.sweep.work import work
-from kdsweep.training.compile import has_compiler
-from kdsweep.training.pack import Pack
-from kdsweep.training.recorder import Unrecordable, record
-from kdsweep.training.trace import Traces
-from kdsweep.trial import Trial
-from tests import fakes
+from kdsweep.engine.stacked import width as widths
+from kdsweep.engine.stacked.choose import member_steps, settle
+from kdsweep.engine.stacked.compile import has_compiler
+from kdsweep.engine.stacked.pack import Pack
+from kdsweep.engine.stacked.recorder import Unrecordable, record
+from kdsweep.engine.stacked.trace import Traces
+from kdsweep.protocol.packing import pack as cut
+from kdsweep.protocol.packing import settlement
+from kdsweep.run import local
+from kdsweep.run.launch import Launch, with_facts
+from kdsweep.run.store import Results
+from kdsweep.run.worker import work
+from kdsweep.values.study import Resources
+from kdsweep.values.trial import Trial
+from tests.helpers import fakes
 from tests.test_pack import DATA, WITHOUT_MAPS, assert_equal, build, numbers, stacked, train
 from tests.test_runners import rows
 from tests.test_training import Trainer, distilled, trial

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.coverage import EQUAL_GROUPS, LARGE, SMALL, World, verdicts_of
-from kdsweep.report import stats
+from kdsweep.report.statistics import crossed as stats
 
 
 def rng() -> np.random.Generator:

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from kdsweep.data import source
-from kdsweep.data.card import Card, Modality
+from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import to_tensors
+from kdsweep.engine.streams import stream
 from kdsweep.networks import ENCODERS, FUSIONS, complete
 from kdsweep.networks.network import build
-from kdsweep.study import Data, Folds
-from kdsweep.training.streams import stream
+from kdsweep.values.card import Card, Modality
+from kdsweep.values.study import Data, Folds
 
 ROOT = Path(__file__).parent.parent
 ASKED = Data(name="digits", student=("top",))

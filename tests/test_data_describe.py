@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdsweep.data import audit, format, linear, splitting
-from kdsweep.data.card import Modality
+from kdsweep.data import split as splitting
 from kdsweep.data.dataset import Dataset
-from kdsweep.report.data_page import Findings, headline, render
-from kdsweep.study import Data
-from tests.report_fakes import elements
+from kdsweep.data.disk import format
+from kdsweep.data.look import audit, linear
+from kdsweep.report.render.data_page import Findings, headline, render
+from kdsweep.values.card import Modality
+from kdsweep.values.study import Data
+from tests.helpers.report_fakes import elements
 from tests.test_data import blobs
 from tests.test_import import run
 

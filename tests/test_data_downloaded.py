@@ -7,9 +7,10 @@ import os
 import numpy as np
 import pytest
 
-from kdsweep.data import downloaded, source
+from kdsweep.data import downloaded
+from kdsweep.data import registry as source
 from kdsweep.data.checks import check
-from kdsweep.study import Data
+from kdsweep.values.study import Data
 
 ROOT = os.environ.get("KDSWEEP_DATA", "")
 NAMES = ("av_digits", "mfeat", "ucf51", "utd_mhad")

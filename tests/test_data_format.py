@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from kdsweep.data import format, source
-from kdsweep.data.card import Card, Modality
+from kdsweep.data import registry as source
 from kdsweep.data.checks import check
 from kdsweep.data.dataset import Dataset
-from kdsweep.study import Data
+from kdsweep.data.disk import format
+from kdsweep.values.card import Card, Modality
+from kdsweep.values.study import Data
 
 ROWS = 30
 

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdsweep import study_file
-from kdsweep.data import format, source
-from kdsweep.data.card import Card, Modality
+from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
-from kdsweep.results import Results
-from kdsweep.study import Data, Folds
-from kdsweep.sweep import local
-from kdsweep.sweep.launch import Launch, with_facts
+from kdsweep.data.disk import format
+from kdsweep.run import local
+from kdsweep.run.launch import Launch, with_facts
+from kdsweep.run.store import Results
+from kdsweep.values.card import Card, Modality
+from kdsweep.values.study import Data, Folds
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from kdsweep.data import format, maps
 from kdsweep.data.dataset import Dataset
+from kdsweep.data.disk import format, maps
 from kdsweep.data.tensors import Mapped, to_tensors
+from kdsweep.engine import build as models
+from kdsweep.engine.loop import run
 from kdsweep.networks import complete
-from kdsweep.study import Data, Folds, Train
-from kdsweep.training import models
-from kdsweep.training.outcome import run
-from kdsweep.trial import Trial
+from kdsweep.values.study import Data, Folds, Train
+from kdsweep.values.trial import Trial
 from tests.test_data_format import ROWS, clips
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kdsweep.data import source
+from kdsweep.data import registry as source
 from kdsweep.data.checks import check
-from kdsweep.study import Data
+from kdsweep.values.study import Data
 
 
 def avgzsl(root: Path, name: str, clips: dict[str, list[str]], *, silent: str = "") -> None:

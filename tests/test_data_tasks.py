@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdsweep.data import format, labels, targets
+from kdsweep.data import labels
 from kdsweep.data.checks import check
 from kdsweep.data.dataset import Dataset
-from kdsweep.data.files import Piece
-from kdsweep.study import Data
+from kdsweep.data.disk import format
+from kdsweep.data.importing import targets
+from kdsweep.data.importing.files import Piece
+from kdsweep.values.study import Data
 from tests.test_data_format import ROWS, clips
 from tests.test_import import run
 

@@ -8,8 +8,8 @@ import math
 import pytest
 from rich.console import Console
 
-from kdsweep import display
-from kdsweep.results import Result
+from kdsweep.cli import live as display
+from kdsweep.values.result import Result
 
 ROLE = {"arm": "kd", "stage": "search", "row": "", "control": ""}
 

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from kdsweep.sweep import forecast
-from kdsweep.sweep.launch import with_facts
-from kdsweep.sweep.plan import Known, Plan
-from tests.fakes import run, study
+from kdsweep.protocol.plan import Known, Plan
+from kdsweep.run import forecast
+from kdsweep.run.launch import with_facts
+from tests.helpers.fakes import run, study
 
 
 def by_part(unfolded: Plan) -> Counter[tuple[str, str, str, str]]:

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from kdsweep import methods
-from kdsweep.data import source
-from kdsweep.study import Data, Train
-from kdsweep.training.outcome import run
-from kdsweep.trial import Trial
+from kdsweep.data import registry as source
+from kdsweep.engine.loop import run
+from kdsweep.values.study import Data, Train
+from kdsweep.values.trial import Trial
 
 GOLDEN = Path(__file__).parent / "golden" / "amid.json"
 DATA = Data(name="planted", options={"samples": 300, "classes": 3}, student=("plain",), auxiliary=("rich",))
@@ -86,7 +86,7 @@ def test_the_curve_is_the_committed_one(found):
     for name, values in golden.items():
         assert found[name] == pytest.approx(values, rel=1e-4), (
             f"{name} was {values} and is {found[name]}: the training of trials has changed. If it has to, raise "
-            "`REVISION` in kdsweep/training or the method's `revision`, so that no stored result is taken for a new "
+            "`REVISION` in kdsweep/engine or the method's `revision`, so that no stored result is taken for a new "
             "one, run `python -m tests.test_golden`, and say why in the commit and in CHANGELOG.md"
         )
 

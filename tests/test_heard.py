@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from kdsweep.data import source
-from kdsweep.results import Results
-from kdsweep.sweep import heard
-from kdsweep.training import evaluation
-from kdsweep.training.models import frozen, parts
-from kdsweep.training.outcome import run
-from kdsweep.training.workers import Workers
+from kdsweep.data import registry as source
+from kdsweep.engine import evaluation
+from kdsweep.engine.build import frozen, parts
+from kdsweep.engine.loop import run
+from kdsweep.engine.workers import Workers
+from kdsweep.run import frozen as heard
+from kdsweep.run.store import Results
 from tests.test_training import DATA, Trainer, distilled
 
 pytestmark = pytest.mark.usefixtures("one_thread")

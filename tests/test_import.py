@@ -11,10 +11,12 @@ import pytest
 from scipy.io import wavfile
 from typer.testing import CliRunner
 
-from kdsweep.cli import app
-from kdsweep.data import files, format, importing, media
-from kdsweep.data.files import Piece
-from kdsweep.data.media import Recipe
+from kdsweep.cli.main import app
+from kdsweep.data.disk import format
+from kdsweep.data.importing import files, media
+from kdsweep.data.importing import join as importing
+from kdsweep.data.importing.files import Piece
+from kdsweep.data.importing.media import Recipe
 
 ROWS = 24
 IDS = [f"clip {row}" for row in range(ROWS)]

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdsweep.data import files, format, importing, maps, media
-from kdsweep.data.media import Recipe
+from kdsweep.data.disk import format, maps
+from kdsweep.data.importing import files, media
+from kdsweep.data.importing import join as importing
+from kdsweep.data.importing.media import Recipe
 from tests.test_import import run
 
 av = pytest.importorskip("av")

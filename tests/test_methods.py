@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kdsweep import methods
 from kdsweep.objective import Batch, Objective
-from tests.objective_fakes import Recipe, batch, draws, each, gradients, leaves, missing, recipes, with_draws
+from tests.helpers.objective_fakes import Recipe, batch, draws, each, gradients, leaves, missing, recipes, with_draws
 
 RECIPES = recipes()
 # Of several auxiliary modalities, each row below has lost another one; row 5 has lost both.

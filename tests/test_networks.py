@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.func import functional_call, stack_module_state, vmap
 
-from kdsweep.data.card import Card, Modality
+from kdsweep.engine.streams import stream
 from kdsweep.networks import ENCODERS, FUSIONS, complete
 from kdsweep.networks.network import Network, build
-from kdsweep.training.streams import stream
+from kdsweep.values.card import Card, Modality
 
 ROOT = Path(__file__).parent.parent
 SEQUENCES = [name for name, part in ENCODERS.items() if part.kinds == ("sequence",)]

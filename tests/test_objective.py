@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from kdsweep.methods import load
 from kdsweep.objective import CrossEntropy, MutualInformation, Objective, SoftLogits
-from kdsweep.objective.outputs import FEW, log_softmax, logsumexp, normalize
-from tests.objective_fakes import SIZES, Recipe, batch, draws, stream
+from kdsweep.objective.batch import FEW, log_softmax, logsumexp, normalize
+from tests.helpers.objective_fakes import SIZES, Recipe, batch, draws, stream
 
 
 def objective() -> Objective:

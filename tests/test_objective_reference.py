@@ -23,8 +23,8 @@ from kdsweep.objective import (
     relations,
 )
 from kdsweep.objective import mutual_information as information
-from kdsweep.objective.outputs import Batch, Outputs, Sizes, masked_mean
-from kdsweep.objective.term import Term
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import Batch, Outputs, Sizes, masked_mean
 
 CASES = {
     case["id"]: case for case in json.loads((Path(__file__).parent / "reference/objectives.json").read_text())["cases"]

@@ -13,9 +13,9 @@ from torch import Tensor
 from kdsweep.methods import load
 from kdsweep.objective import bounds, contrastive, crossmodal, features, focus, labels, logits, maps, relations
 from kdsweep.objective import mutual_information as information
-from kdsweep.objective.outputs import Batch, Outputs, Sizes
-from kdsweep.objective.term import Objective, Term
-from tests.objective_fakes import SIZES, batch, draws, missing
+from kdsweep.objective.base import Objective, Term
+from kdsweep.objective.batch import Batch, Outputs, Sizes
+from tests.helpers.objective_fakes import SIZES, batch, draws, missing
 
 ROWS = torch.ones(8, dtype=torch.bool)
 

@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from kdsweep import methods
-from kdsweep.data import source
+from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
+from kdsweep.engine.build import initial, models, parts
+from kdsweep.engine.loop import Outcome, run
+from kdsweep.engine.single import Run
+from kdsweep.engine.stacked.choose import settle
+from kdsweep.engine.stacked.pack import Pack
+from kdsweep.engine.stacked.width import SHARE, WIDEST, WIDTH, Widths, available, holds
+from kdsweep.engine.workers import Workers
 from kdsweep.objective import contrastive
-from kdsweep.study import Resources
-from kdsweep.sweep.arithmetic import settle
-from kdsweep.sweep.packing import pack as cut
-from kdsweep.sweep.widths import SHARE, WIDEST, WIDTH, Widths, available, holds
-from kdsweep.training.epochs import Run
-from kdsweep.training.models import initial, models, parts
-from kdsweep.training.outcome import Outcome, run
-from kdsweep.training.pack import Pack
-from kdsweep.training.workers import Workers
-from kdsweep.trial import Trial, structure
+from kdsweep.protocol.packing import pack as cut
+from kdsweep.values.study import Resources
+from kdsweep.values.trial import Trial, structure
 from tests.test_training import DATA, NETWORKS, Trainer, auxiliary, distilled, teacher, trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,24 +10,24 @@ import safetensors.torch
 import torch
 
 from kdsweep import networks
-from kdsweep.data import source
-from kdsweep.data.card import Modality
+from kdsweep.data import registry as source
 from kdsweep.data.tensors import to_tensors
+from kdsweep.engine import evaluation
+from kdsweep.engine.build import network
+from kdsweep.engine.workers import Workers
 from kdsweep.networks.network import build
-from kdsweep.sweep.launch import with_facts
-from kdsweep.training import evaluation
-from kdsweep.training.models import network
-from kdsweep.training.workers import Workers
-from kdsweep.trial import Given, Trial
-from tests.fakes import run, study
+from kdsweep.run.launch import with_facts
+from kdsweep.values.card import Modality
+from kdsweep.values.trial import Given, Trial
+from tests.helpers.fakes import run, study
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
 from tests.test_training import curve, teacher, trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CARD = source.load(DATA).card
-NET = {"module": "tests.modules_of_a_user:Net", "embedding": "body", "head": "fc"}
-BOTH = {**NET, "module": {"tests.modules_of_a_user:Net": {"modalities": 2}}}
+NET = {"module": "tests.helpers.modules_of_a_user:Net", "embedding": "body", "head": "fc"}
+BOTH = {**NET, "module": {"tests.helpers.modules_of_a_user:Net": {"modalities": 2}}}
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_an_option_that_is_wrong_is_refused(written, rule):
 def test_a_study_names_parts_and_whole_networks():
     found = study(networks={"student": {"top": {"freeze": True}}, "teacher": BOTH})
     assert found.networks["student"]["top"]["freeze"] is True
-    assert next(iter(found.networks["teacher"]["module"])) == "tests.modules_of_a_user:Net"
+    assert next(iter(found.networks["teacher"]["module"])) == "tests.helpers.modules_of_a_user:Net"
 
 
 def test_options_that_are_defaults_name_the_same_trial():
@@ -187,8 +187,8 @@ def test_columns_that_hold_outputs_are_seen_by_nobody(tmp_path, monkeypatch):
     (tmp_path / "brought.py").write_text(
         "from dataclasses import replace\n"
         "from kdsweep.data import source\n"
-        "from kdsweep.data.card import Modality\n"
-        "from kdsweep.study import Data\n"
+        "from kdsweep.values.card import Modality\n"
+        "from kdsweep.values.study import Data\n"
         "import numpy as np\n"
         "def load():\n"
         "    d = source.load(Data(name='digits', student=('top',)))\n"

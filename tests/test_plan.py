@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kdsweep.sweep.plan import Known, plan
-from kdsweep.sweep.trials import Memory, code_digest
-from tests.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
+from kdsweep.protocol.plan import Known, plan
+from kdsweep.protocol.trials import Memory, code_digest
+from tests.helpers.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
 
 ROOT = Path(__file__).parent.parent
 bounded = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from kdsweep.engine.probes import Said, explained, nats, probes
 from kdsweep.objective import Outputs
-from kdsweep.training.probes import Said, explained, nats, probes
 
 
 def said(embedding: torch.Tensor, present: torch.Tensor | None = None) -> Said:

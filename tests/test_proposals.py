@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from kdsweep.space import Choice, Float, Int
-from kdsweep.sweep.proposals import Told, nearest, propose
+from kdsweep.protocol.proposals import Told, nearest, propose
+from kdsweep.values.space import Choice, Float, Int
 
 SPACE = {"kd.weight": Float(0.1, 10.0, log=True), "hidden": Int(2, 5), "form": Choice(("pair", "joint"))}
 

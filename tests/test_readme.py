@@ -12,9 +12,9 @@ import yaml
 from typer.testing import CliRunner
 
 from kdsweep import methods
-from kdsweep.cli import app
-from kdsweep.results import Results
-from tests.fakes import SMALL
+from kdsweep.cli.main import app
+from kdsweep.run.store import Results
+from tests.helpers.fakes import SMALL
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

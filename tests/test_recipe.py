@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdsweep.data import source
+from kdsweep.data import registry as source
 from kdsweep.objective import CrossEntropy
+from kdsweep.objective.batch import Batch, Outputs, Sizes
 from kdsweep.objective.labels import class_weights
-from kdsweep.objective.outputs import Batch, Outputs, Sizes
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
 from tests.test_training import curve, trial
 

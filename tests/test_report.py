@@ -11,15 +11,17 @@ import sys
 import pandas as pd
 import pytest
 
-from kdsweep.report import build, csv, html, latex
-from kdsweep.report.compare import compare, confirmed
-from kdsweep.report.glossary import explained
-from kdsweep.report.runs import Runs
+from kdsweep.report import build
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import csv, latex
+from kdsweep.report.render import page as html
+from kdsweep.report.render.glossary import explained
+from kdsweep.report.render.tables import Command, Difference, Link, P, Table, text
 from kdsweep.report.sections import ablation, arms, certainty, controls, headline, papers
-from kdsweep.report.tables import Command, Difference, Link, P, Table, text
-from kdsweep.report.verdicts import Verdict, against_baselines, amount, judge
-from tests import report_fakes
-from tests.report_fakes import elements, nasty
+from kdsweep.report.statistics.compare import compare, confirmed
+from kdsweep.report.statistics.verdicts import Verdict, against_baselines, amount, judge
+from tests.helpers import report_fakes
+from tests.helpers.report_fakes import elements, nasty
 
 
 @pytest.fixture(scope="module")
@@ -409,7 +411,7 @@ def test_a_name_in_a_study_runs_nothing(tmp_path):
 
 
 def test_a_report_knows_no_torch_ray_or_optuna():
-    modules = ["kdsweep.report.html", *(module.__name__ for module in html.discover())]
+    modules = ["kdsweep.report.render.page", *(module.__name__ for module in html.discover())]
     code = (
         f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; "
         "print([name for name in ('torch', 'ray', 'optuna') if name in sys.modules])"
@@ -419,7 +421,7 @@ def test_a_report_knows_no_torch_ray_or_optuna():
 
 
 def test_planning_loads_no_plotly():
-    code = "import sys, kdsweep.report.stats; print('plotly' in sys.modules)"
+    code = "import sys, kdsweep.report.statistics.crossed; print('plotly' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert found.stdout.strip() == "False"
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from kdsweep.report import stats
-from kdsweep.report.compare import ablated, compare, confirmed, contrast
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import ablation, budget, planes, profile, scarcity, settings, subsets, waterfall, weakening
-from tests import report_fakes
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics.compare import ablated, compare, confirmed, contrast
+from tests.helpers import report_fakes
 
 SCARCE = {
     "half": {"skill": 1.6, "kind": "each", "data": {"drop_auxiliary": 0.5}},

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from kdsweep.report import build
-from kdsweep.report.glossary import GLOSSARY
-from tests import report_fakes
-from tests.report_fakes import elements
+from kdsweep.report.render.glossary import GLOSSARY
+from tests.helpers import report_fakes
+from tests.helpers.report_fakes import elements
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = "4.10.3"  # one version, so that it finds the same every time

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import classes
-from tests import report_fakes
+from tests.helpers import report_fakes
 
 LABEL = [0, 0, 1, 1]
 SAID = {"amid": [0, 0, 1, 0], "student_only": [0, 1, 1, 1], "teacher": [0, 0, 1, 1]}

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kdsweep.report import build, elsewhere
-from kdsweep.report.compare import compare, confirmed
-from kdsweep.report.runs import Runs
-from kdsweep.report.verdicts import against_baselines
-from tests import report_fakes
+from kdsweep.report import build
+from kdsweep.report.facts import imported as elsewhere
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.statistics.compare import compare, confirmed
+from kdsweep.report.statistics.verdicts import against_baselines
+from tests.helpers import report_fakes
 from tests.test_cli import kdsweep, one_line
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kdsweep.report import bibtex, build, files, html, latex, markdown, numbers
+from kdsweep.report import build
+from kdsweep.report.render import bibtex, files, latex, markdown, numbers
+from kdsweep.report.render import page as html
+from kdsweep.report.render.tables import Difference, P, Table
 from kdsweep.report.sections import arms, headline, methods_text
-from kdsweep.report.tables import Difference, P, Table
-from kdsweep.report.verdicts import Verdict
-from tests import report_fakes
-from tests.report_fakes import NASTY, elements, nasty
+from kdsweep.report.statistics.verdicts import Verdict
+from tests.helpers import report_fakes
+from tests.helpers.report_fakes import NASTY, elements, nasty
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdsweep.report import stats
-from kdsweep.report.compare import compare, confirmed
-from kdsweep.report.paired import correct, paired
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import calibration, classes, confusion, recall, samples
-from tests import report_fakes
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics.compare import compare, confirmed
+from kdsweep.report.statistics.paired import correct, paired
+from tests.helpers import report_fakes
 
 LABEL = [0, 0, 1, 1]
 SAID = {"amid": [0, 0, 1, 0], "student_only": [0, 1, 1, 1], "kd": [0, 0, 1, 1], "teacher": [0, 0, 1, 1]}

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from kdsweep.objective import SoftLogits
-from kdsweep.report import timeline as times
-from kdsweep.report.runs import Runs
-from kdsweep.report.searches import searched
+from kdsweep.report.facts import timeline as times
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.searches import searched
 from kdsweep.report.sections import importance, landscape, parallel, rungs, schedules, timeline
-from tests import report_fakes
+from tests.helpers import report_fakes
 
 START = pd.Timestamp("2026-01-01T10:00:00Z")
 

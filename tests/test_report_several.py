@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kdsweep.report import build, several
-from kdsweep.report.compare import compare, confirmed
-from kdsweep.report.runs import Runs
+from kdsweep.report import build
+from kdsweep.report.facts import several
+from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import across, compared, ranks
-from tests import report_fakes
+from kdsweep.report.statistics.compare import compare, confirmed
+from tests.helpers import report_fakes
 from tests.test_cli import kdsweep, one_line, write
 
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kdsweep.results import Proposal, Results
+from kdsweep.run.store import Results
+from kdsweep.values.result import Proposal
 
 
 def meta(**changes):

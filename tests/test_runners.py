@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kdsweep.results import Results
-from kdsweep.study import Study
-from kdsweep.sweep import launch as launching
-from kdsweep.sweep import local
-from kdsweep.sweep.launch import PATIENCE, Launch, with_facts
-from kdsweep.sweep.work import work
-from tests.fakes import SMALL, study
+from kdsweep.run import launch as launching
+from kdsweep.run import local
+from kdsweep.run.launch import PATIENCE, Launch, with_facts
+from kdsweep.run.store import Results
+from kdsweep.run.worker import work
+from kdsweep.values.study import Study
+from tests.helpers.fakes import SMALL, study
 
 TINY = {
     "train": {"epochs": 2, "batch_size": 256},
@@ -91,7 +91,11 @@ def test_a_worker_that_dies_is_replaced_and_the_table_is_the_same(tiny, alone, c
 
 @pytest.mark.slow
 def test_workers_that_die_while_they_read_the_data_end_the_launch(cluster, tmp_path):
-    data = {"python": "tests.modules_of_a_user:for_the_driver_alone", "student": ["top"], "auxiliary": ["bottom"]}
+    data = {
+        "python": "tests.helpers.modules_of_a_user:for_the_driver_alone",
+        "student": ["top"],
+        "auxiliary": ["bottom"],
+    }
     bare = {"ablate": None, "controls": None, "report": None, "arms": {"student_only": {}}}
     asked = study(facts=False, name="deadly", **{**TINY, **bare, "data": data, "search": {"trials": 1}})
     seen: list[launching.Event] = []
@@ -264,7 +268,7 @@ def test_a_given_teacher_that_does_not_fit_is_refused_before_anything_starts(tmp
     import safetensors.torch
     import torch
 
-    from kdsweep.trial import Given
+    from kdsweep.values.trial import Given
 
     path = tmp_path / "teacher.safetensors"
     safetensors.torch.save_file({"head.weight": torch.zeros(3, 8)}, path)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from kdsweep.data import format
-from kdsweep.data.card import Card, Modality
 from kdsweep.data.dataset import Dataset
+from kdsweep.data.disk import format
 from kdsweep.data.scaling import of_part
 from kdsweep.data.tensors import to_tensors
-from kdsweep.study import Data
-from kdsweep.training.models import parts
-from tests.fakes import run, study
+from kdsweep.engine.build import parts
+from kdsweep.values.card import Card, Modality
+from kdsweep.values.study import Data
+from tests.helpers.fakes import run, study
 from tests.test_data_format import clips
 from tests.test_data_maps import read, trial
 

@@ -15,13 +15,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kdsweep import commands, study_file, watching
-from kdsweep.report import progress, sections
-from kdsweep.results import Results
-from kdsweep.sweep import archive, reach
-from kdsweep.sweep.again import code_of
-from kdsweep.sweep.launch import with_facts
-from kdsweep.trial import Trial
+from kdsweep import study_file
+from kdsweep.cli import commands, watching
+from kdsweep.report import sections
+from kdsweep.report.facts import progress
+from kdsweep.run import archive
+from kdsweep.run import cluster as reach
+from kdsweep.run.launch import with_facts
+from kdsweep.run.replay import code_of
+from kdsweep.run.store import Results
+from kdsweep.values.trial import Trial
 from tests.test_cli import kdsweep, launch, one_line, write
 
 SMALL_TRIAL = Trial(

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats as scipy_stats
 from sklearn import metrics
 
-from kdsweep.report import scores, stats
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import scores
 
 
 def table(rng, *, seeds, samples, mean=0.0, seed_sd=0.0, sample_sd=0.0, noise_sd=1.0):

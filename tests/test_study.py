@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdsweep import study_file
-from kdsweep.data.card import Card, Modality
-from kdsweep.space import Choice, Float, Int
-from kdsweep.study import Row, Study
+from kdsweep.values.card import Card, Modality
+from kdsweep.values.space import Choice, Float, Int
+from kdsweep.values.study import Row, Study
 
 QUICKSTART = Path(__file__).parent.parent / "search_spaces" / "quickstart.yaml"
 DATA = "data: {name: digits, student: [top], auxiliary: [bottom]}\n"
@@ -297,7 +297,7 @@ def test_the_schema_and_the_documentation_say_what_a_path_is_relative_to():
 
 def test_the_template_names_data_of_a_users_own(tmp_path, monkeypatch):
     (tmp_path / "my_data.py").write_text(
-        "import numpy as np\nfrom kdsweep.data.card import Card, Modality\nfrom kdsweep.data.dataset import Dataset\n"
+        "import numpy as np\nfrom kdsweep.values.card import Card, Modality\nfrom kdsweep.data.dataset import Dataset\n"
         "card = Card({'a: b': Modality('vector', (3,)), 'c#': Modality('vector', (2,))}, ('x', 'y'))\n"
         "values = {name: np.ones((4, *one.shape), np.float32) for name, one in card.modalities.items()}\n"
         "there = {name: np.ones(4, bool) for name in values}\n"
@@ -372,8 +372,8 @@ def test_any_value_in_any_place_is_read_or_refused(path, value):
 
 def test_the_documentation_names_every_key_of_the_recipe_every_metric_and_every_augmentation():
     from kdsweep.data.augment import AUGMENTATIONS
-    from kdsweep.metrics import METRICS
-    from kdsweep.study import Train
+    from kdsweep.tasks.metrics import METRICS
+    from kdsweep.values.study import Train
 
     told = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
     metrics = {name.removeprefix("within_") for name in METRICS}

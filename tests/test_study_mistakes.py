@@ -83,7 +83,7 @@ CASES = {
     "an augmentation's argument": (KD + "augment: {top: [crop: {share: 2}]}\n", 3, "above 0 and at most 1, got 2"),
     "an augmented modality that is none": (KD + "augment: {tup: [flip]}\n", 3, "no modality 'tup'"),
     "an augmentation of yours that is not there": (
-        KD + 'augment: {top: ["tests.augmenting:zzz"]}\n', 3, "tests.augmenting has no 'zzz'",
+        KD + 'augment: {top: ["tests.helpers.augmenting:zzz"]}\n', 3, "tests.helpers.augmenting has no 'zzz'",
     ),
     "outputs that are no column": (KD + "teachers: {outputs: logits}\n", 3, "the data has no column 'logits'"),
     "outputs that somebody sees": (KD + "teachers: {outputs: bottom}\n", 3, "is seen by nobody, and 'bottom' is a"),

@@ -11,11 +11,11 @@ import torch
 from scipy.stats import pearsonr
 
 from kdsweep import methods
-from kdsweep.data import source
+from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
-from kdsweep.metrics import METRICS, of_task
-from kdsweep.report import scores
-from kdsweep.training import tasks
+from kdsweep.report.statistics import scores
+from kdsweep.tasks import measures as tasks
+from kdsweep.tasks.metrics import METRICS, of_task
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train, trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from kdsweep import methods
-from kdsweep.data import source
+from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
-from kdsweep.study import Data, Train
-from kdsweep.training import models
-from kdsweep.training.outcome import Outcome, run
-from kdsweep.training.stopping import falls_behind, rungs, threshold
-from kdsweep.training.streams import seed_of, stream
-from kdsweep.trial import Given, Trial
+from kdsweep.engine import build as models
+from kdsweep.engine.loop import Outcome, run
+from kdsweep.engine.stopping import falls_behind, rungs, threshold
+from kdsweep.engine.streams import seed_of, stream
+from kdsweep.values.study import Data, Train
+from kdsweep.values.trial import Given, Trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

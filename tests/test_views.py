@@ -8,16 +8,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdsweep.data import source
+from kdsweep.data import registry as source
 from kdsweep.data.augment import AUGMENTATIONS, complete
-from kdsweep.data.card import Modality
 from kdsweep.data.views import Views, crop, flip, mask, noise, patterns
+from kdsweep.engine.streams import generator
 from kdsweep.objective import CrossEntropy
-from kdsweep.objective.outputs import Batch, Mixed, Outputs
-from kdsweep.sweep.launch import with_facts
-from kdsweep.sweep.plan import Known, plan
-from kdsweep.training.streams import generator
-from tests.fakes import run, study
+from kdsweep.objective.batch import Batch, Mixed, Outputs
+from kdsweep.protocol.plan import Known, plan
+from kdsweep.run.launch import with_facts
+from kdsweep.values.card import Modality
+from tests.helpers.fakes import run, study
 from tests.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
 from tests.test_training import curve
 
@@ -104,7 +104,7 @@ def test_a_frozen_teacher_that_is_asked_at_every_step_says_what_it_said_at_once(
 @pytest.mark.parametrize("arithmetic", ["plain", "stacked"])
 def test_the_teacher_sees_the_view_that_the_student_sees(arithmetic, trainer):
     """Of inputs that are all 0 both say one thing of every row: their similarities are those of equal rows."""
-    nothing = {name: complete(["tests.augmenting:nothing"], kind="vector") for name in ("plain", "rich")}
+    nothing = {name: complete(["tests.helpers.augmenting:nothing"], kind="vector") for name in ("plain", "rich")}
     asked = distilled("sp", arithmetic=arithmetic, augment=nothing)
     assert curve(trainer(asked), "train/loss/sp") == pytest.approx([0, 0, 0], abs=1e-6)
 

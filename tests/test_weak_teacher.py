@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from kdsweep import methods
-from kdsweep.data import source
-from kdsweep.study import Data, Train
-from kdsweep.training.outcome import Outcome, run
-from kdsweep.trial import Trial
+from kdsweep.data import registry as source
+from kdsweep.engine.loop import Outcome, run
+from kdsweep.values.study import Data, Train
+from kdsweep.values.trial import Trial
 
 pytestmark = pytest.mark.slow
 

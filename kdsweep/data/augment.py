@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kdsweep import sources
-from kdsweep.data.card import Kind
+from kdsweep.values import user_code as sources
+from kdsweep.values.card import Kind
 
 # Blends whole rows: it stands beside the modalities.
 MIXUP = "mixup"

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdsweep.data import downloaded
-from kdsweep.data.card import Card, Modality
 from kdsweep.data.dataset import Dataset
+from kdsweep.values.card import Card, Modality
 
 Array = NDArray[Any]
 WIDTHS = {"main_features": {"video": 512, "audio": 512}, "cls_features": {"video": 4096, "audio": 128}}

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdsweep.data import labels
-from kdsweep.data.card import AXES, PARTS, Modality
 from kdsweep.data.dataset import Dataset
+from kdsweep.values.card import AXES, PARTS, Modality
 
 
 def check(dataset: Dataset, *, where: str) -> Dataset:

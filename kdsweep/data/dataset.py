@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdsweep.data.card import PARTS, Card, Facts, Part, Rows
-from kdsweep.study import Data, Folds
+from kdsweep.values.card import PARTS, Card, Facts, Part, Rows
+from kdsweep.values.study import Data, Folds
 
 Array = NDArray[Any]
 # Bytes of float32 that are read at a time by whoever looks at everything.

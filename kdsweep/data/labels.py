@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kdsweep.data.card import Card
+from kdsweep.values.card import Card
 
 Array = NDArray[Any]
 

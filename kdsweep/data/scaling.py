@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kdsweep.data.card import Modality
 from kdsweep.data.dataset import Dataset
+from kdsweep.values.card import Modality
 
 
 class Scaling(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
-from kdsweep.data.maps import OnDisk
+from kdsweep.data.disk.maps import OnDisk
 from kdsweep.data.scaling import Scaling
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdsweep import sources
 from kdsweep.data.augment import MIXUP
-from kdsweep.data.card import Kind, Modality
+from kdsweep.values import user_code as sources
+from kdsweep.values.card import Kind, Modality
 
 # (inputs [B, *S], what was drawn [B, ...]) -> inputs [B, *S]
 Apply = Callable[[Tensor, Tensor], Tensor]

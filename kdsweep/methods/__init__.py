@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kdsweep.sources import source_digest
-from kdsweep.space import Domain, Value
+from kdsweep.values.space import Domain, Value
+from kdsweep.values.user_code import source_digest
 
 if TYPE_CHECKING:
     from kdsweep.objective import Objective

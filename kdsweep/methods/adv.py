@@ -10,7 +10,7 @@ Liu et al. Structured Knowledge Distillation for Semantic Segmentation. CVPR 201
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "adv")
 CHOICES = {"loss": ("hinge", "wgan-gp", "lsgan"), "steps": (1, 5)}

@@ -33,7 +33,7 @@ Chen, Xing, Wang, Zhang. Enhanced Multimodal Representation Learning with Cross-
 
 from kdsweep import objective
 from kdsweep.methods import TEMPERED
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 PAPER = (
     "After: Chen, Xing, Wang, Zhang. Enhanced Multimodal Representation Learning with Cross-modal KD. "

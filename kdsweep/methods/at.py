@@ -6,7 +6,7 @@ Zagoruyko, Komodakis. Paying More Attention to Attention. ICLR 2017, arXiv:1612.
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "at")
 SPACE = {"at.weight": Float(1e1, 1e4, log=True)}

@@ -11,7 +11,7 @@ Huo, Xu, Guo, Wang, Guo. C2KD: Bridging the Modality Gap for Cross-Modal Knowled
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TEACHER = "joint"
 TASKS = CLASSES

@@ -10,7 +10,7 @@ arXiv:1904.01802
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "cc")
 CHOICES = {"form": ("linear", "rbf")}

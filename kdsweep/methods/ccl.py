@@ -13,7 +13,7 @@ arXiv:2104.10955
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "ccl")

@@ -10,7 +10,7 @@ Tian, Krishnan, Isola. Contrastive Representation Distillation. ICLR 2020, arXiv
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "crd")
 CHOICES = {"negatives": (4096, 256, 1024)}

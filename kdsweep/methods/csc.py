@@ -9,7 +9,7 @@ Xia et al. Robust Cross-Modal Knowledge Distillation for Unconstrained Videos. a
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "csc")

@@ -8,7 +8,7 @@ Huang, You, Wang, Qian, Xu. Knowledge Distillation from A Stronger Teacher. Neur
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "dist")

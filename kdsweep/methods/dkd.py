@@ -10,7 +10,7 @@ Zhao, Cui, Song, Qiu, Liang. Decoupled Knowledge Distillation. CVPR 2022, arXiv:
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "dkd")

@@ -10,7 +10,7 @@ Romero, Ballas, Kahou, Chassang, Gatta, Bengio. FitNets: Hints for Thin Deep Net
 
 from kdsweep import objective
 from kdsweep.methods import TEMPERED
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "fitnet", "kd")
 CHOICES = {"stage": ("joint", "hint")}

@@ -9,7 +9,7 @@ Hoffman, Gupta, Darrell. Learning with Side Information through Modality Halluci
 
 from kdsweep import objective
 from kdsweep.methods import TEMPERED
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "hallucination", "kd")
 WHEN = {"kd.temperature": {"task": TEMPERED}}

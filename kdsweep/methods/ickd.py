@@ -9,7 +9,7 @@ ICCV 2021, arXiv:2202.03680
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "ickd")
 SPACE = {"ickd.weight": Float(1e1, 1e4, log=True)}

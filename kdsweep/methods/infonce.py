@@ -7,7 +7,7 @@ van den Oord, Li, Vinyals. Representation Learning with Contrastive Predictive C
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "infonce")
 SPACE = {"infonce.weight": Float(0.1, 3.0, log=True), "infonce.temperature": Float(0.05, 0.5, log=True)}

@@ -10,7 +10,7 @@ Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.
 """
 
 from kdsweep import methods, objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "kd")
 CHOICES = {"standardize": (False, True)}

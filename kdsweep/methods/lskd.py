@@ -9,7 +9,7 @@ Sun, Ren, Li, Wang, Cao. Logit Standardization in Knowledge Distillation. CVPR 2
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "lskd")

@@ -10,7 +10,7 @@ CVPR 2023, arXiv:2304.08028
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "mad")

@@ -14,7 +14,7 @@ Xue, Gao, Ren, Zhao. The Modality Focusing Hypothesis. ICLR 2023, arXiv:2206.064
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TEACHER = "joint"
 TASKS = CLASSES

@@ -11,7 +11,7 @@ Jin, Wang, Lin. Multi-Level Logit Distillation. CVPR 2023
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "mlld")

@@ -8,7 +8,7 @@ Gretton, Borgwardt, Rasch, Schoelkopf, Smola. A Kernel Two-Sample Test. JMLR 201
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "mmd")
 SPACE = {"mmd.weight": Float(0.1, 100.0, log=True)}

@@ -6,7 +6,7 @@ Huang, Wang. Like What You Like: Knowledge Distill via Neuron Selectivity Transf
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "nst")
 SPACE = {"nst.weight": Float(1.0, 1e3, log=True)}

@@ -10,7 +10,7 @@ Distillation. NeurIPS 2023, arXiv:2310.19444
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "ofa")

@@ -8,7 +8,7 @@ Passalis, Tefas. Learning Deep Representations with Probabilistic Knowledge Tran
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "pkt")
 SPACE = {"pkt.weight": Float(1e3, 1e6, log=True)}

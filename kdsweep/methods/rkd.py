@@ -9,7 +9,7 @@ Park, Kim, Lu, Cho. Relational Knowledge Distillation. CVPR 2019, arXiv:1904.050
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "rkd")
 SPACE = {"rkd.weight": Float(0.03, 30.0, log=True)}

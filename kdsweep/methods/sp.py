@@ -8,7 +8,7 @@ Tung, Mori. Similarity-Preserving Knowledge Distillation. ICCV 2019, arXiv:1907.
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "sp")
 SPACE = {"sp.weight": Float(1e2, 1e5, log=True)}

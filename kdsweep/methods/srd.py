@@ -6,7 +6,7 @@ Miles, Mikolajczyk. Understanding the Role of the Projector in Knowledge Distill
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "srd")
 SPACE = {"srd.weight": Float(0.01, 10.0, log=True)}

@@ -1,7 +1,7 @@
 """The student alone: labels, no teacher. What every other method must beat."""
 
 from kdsweep import objective
-from kdsweep.space import Space
+from kdsweep.values.space import Space
 
 TEACHER = "none"
 SPACE: Space = {}

@@ -8,7 +8,7 @@ Khosla et al. Supervised Contrastive Learning. NeurIPS 2020, arXiv:2004.11362
 
 from kdsweep import objective
 from kdsweep.methods import CLASSES
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TASKS = CLASSES
 TERMS = ("ce", "supcon")

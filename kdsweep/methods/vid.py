@@ -7,7 +7,7 @@ arXiv:1904.05835
 """
 
 from kdsweep import objective
-from kdsweep.space import Float
+from kdsweep.values.space import Float
 
 TERMS = ("ce", "vid")
 SPACE = {"vid.weight": Float(0.1, 10.0, log=True)}

@@ -24,8 +24,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kdsweep import sources
-from kdsweep.data.card import Kind
+from kdsweep.values import user_code as sources
+from kdsweep.values.card import Kind
 
 # What a place may say beside its part, with the defaults, which are left out.
 OPTIONS: Mapping[str, Any] = {"weights": None, "freeze": False, "lr_scale": 1.0}

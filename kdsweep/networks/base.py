@@ -10,7 +10,7 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import Outputs
+from kdsweep.objective.batch import Outputs
 
 
 class Network(nn.Module, ABC):

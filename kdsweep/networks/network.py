@@ -8,12 +8,12 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor, nn
 
-from kdsweep import sources
-from kdsweep.data.card import Card
 from kdsweep.networks import ENCODERS, FUSIONS, MODULE, SHOWN, Part, complete, name_of
 from kdsweep.networks.base import Network
 from kdsweep.networks.whole import Whole
-from kdsweep.objective.outputs import Outputs
+from kdsweep.objective.batch import Outputs
+from kdsweep.values import user_code as sources
+from kdsweep.values.card import Card
 
 
 class Assembled(Network):

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdsweep.data.card import Modality
 from kdsweep.networks.base import Network
-from kdsweep.objective.outputs import Outputs
+from kdsweep.objective.batch import Outputs
+from kdsweep.values.card import Modality
 
 
 class Whole(Network):

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kdsweep.objective.base import Term, frozen
+from kdsweep.objective.batch import EMBEDDINGS, Batch, Sizes, both_embeddings, masked_mean
 from kdsweep.objective.networks import discriminator
-from kdsweep.objective.outputs import EMBEDDINGS, Batch, Sizes, both_embeddings, masked_mean
-from kdsweep.objective.term import Term, frozen
 
 
 def critic_hinge(real_B: Tensor, fake_B: Tensor, rows: Tensor) -> Tensor:

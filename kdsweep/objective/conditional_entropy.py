@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kdsweep.objective.base import Term, frozen
+from kdsweep.objective.batch import Batch, Sizes, masked_mean, softplus
 from kdsweep.objective.features import gaussian_bound, inverse_softplus
 from kdsweep.objective.networks import HIDDEN, discriminator, generator
-from kdsweep.objective.outputs import Batch, Sizes, masked_mean, softplus
-from kdsweep.objective.term import Term, frozen
 
 AMID = (
     "After: Chen, Xing, Wang, Zhang. Enhanced Multimodal Representation Learning with Cross-modal KD. "

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import (
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import (
     CLASSES,
     EMBEDDINGS,
     Batch,
@@ -20,7 +21,6 @@ from kdsweep.objective.outputs import (
     other_pairs,
     pairs,
 )
-from kdsweep.objective.term import Term
 
 EPSILON = 1e-7
 MOMENTUM = 0.5

@@ -8,11 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdsweep.objective.contrastive import log_plus, log_softmax_over, mean_where, same_label
-from kdsweep.objective.features import matched, row_normalized
-from kdsweep.objective.labels import negative_log_likelihood
-from kdsweep.objective.logits import soft_cross_entropy, sum_of_kl, true_class
-from kdsweep.objective.outputs import (
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import (
     CLASSES,
     EMBEDDINGS,
     Batch,
@@ -23,7 +20,10 @@ from kdsweep.objective.outputs import (
     normalize,
     pairs,
 )
-from kdsweep.objective.term import Term
+from kdsweep.objective.contrastive import log_plus, log_softmax_over, mean_where, same_label
+from kdsweep.objective.features import matched, row_normalized
+from kdsweep.objective.labels import negative_log_likelihood
+from kdsweep.objective.logits import soft_cross_entropy, sum_of_kl, true_class
 
 
 def label_contrast(left_BD: Tensor, right_BD: Tensor, labels: Tensor, temperature: Tensor, rows: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import (
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import (
     EMBEDDINGS,
     Batch,
     Sizes,
@@ -19,7 +20,6 @@ from kdsweep.objective.outputs import (
     softplus,
     square_distances,
 )
-from kdsweep.objective.term import Term
 
 VARIANCE_FLOOR = 1e-5
 

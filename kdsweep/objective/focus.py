@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import CLASSES, Batch, Sizes, blank, masked_mean
 from kdsweep.objective.logits import soft_cross_entropy
-from kdsweep.objective.outputs import CLASSES, Batch, Sizes, blank, masked_mean
-from kdsweep.objective.term import Term
 
 
 class LogitAgreement(Term):

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective.outputs import Batch, Outputs, Sizes, log_softmax, masked_mean
-from kdsweep.objective.term import Term, mean_over_auxiliaries
+from kdsweep.objective.base import Term, mean_over_auxiliaries
+from kdsweep.objective.batch import Batch, Outputs, Sizes, log_softmax, masked_mean
 
 
 class CrossEntropy(Term):

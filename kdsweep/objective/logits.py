@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective.outputs import CLASSES, Batch, blank, log_softmax, logsumexp, masked_mean, root
-from kdsweep.objective.term import Term
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import CLASSES, Batch, blank, log_softmax, logsumexp, masked_mean, root
 
 HINTON = "Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.02531"
 LOGIT_STANDARDIZATION = (

@@ -7,8 +7,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import Batch, Sizes, masked_mean, normalize
-from kdsweep.objective.term import Term
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import Batch, Sizes, masked_mean, normalize
 
 MAPS = ("student.map", "teacher.map")
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kdsweep.objective.base import Term, frozen, mean_over_auxiliaries
+from kdsweep.objective.batch import Batch, Sizes
 from kdsweep.objective.bounds import (
     club_bound,
     cross_entropy_of_pairs,
@@ -19,8 +21,6 @@ from kdsweep.objective.bounds import (
     smile_bound,
 )
 from kdsweep.objective.contrastive import WIDTH, MemoryBank, Projections
-from kdsweep.objective.outputs import Batch, Sizes
-from kdsweep.objective.term import Term, frozen, mean_over_auxiliaries
 
 
 class ConditionalGaussian(nn.Module):

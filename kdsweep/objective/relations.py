@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdsweep.objective.outputs import (
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import (
     CLASSES,
     EMBEDDINGS,
     Batch,
@@ -25,7 +26,6 @@ from kdsweep.objective.outputs import (
     root,
     square_distances,
 )
-from kdsweep.objective.term import Term
 
 
 def normalized_gram(values_BD: Tensor, rows: Tensor) -> Tensor:

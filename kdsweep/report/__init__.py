@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 # Name -> module of this package. Planning reads the statistics alone and need not load plotly.
-_HOMES = {"Headline": "html", "Runs": "runs", "build": "html"}
+_HOMES = {"Headline": "render.page", "Runs": "facts.runs", "build": "render.page"}
 
 __all__ = sorted(_HOMES)
 

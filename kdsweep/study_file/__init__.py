@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from kdsweep import sources
 from kdsweep.data.augment import MIXUP
-from kdsweep.data.card import Card
-from kdsweep.metrics import of_task
-from kdsweep.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
 from kdsweep.study_file import ablation, arms, roles, sections, text
 from kdsweep.study_file.findings import Findings, Mistake, StudyError, did_you_mean, listed
 from kdsweep.study_file.schema import schema
 from kdsweep.study_file.sections import File
 from kdsweep.study_file.template import template
-from kdsweep.trial import Given
+from kdsweep.tasks.metrics import of_task
+from kdsweep.values import user_code as sources
+from kdsweep.values.card import Card
+from kdsweep.values.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
+from kdsweep.values.trial import Given
 
 __all__ = ["Mistake", "StudyError", "load", "parse", "schema", "template"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from kdsweep import methods
 from kdsweep.methods import Method
-from kdsweep.space import Choice, Float, Int, Value
-from kdsweep.study import Arm, Data, Row
 from kdsweep.study_file import sections, settings
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
 from kdsweep.study_file.settings import Numbers
+from kdsweep.values.space import Choice, Float, Int, Value
+from kdsweep.values.study import Arm, Data, Row
 
 WORDS = ("leave_one_out", "add_one_in")
 FORMS = ("without", "set", "each")

@@ -9,11 +9,11 @@ from typing import Any
 
 from kdsweep import methods
 from kdsweep.methods import Method
-from kdsweep.space import Choice, Domain, Float, Int, Value
-from kdsweep.study import Arm
 from kdsweep.study_file import settings
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
 from kdsweep.study_file.settings import Numbers, Setting
+from kdsweep.values.space import Choice, Domain, Float, Int, Value
+from kdsweep.values.study import Arm
 
 RESERVED = ("use", "teacher", "label")
 REFERENCES = ("teacher", "auxiliary_only")

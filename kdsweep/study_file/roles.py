@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kdsweep import networks
-from kdsweep.data import augment, source
-from kdsweep.data.card import Card, Kind
-from kdsweep.study import Data
+from kdsweep.data import augment
+from kdsweep.data import registry as source
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
 from kdsweep.study_file.sections import Networks
+from kdsweep.values.card import Card, Kind
+from kdsweep.values.study import Data
 
 
 def describe(data: Data, findings: Findings) -> Card | None:

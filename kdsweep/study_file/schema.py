@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kdsweep import methods
-from kdsweep.study import SEARCHABLE_TRAIN
 from kdsweep.study_file.ablation import WORDS
 from kdsweep.study_file.sections import File
+from kdsweep.values.study import SEARCHABLE_TRAIN
 
 _ENDS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _VALUE = {"type": ["number", "string", "boolean"]}

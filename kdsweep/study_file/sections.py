@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from kdsweep.study import Confirm, Data, Finalists, Resources, Search, Section, Task, Teachers, Train
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
-from kdsweep.trial import Control
+from kdsweep.values.study import Confirm, Data, Finalists, Resources, Search, Section, Task, Teachers, Train
+from kdsweep.values.trial import Control
 
 Encoder = str | dict[str, Any]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kdsweep.methods import SCHEDULE, Method
-from kdsweep.space import Choice, Domain, Float, Int, Value
-from kdsweep.study import SEARCHABLE_TRAIN, Train
 from kdsweep.study_file import sections
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
+from kdsweep.values.space import Choice, Domain, Float, Int, Value
+from kdsweep.values.study import SEARCHABLE_TRAIN, Train
 
 RANGES = ("float", "int", "choice")
 Setting = Value | Domain

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 from kdsweep import methods
-from kdsweep.data import source
-from kdsweep.data.card import Card
+from kdsweep.data import registry as source
 from kdsweep.study_file.arms import REFERENCES
+from kdsweep.values.card import Card
 
 _START = ("student_only", "kd")
 

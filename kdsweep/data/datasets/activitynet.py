@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from kdsweep.data.card import Card
+from kdsweep.values.card import Card
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kdsweep.data.card import Card, Modality
+from kdsweep.values.card import Card, Modality
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset

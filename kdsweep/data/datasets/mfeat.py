@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kdsweep.data.card import Card, Modality
+from kdsweep.values.card import Card, Modality
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset

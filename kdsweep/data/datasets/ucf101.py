@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdsweep.data.card import Card
+from kdsweep.values.card import Card
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
 
 if TYPE_CHECKING:
-    from kdsweep.report.data_page import Findings
+    from kdsweep.report.render.data_page import Findings
 
 TITLE = "Labels"
 MOST = 60  # classes in the figure: the largest

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.tables import Cell, Row, Table
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
-    from kdsweep.report.data_page import Findings
+    from kdsweep.report.render.data_page import Findings
 
 TITLE = "Modalities"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdsweep.report.stats import detectable
-from kdsweep.report.tables import Table
+from kdsweep.report.render.tables import Table
+from kdsweep.report.statistics.crossed import detectable
 
 if TYPE_CHECKING:
-    from kdsweep.report.data_page import Findings
+    from kdsweep.report.render.data_page import Findings
 
 TITLE = "What the test part can show"
 SEEDS = (5, 10, 20)

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import figures, power
-from kdsweep.report.compare import Comparison, Side, ablated, compare, confirmed, contrast
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
 from kdsweep.report.sections import controls
-from kdsweep.report.stats import Interval
-from kdsweep.report.tables import Cell, Row, Table, difference, p_value, significant
-from kdsweep.report.verdicts import Verdict, judge, unit
+from kdsweep.report.statistics import power
+from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed, contrast
+from kdsweep.report.statistics.crossed import Interval
+from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Ablation"
 ORDER = 30

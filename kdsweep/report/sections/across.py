@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 
-from kdsweep.report.compare import Comparison, compare, confirmed
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.several import Group, Several
+from kdsweep.report.render.tables import Row, Table, difference, p_value
 from kdsweep.report.sections import arms
-from kdsweep.report.several import Group, Several
-from kdsweep.report.tables import Row, Table, difference, p_value
-from kdsweep.report.verdicts import judge, unit
+from kdsweep.report.statistics.compare import Comparison, compare, confirmed
+from kdsweep.report.statistics.verdicts import judge, unit
 
 TITLE = "Across studies"
 ORDER = 18

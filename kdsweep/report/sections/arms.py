@@ -8,12 +8,14 @@ from dataclasses import replace
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.metrics import METRICS
-from kdsweep.report import figures, power, stats
-from kdsweep.report.compare import confirmed
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Cell, Row, Table, difference, p_value, significant
-from kdsweep.report.verdicts import against_baselines, unit
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import power
+from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.verdicts import against_baselines, unit
+from kdsweep.tasks.metrics import METRICS
 
 TITLE = "Main table"
 ORDER = 20

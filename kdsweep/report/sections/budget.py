@@ -9,9 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures, stats
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Cell, Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Cell, Row, Table
+from kdsweep.report.statistics import crossed as stats
 
 TITLE = "Tuning budget"
 ORDER = 50

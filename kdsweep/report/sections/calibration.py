@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.compare import confirmed
-from kdsweep.report.paired import paired
-from kdsweep.report.predicted import Array, probabilities
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table, difference
+from kdsweep.report.facts.predicted import Array, probabilities
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table, difference
+from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.paired import paired
 
 TITLE = "Calibration"
 ORDER = 49

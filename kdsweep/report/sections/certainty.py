@@ -11,10 +11,12 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from kdsweep.report import beside, figures, power, stats
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import P, Row, Table, difference, p_value
-from kdsweep.report.verdicts import ALPHA, Judged, against_baselines, unit
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import P, Row, Table, difference, p_value
+from kdsweep.report.statistics import beside, power
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics.verdicts import ALPHA, Judged, against_baselines, unit
 
 TITLE = "How sure"
 ORDER = 25

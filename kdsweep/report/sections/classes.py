@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.compare import confirmed
-from kdsweep.report.paired import Paired, correct, paired
-from kdsweep.report.predicted import pair
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Difference, Row, Table, difference
+from kdsweep.report.facts.predicted import pair
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Difference, Row, Table, difference
+from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.paired import Paired, correct, paired
 
 TITLE = "Class by class"
 ORDER = 47

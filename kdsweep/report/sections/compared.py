@@ -9,9 +9,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from kdsweep.report.runs import Runs
-from kdsweep.report.several import TOLD, Several
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.several import TOLD, Several
+from kdsweep.report.render.tables import Row, Table
 
 TITLE = "What is compared"
 ORDER = 12

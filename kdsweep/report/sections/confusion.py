@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report.compare import confirmed
-from kdsweep.report.paired import Array, paired
-from kdsweep.report.predicted import Pair, classes, pair, said
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table, difference
+from kdsweep.report.facts.predicted import Pair, classes, pair, said
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table, difference
+from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.paired import Array, paired
 
 TITLE = "Confusion"
 ORDER = 48

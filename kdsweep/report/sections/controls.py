@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from kdsweep.report import figures, power
-from kdsweep.report.compare import Comparison, Side, compare, confirmed, controlled
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Cell, Row, Table, difference, p_value
-from kdsweep.report.verdicts import Verdict, judge, unit
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
+from kdsweep.report.statistics import power
+from kdsweep.report.statistics.compare import Comparison, Side, compare, confirmed, controlled
+from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Controls"
 ORDER = 35

@@ -6,12 +6,12 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.compare import confirmed
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Table, difference, text
 from kdsweep.report.sections import controls
-from kdsweep.report.tables import Table, difference, text
-from kdsweep.report.verdicts import Judged, against_baselines, unit
+from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.verdicts import Judged, against_baselines, unit
 
 TITLE = "The answer"
 ORDER = 10

@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report.runs import Runs
-from kdsweep.report.searches import Searched, searched, thinned, value
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.searches import Searched, searched, thinned, value
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table, compact
 from kdsweep.report.sections import importance
-from kdsweep.report.tables import Row, Table, compact
 
 TITLE = "The search's landscape"
 ORDER = 57

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from kdsweep.report import bibtex, stats
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import bibtex
+from kdsweep.report.render.tables import Table
 from kdsweep.report.sections import papers
-from kdsweep.report.tables import Table
-from kdsweep.report.verdicts import ALPHA, unit
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Methods paragraph"
 ORDER = 67

@@ -7,9 +7,9 @@ import json
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report.bibtex import ARXIV, DOI
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Link, Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.bibtex import ARXIV, DOI
+from kdsweep.report.render.tables import Link, Row, Table
 
 TITLE = "Papers"
 ORDER = 85

@@ -8,11 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report.runs import Runs
-from kdsweep.report.searches import Searched, searched, thinned, value
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.searches import Searched, searched, thinned, value
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.sections.landscape import compact_or_text
-from kdsweep.report.tables import Row, Table
 
 TITLE = "Settings side by side"
 ORDER = 58

@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report.compare import confirmed
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
+from kdsweep.report.statistics.compare import confirmed
 
 TITLE = "Class scores on a plane"
 ORDER = 48

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import beside, figures
-from kdsweep.report.compare import confirmed
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
+from kdsweep.report.statistics import beside
+from kdsweep.report.statistics.compare import confirmed
 
 TITLE = "Performance profiles"
 ORDER = 27

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from kdsweep.report import stats
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Table
-from kdsweep.report.verdicts import ALPHA, unit
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.tables import Table
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Protocol"
 ORDER = 65

@@ -6,8 +6,8 @@ import json
 
 import plotly.graph_objects as go
 
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Provenance"
 ORDER = 75

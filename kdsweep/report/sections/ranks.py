@@ -6,11 +6,12 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from kdsweep.report import figures, several
-from kdsweep.report.compare import confirmed
-from kdsweep.report.runs import Runs
-from kdsweep.report.several import Group, Several
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts import several
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.several import Group, Several
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
+from kdsweep.report.statistics.compare import confirmed
 
 TITLE = "Ranks over datasets"
 ORDER = 19

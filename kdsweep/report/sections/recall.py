@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.compare import confirmed
-from kdsweep.report.paired import Array, paired
-from kdsweep.report.predicted import said
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Cell, Row, Table, difference
+from kdsweep.report.facts.predicted import said
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Cell, Row, Table, difference
+from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.paired import Array, paired
 
 TITLE = "Recall at k"
 ORDER = 46

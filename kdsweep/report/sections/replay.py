@@ -6,8 +6,8 @@ import shlex
 
 import plotly.graph_objects as go
 
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Command, Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.tables import Command, Row, Table
 
 TITLE = "Replay"
 ORDER = 80

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.predicted import Pair, pair, said, taught
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Cell, Row, Table
+from kdsweep.report.facts.predicted import Pair, pair, said, taught
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Cell, Row, Table
 
 TITLE = "Gained and lost"
 ORDER = 48.5

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from kdsweep.report import figures, power
-from kdsweep.report.compare import Comparison, Side, ablated, compare, confirmed
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table, difference, p_value
-from kdsweep.report.verdicts import Verdict, judge, unit
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table, difference, p_value
+from kdsweep.report.statistics import power
+from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed
+from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Scarcity"
 ORDER = 33

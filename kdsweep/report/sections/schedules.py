@@ -13,10 +13,10 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report.runs import Runs
-from kdsweep.report.searches import Searched, searched
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.searches import Searched, searched
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Schedules"
 ORDER = 59

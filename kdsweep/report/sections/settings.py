@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table, compact
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table, compact
 
 TITLE = "Hyperparameters"
 ORDER = 55

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Command, Row, Table, compact
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.tables import Command, Row, Table, compact
 
 TITLE = "Study file"
 ORDER = 90

@@ -9,11 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report.compare import Side, confirmed
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.sections import ablation
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.statistics.compare import Side, confirmed
 
 TITLE = "Subsets of terms"
 ORDER = 31

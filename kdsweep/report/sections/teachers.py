@@ -7,9 +7,9 @@ import itertools
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Teacher and student"
 ORDER = 45

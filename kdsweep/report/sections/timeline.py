@@ -10,10 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from kdsweep.report import figures
-from kdsweep.report import timeline as times
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts import timeline as times
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Timeline"
 ORDER = 74

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from kdsweep.report import figures
-from kdsweep.report.compare import Comparison, compare
-from kdsweep.report.runs import Runs
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render import figures
+from kdsweep.report.render.tables import Row, Table, difference
 from kdsweep.report.sections.subsets import Subset, subsets
-from kdsweep.report.tables import Row, Table, difference
-from kdsweep.report.verdicts import unit
+from kdsweep.report.statistics.compare import Comparison, compare
+from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Step by step"
 ORDER = 32

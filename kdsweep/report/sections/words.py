@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from kdsweep.report.glossary import GLOSSARY
-from kdsweep.report.runs import Runs
-from kdsweep.report.tables import Row, Table
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.glossary import GLOSSARY
+from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Glossary"
 ORDER = 95

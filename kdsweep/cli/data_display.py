@@ -1,0 +1,55 @@
+"""What `data describe` prints of a dataset."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from kdsweep.report.data_sections import power
+from kdsweep.report.render.data_page import Findings, headline
+
+
+def show(findings: Findings, console: Console | None = None) -> None:
+    """What stands in the way, then modalities, labels, what the test part can tell apart, and warnings."""
+    console = console or Console(highlight=False)
+    console.print(escape(headline(findings)), style="bold", soft_wrap=True)
+    card, audit = findings.card, findings.audit
+    parts = ", ".join(f"{part} {count}" for part, count in audit.rows.items())
+    labels = f"{len(card.classes)} {'targets' if audit.targets else 'classes'}"
+    console.print(f"{sum(audit.rows.values())} rows ({parts}), {labels}, task {card.task}")
+    if audit.groups:
+        console.print("groups: " + ", ".join(f"{part} {count}" for part, count in audit.groups.items()))
+    console.print(escape(f"licence: {card.licence or 'not stated'}. source: {card.source or 'not stated'}"))
+    console.print(_modalities(findings))
+    _labels(findings, console)
+    for seeds, share in power.differences(findings).items():
+        console.print(f"{seeds} seeds can show a difference of about {100 * share:.1f} points of accuracy on test")
+    for warning in audit.warnings:
+        console.print(escape(f"warning: {warning}"), style="yellow")
+
+
+def _modalities(findings: Findings) -> Table:
+    grid = Table("modality", "kind", "shape", box=None, pad_edge=False)
+    for heading in ("present", f"linear {findings.measure}"):
+        grid.add_column(heading, justify="right")
+    by_name = {score.modalities: f"{100 * score.value:.1f} %" for score in findings.scores}
+    for line in findings.audit.modalities:
+        shape = " x ".join(map(str, line.modality.shape))
+        score = by_name.get((line.name,), "")
+        grid.add_row(escape(line.name), line.modality.kind, shape, f"{100 * line.present:.1f} %", score)
+    every = tuple(findings.card.modalities)
+    if len(every) > 1 and every in by_name:
+        grid.add_row("all of them", "", "", "", by_name[every])
+    return grid
+
+
+def _labels(findings: Findings, console: Console) -> None:
+    for name, target in findings.audit.targets.items():
+        spread = f"{target.mean:.3g} ± {target.deviation:.3g} in train, from {target.low:.3g} to {target.high:.3g}"
+        console.print(escape(f"{name}: {spread}"))
+    balance = sorted(findings.audit.classes.items(), key=lambda item: -item[1]["train"])
+    if balance:
+        (most, largest), (least, smallest) = balance[0], balance[-1]
+        console.print(escape(f"largest class: {most} ({largest['train']} in train), "), end="")
+        console.print(escape(f"smallest: {least} ({smallest['train']})"))

@@ -1,0 +1,299 @@
+"""A trial's networks, data and objective, built from its description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdsweep import methods
+from kdsweep.data.dataset import Dataset, stand_in
+from kdsweep.data.scaling import Scaling, of_part
+from kdsweep.data.tensors import Tensors, to_tensors
+from kdsweep.data.views import Views
+from kdsweep.engine import evaluation
+from kdsweep.engine.streams import seed_of, stream
+from kdsweep.engine.workers import Workers
+from kdsweep.networks.base import Network
+from kdsweep.networks.network import build
+from kdsweep.objective.base import Objective
+from kdsweep.objective.batch import Outputs, Sizes
+from kdsweep.values.card import Card, Part
+from kdsweep.values.study import Data
+from kdsweep.values.trial import Given, Trial
+
+# What a frozen model says of a part: remembered, or computed by the function and remembered then.
+Recall = Callable[[Trial | Given, Part, Callable[[], Outputs]], Outputs]
+Weights = Callable[[Trial | Given, str], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Models:
+    """What one trial trains, and what it reads.
+
+    Attributes:
+        network: the one in training, whose score is the trial's.
+        teacher: a teacher that trains inside the trial, None elsewhere.
+        auxiliaries: auxiliary models that train inside the trial, by modality.
+        objective: with the trial's numbers set and its modules made.
+        frozen: the Outputs of frozen models for every row of the training part: "teacher", and by modality.
+        frozen_test: the same for test, where the trial reads it.
+        teacher_head: of the teacher, frozen or not, where it has one.
+        live: frozen models that have to be asked at every step, because what they read is augmented, by role.
+        views: what the trial's augmentations do.
+    """
+
+    network: Network
+    teacher: Network | None
+    auxiliaries: Mapping[str, Network]
+    objective: Objective
+    frozen: Mapping[str, Outputs]
+    frozen_test: Mapping[str, Outputs]
+    teacher_head: Callable[[Tensor], Tensor] | None
+    live: Mapping[str, Network]
+    views: Views
+
+    @property
+    def trained(self) -> dict[str, Network]:
+        """All that trains inside the trial: "network", "teacher" where it does, and "auxiliary <modality>"."""
+        teacher = {"teacher": self.teacher} if self.teacher is not None else {}
+        return {
+            "network": self.network,
+            **teacher,
+            **{f"auxiliary {n}": model for n, model in self.auxiliaries.items()},
+        }
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The modalities that a step looks at: those of the networks in training and of live models, and their views'.
+
+        What frozen models have said is there already.
+        """
+        asked = [name for network in (*self.trained.values(), *self.live.values()) for name in network.names]
+        return tuple(dict.fromkeys([*asked, *self.views.steps]))
+
+
+def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
+    """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""
+    seen: list[Part] = ["train", "valid", "test"] if trial.reads_test else ["train", "valid"]
+    modalities = (*trial.student, *trial.auxiliary, *columns(trial).values())
+    dataset = dataset.only(seen, modalities, data, trial.fold)
+    rows = {part: np.flatnonzero(dataset.split == part) for part in seen}
+    if trial.control == "student_only_teacher":
+        dataset = dataset.student_only(trial.student, trial.auxiliary)
+    if trial.control == "shuffled_within_class":
+        seed = seed_of(0, "shuffled within class", trial.rows["train"])
+        dataset = dataset.shuffled_within_class(rows["train"], trial.auxiliary, seed)
+    if trial.drop_auxiliary:
+        # Drawn from the rows' own digest: which rows lose out is decided by the trial's identity and nothing else.
+        seed = seed_of(0, "drop auxiliary", trial.rows["train"])
+        dataset = dataset.without_auxiliary(rows["train"], trial.auxiliary, trial.drop_auxiliary, seed)
+    chosen = {part: dataset.select(rows[part]) for part in seen}
+    scaling: dict[str, Scaling] = {}
+    if trial.standardise:
+        # Under a control another kind of modality may stand in an auxiliary one's place: the dataset's own card knows.
+        kinds = dataset.card.modalities
+        scaling = {name: of_part(chosen["train"], name, kinds[name]) for name in (*trial.student, *trial.auxiliary)}
+    return {part: to_tensors(one, modalities, device, scaling) for part, one in chosen.items()}
+
+
+def card_of(trial: Trial, card: Card) -> Card:
+    """The dataset's card as this trial sees it."""
+    return stand_in(card, trial.student, trial.auxiliary) if trial.control == "student_only_teacher" else card
+
+
+def network(trial: Trial, role: str, card: Card) -> Network:
+    """The network of one role, with this trial's initial weights for it."""
+    specification: Mapping[str, Any] = trial.networks[role]
+    classes = len(card.classes)
+    with stream(trial.seed, role):
+        if role == "student":
+            return build(specification, card_of(trial, card), needs=trial.student, classes=classes)
+        if role == "teacher":
+            return build(
+                specification, card_of(trial, card), needs=trial.student, any_of=trial.auxiliary, classes=classes
+            )
+        return build(specification, card_of(trial, card), needs=(role,), classes=classes)
+
+
+def objective(trial: Trial) -> Objective:
+    """The trial's sum of terms, with its numbers."""
+    built: Objective = methods.load(trial.method).build(dict(trial.choices), trial.dropped)
+    return built.set({name: float(value) for name, value in trial.numbers.items() if not name.startswith("train.")})
+
+
+def recipe(trial: Trial) -> dict[str, Any]:
+    """The training recipe with the searched numbers in it."""
+    searched = {name[6:]: value for name, value in trial.numbers.items() if name.startswith("train.")}
+    return {**trial.train, **searched}
+
+
+def models(
+    trial: Trial,
+    card: Card,
+    train: Tensors,
+    weights: Weights,
+    *,
+    device: torch.device,
+    workers: Workers,
+    test: Tensors | None = None,
+    heard: dict[str, Heard] | None = None,
+    recall: Recall = lambda model, part, compute: compute(),
+) -> Models:
+    """Everything that the trial trains and reads, on a device.
+
+    Args:
+        weights: the stored weights of a trained model and role.
+        test: the test part, for a trial that reads it.
+        heard: what frozen models have said already, by id: members of a pack share them.
+        recall: what a frozen model says of a part, where somebody has computed it before.
+    """
+    method = methods.load(trial.method)
+    joint = method.teacher(trial.choices) == "joint"
+    own = network(trial, trial.trains, card).to(device)
+    teacher = network(trial, "teacher", card).to(device) if joint else None
+    trained_here = method.auxiliary(trial.choices) == "joint"
+    auxiliaries = {name: network(trial, name, card).to(device) for name in trial.auxiliary} if trained_here else {}
+
+    shared = heard if heard is not None else {}
+    for model in trial.models.values():
+        if isinstance(model, Given) and model.kind == "outputs":
+            shared[model.id] = Heard(stored(model, train), stored(model, test) if test is not None else None, None)
+        elif model.id not in shared:
+            own_network = frozen(model, trial, card, weights).to(device)
+            shared[model.id] = hear(own_network, train, test, workers, partial(recall, model))
+    said = {role: shared[model.id] for role, model in trial.models.items()}
+    # Under this control the teacher sees what the student sees, and not another view of it.
+    stands_in = trial.control == "student_only_teacher"
+    copies = dict.fromkeys(trial.auxiliary, trial.student[0]) if stands_in and trial.student else {}
+    views = Views(trial.augment, card_of(trial, card).modalities, copies)
+    taught = teacher if teacher is not None else said["teacher"].network if "teacher" in said else None
+    head = taught.to_logits if taught is not None else None
+    if trial.control == "untrained_teacher" and teacher is not None:
+        said["teacher"], teacher = hear(teacher.eval().requires_grad_(False), train, test, workers), None
+    outputs = {role: of.train for role, of in said.items()}
+    of_test = {role: of.test for role, of in said.items() if of.test is not None}
+    if trial.distils_from == "unimodal":
+        for some in (outputs, of_test) if test is not None else (outputs,):
+            some["teacher"] = together([some[name] for name in trial.auxiliaries])
+    if trial.control == "label_smoothing":
+        outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding, task=trial.task)
+
+    built = objective(trial)
+    sizes = Sizes(
+        student=own.embedding,
+        classes=len(card.classes),
+        samples=len(train),
+        teacher=_width(teacher, outputs.get("teacher")),
+        auxiliary={name: _width(auxiliaries.get(name), outputs.get(name)) for name in trial.auxiliary},
+        features=_features(own, teacher, outputs.get("teacher")),
+        labels=train.labels.cpu(),
+        task=trial.task,
+        smoothing=float(trial.train["label_smoothing"]),
+        balanced=trial.train["class_weights"] == "balanced",
+        mixed=views.alpha is not None,
+    )
+    built.setup(sizes, lambda name: stream(trial.seed, "term", name))
+    models_read = {role: of.network for role, of in said.items() if of.network is not None}
+    live = {role: model for role, model in models_read.items() if views.change(model.names)}
+    return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head, live, views)
+
+
+class Heard(NamedTuple):
+    """A frozen model, where there is one, and what it says of the training part and, where it is read, of test."""
+
+    train: Outputs
+    test: Outputs | None
+    network: Network | None
+
+
+def hear(
+    model: Network,
+    train: Tensors,
+    test: Tensors | None,
+    workers: Workers,
+    recall: Callable[[Part, Callable[[], Outputs]], Outputs] = lambda part, compute: compute(),
+) -> Heard:
+    """All that others will ever read of a frozen model, asked once."""
+
+    def of(part: Part, rows: Tensors) -> Outputs:
+        return recall(part, lambda: evaluation.outputs(model, rows, workers))
+
+    return Heard(of("train", train), of("test", test) if test is not None else None, model)
+
+
+def columns(trial: Trial) -> Mapping[str, str]:
+    """The columns of the data that hold what a brought teacher said, by "logits" and "embedding"."""
+    model = trial.teacher
+    return model.network if isinstance(model, Given) and model.kind == "outputs" else {}
+
+
+def stored(model: Given, part: Tensors) -> Outputs:
+    """What a brought teacher said of a part's rows; without an embedding, one of width 0."""
+    every = torch.arange(len(part), device=part.labels.device)
+    logits, there = part.inputs[model.network["logits"]][every], part.present[model.network["logits"]]
+    if "embedding" not in model.network:
+        return Outputs(logits, logits[:, :0], there)
+    embedding = model.network["embedding"]
+    return Outputs(logits, part.inputs[embedding][every], there & part.present[embedding])
+
+
+def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
+    """A trained model, for reading only. A given teacher sees what its reader's teacher would see."""
+    role = model.trains if isinstance(model, Trial) else "teacher"
+    found = network(_trained(model, reader), role, card)
+    found.load_state_dict(dict(weights(model, role)))
+    return found.eval().requires_grad_(False)
+
+
+def initial(reader: Trial, card: Card) -> Weights:
+    """Initial weights in the place of the stored ones of the models that a trial reads: where only sizes matter."""
+    return lambda model, role: network(_trained(model, reader), role, card).state_dict()
+
+
+def _trained(model: Trial | Given, reader: Trial) -> Trial:
+    return model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
+
+
+def together(several: Sequence[Outputs]) -> Outputs:
+    """Auxiliary models as one teacher: the mean of their logits over those present, embeddings side by side."""
+    present = torch.stack([outputs.present for outputs in several])
+    share = present / present.sum(0).clamp(min=1)
+    logits = (torch.stack([outputs.logits for outputs in several]) * share[..., None]).sum(0)
+    return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=-1), present.any(0))
+
+
+def smoothed_labels(labels: Tensor, classes: int, width: int, *, task: str, smoothing: float = 0.1) -> Outputs:
+    """Labels as a teacher: log of the smoothed one-hot vector (Szegedy et al. 2016, arXiv:1512.00567; .1 as there).
+
+    Of several labels [N, C] each is one of two, yes or no: the logit of its smoothed probability.
+    """
+    rows = len(labels)
+    if task == "multilabel":
+        logits = torch.logit(labels * (1 - smoothing) + smoothing / 2)
+    else:
+        p = torch.full((rows, classes), smoothing / classes, device=labels.device)
+        p[torch.arange(rows), labels] += 1 - smoothing
+        logits = p.log()
+    nothing = torch.zeros(rows, width, device=labels.device)
+    return Outputs(logits, nothing, torch.ones(rows, dtype=torch.bool, device=labels.device))
+
+
+def _width(network: Network | None, said: Outputs | None) -> int:
+    if network is not None:
+        return network.embedding
+    return said.embedding.shape[1] if said is not None else 0
+
+
+def _features(student: Network, teacher: Network | None, said: Outputs | None) -> dict[str, tuple[int, ...]]:
+    shapes = {f"student.{name}": shape for name, shape in student.features.items()}
+    if teacher is not None:
+        return shapes | {f"teacher.{name}": shape for name, shape in teacher.features.items()}
+    if said is not None:
+        return shapes | {f"teacher.{name}": tuple(feature.shape[1:]) for name, feature in said.features.items()}
+    return shapes

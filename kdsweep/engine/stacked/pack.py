@@ -1,0 +1,299 @@
+"""Trials that differ only in numbers train as one: a stack of networks is one network with a leading axis.
+
+Forward passes run under `vmap` over the members; one `autograd.grad` of the summed losses goes to flat [K, P] buffers
+of parameters; the optimisers are ours, with every number a column. No member's numbers depend on its company: on a CPU
+they are bit for bit the same at any width from two up, in any lane, whoever leaves. So there are never fewer than two.
+
+Letters: K members, B rows of a batch, P parameters, N rows of a part.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from kdsweep.data.tensors import Tensors, take
+from kdsweep.data.views import patterns
+from kdsweep.engine import evaluation
+from kdsweep.engine.build import Models, recipe, together
+from kdsweep.engine.single import LATE, Epoch, shares
+from kdsweep.engine.stacked.stack import Named, Seen, copy_of, rows_of, stacked
+from kdsweep.engine.stacked.step import Step
+from kdsweep.engine.stacked.trace import Traces
+from kdsweep.engine.streams import generator
+from kdsweep.engine.workers import Workers
+from kdsweep.networks.base import Network
+from kdsweep.objective.batch import Outputs
+from kdsweep.tasks import measures as tasks
+from kdsweep.values.card import Part
+from kdsweep.values.trial import Trial, compiled_width, step_structure
+
+
+class Pack:
+    """At most W trials of one structure in training; it only shrinks.
+
+    Args:
+        trials: their descriptions, in lanes 0 to K - 1.
+        made: each one's own networks and objective, with its own initial weights.
+        parts: the data, which all of them see.
+        workers: the processes among which each batch is divided.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        made: Sequence[Models],
+        parts: Mapping[Part, Tensors],
+        workers: Workers | None = None,
+    ) -> None:
+        self.parts, self.workers = parts, workers or Workers()
+        self.fixed = compiled_width(trials[0].arithmetic)
+        self.active, self._done = len(trials), 0
+        lanes = self._padded(range(len(trials)))
+        self.trials = [trials[lane] for lane in lanes]
+        made = [made[lane] for lane in lanes]
+        recipes = [recipe(trial) for trial in self.trials]
+        self.epochs_asked, self.batch_size = int(recipes[0]["epochs"]), int(recipes[0]["batch_size"])
+        self.step = Step(
+            made,
+            recipes,
+            [trial.seed for trial in self.trials],
+            self.workers,
+            structure=step_structure(trials[0]),
+            compiled=self.fixed is not None,
+        )
+        # What networks say in evaluation mode: never compiled, for compiling it would cost more than it saves.
+        self.evaluations = Traces(step_structure(trials[0]), compiled=False)
+        self.objective = self.step.calls.objective
+        self.frozen = {
+            role: _distinct([models.frozen[role] for models in made])
+            for role in made[0].frozen
+            if role not in made[0].live
+        }
+        self.live = {
+            role: _Live(copy.deepcopy(network), *stacked([models.live[role] for models in made]))
+            for role, network in made[0].live.items()
+        }
+        self.read, self.views, self.patterns = made[0].read, made[0].views, patterns(parts["train"].present)
+        self.view_draws = [self.views.streams(generator, trial.seed) for trial in self.trials]
+
+    def _padded(self, lanes: Sequence[int]) -> list[int]:
+        """The lanes, and copies of the first of them up to the width that the arithmetic asks for.
+
+        At width one it differs from all others in the last bits: a lone member gets a second lane. A compiled step has
+        one width, whoever is left.
+        """
+        width = max(len(lanes), 2) if self.fixed is None else self.fixed
+        assert len(lanes) <= width, f"{len(lanes)} members in a pack compiled at {width}"
+        return [*lanes, *[lanes[0]] * (width - len(lanes))]
+
+    # --- training
+
+    def epochs(self) -> Iterator[list[Epoch]]:
+        """Train: one item an epoch, with an Epoch for each active member in lane order. See `keep`."""
+        total = self.epochs_asked
+        self._expect(total)
+        for number in range(1, total + 1):
+            began = time.perf_counter()
+            sums = self._epoch(number, total)
+            self._done = number
+            scores = self.scores("valid")
+            # A member's share of the time: what it would have cost alone is not known here.
+            seconds = (time.perf_counter() - began) / self.active
+            values = {name: column.tolist() for name, column in sums.items()}
+            found = []
+            for lane in range(self.active):
+                metrics = {
+                    name: column[lane] for name, column in values.items() if self._heard(name, lane, number / total)
+                }
+                finite = math.isfinite(metrics["train/loss"])
+                metrics |= {f"valid/{name}": value for name, value in scores[lane].items()}
+                found.append(Epoch(number, metrics, finite, seconds))
+            yield found
+
+    def first_update(self) -> None:
+        """An update on the first rows, from which training does not go on: it shows whether there can be one."""
+        rows = torch.arange(min(self.batch_size, len(self.parts["train"])), device=self.parts["train"].labels.device)
+        self.step.update(self._see(rows.expand(len(self.trials), -1)), 0.0)
+
+    def keep(self, lanes: Sequence[int]) -> None:
+        """Go on with these of the active lanes, in their order; the others leave. Called between epochs."""
+        if len(lanes) == self.active:
+            return
+        self.active = len(lanes)
+        if not lanes:
+            return
+        index = self._padded(lanes)
+        self.trials = [self.trials[lane] for lane in index]
+        where = torch.tensor(index, device=self.parts["train"].labels.device)
+        self.frozen = {role: said._replace(which=said.which[where]) for role, said in self.frozen.items()}
+        self.live = {
+            role: _Live(one.base, rows_of(one.parameters, where), rows_of(one.buffers, where))
+            for role, one in self.live.items()
+        }
+        self.view_draws = [{name: copy_of(rng) for name, rng in self.view_draws[lane].items()} for lane in index]
+        self.step.keep(index)
+        self._expect(self.epochs_asked - self._done)
+
+    def _expect(self, epochs: int) -> None:
+        self.step.expect(epochs * (len(self.parts["train"]) // min(self.batch_size, len(self.parts["train"]))))
+
+    def _heard(self, name: str, lane: int, progress: float) -> bool:
+        """Whether a member has this metric: a critic's begins when its adversary joins."""
+        critic = name.removeprefix("train/critic/")
+        starts = self.step.starts
+        return critic not in starts or starts[critic][lane] < progress
+
+    def _epoch(self, number: int, total: int) -> Named:
+        train = self.parts["train"]
+        size = min(self.batch_size, len(train))
+        steps = len(train) // size
+        orders = [torch.randperm(len(train), generator=generator(t.seed, "order", number)) for t in self.trials]
+        order = torch.stack(orders).to(train.labels.device)
+        sums: Named = {}
+        for step in range(steps):
+            progress = ((number - 1) * steps + step) / (total * steps)
+            seen = self._see(order[:, step * size : (step + 1) * size])
+            for name, value in self.step.update(seen, progress).items():
+                sums[name] = sums[name] + value / steps if name in sums else value / steps
+        return sums
+
+    def _see(self, rows: Tensor) -> Seen:
+        """These rows [K, B] of the training part, and what frozen models say of them."""
+        inputs, present = self._view(rows)
+        mixed: Named = {}
+        if self.views.alpha is not None:
+            partners, shares = self.views.partners(rows, self.view_draws, self.patterns)
+            others, there = self._view(partners)
+            inputs = self.views.blend(inputs, others, shares)
+            present = {name: present[name] & there[name] for name in present}
+            mixed = {"labels": self.parts["train"].labels[partners], "share": shares}
+        frozen = {f"frozen {role}": said.of(rows) for role, said in self.frozen.items()}
+        with torch.no_grad():
+            for role, (base, parameters, buffers) in self.live.items():
+                spoken = self.step.stack.run(base.eval(), parameters, buffers, inputs, present, precision="float32")
+                frozen[f"frozen {role}"] = self.step.stack.gathered(spoken, rows.shape[1])
+        if self.live and self.trials[0].distils_from == "unimodal":
+            several = [Outputs(**frozen[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
+            frozen["frozen teacher"] = {**together(several)._asdict(), "features": {}}
+        return Seen(inputs, present, frozen, self.parts["train"].labels[rows], rows, mixed)
+
+    def _view(self, rows: Tensor) -> tuple[Named, Named]:
+        """This worker's inputs of a batch [K, B], in the view that each member's networks see, and their presence."""
+        # Networks see this worker's slice of the batch, the objective the whole of it.
+        inputs, present = self.parts["train"].batch(self.workers.mine(rows.T).T, self.read)
+        return self.views.of(inputs, present, self.view_draws, self.workers.mine, rows.shape[1]), present
+
+    # --- what became of them
+
+    def outputs(self, role: str, part: Part) -> list[Outputs]:
+        """What a role's network of each active member says about every row of a part, in evaluation mode."""
+        base, rows = self.step.bases[role].eval(), torch.arange(len(self.parts[part]))
+        pieces = []
+
+        def say(flat: Tensor, buffers: Named, inputs: Named, present: Named) -> dict[str, Any]:
+            parameters = self.step.main.flat.views(flat)[role]
+            return self.step.stack.run(base, parameters, buffers, inputs, present, shared=True)
+
+        self.evaluations.on = self.step.traces.on
+        with torch.no_grad():
+            for some in torch.split(rows.to(self.parts[part].labels.device), evaluation.CHUNK):
+                inputs, present = self.parts[part].batch(self.workers.mine(some), base.names)
+                given = self.step.main.flat.value, self.step.buffers[role], inputs, present
+                spoken = self.evaluations(("outputs", role, self.step.width, len(some)), say, *given)
+                pieces.append(self.step.stack.gathered(spoken, len(some)))
+        logits, embedding, there = (
+            torch.cat([piece[key] for piece in pieces], dim=1) for key in ("logits", "embedding", "present")
+        )
+        return [Outputs(logits[lane], embedding[lane], there[lane]) for lane in range(self.active)]
+
+    def scores(self, part: Part) -> list[dict[str, float]]:
+        """Metrics of a part for each active member: its network's, and "teacher_..." of a teacher trained with it."""
+        roles = [role for role in ("network", "teacher") if role in self.step.bases]
+        task = self.trials[0].task
+        return tasks.scores(task, {role: tasks.judged(task, self, role, part) for role in roles})
+
+    def gradients(self) -> list[dict[str, float]]:
+        """Each term's share of the gradient norms in each active member's own network, at the end, on one batch."""
+        train = self.parts["train"]
+        size = min(self.batch_size, len(train))
+        orders = [torch.randperm(len(train), generator=generator(t.seed, "gradients"))[:size] for t in self.trials]
+        seen = self._see(torch.stack(orders).to(train.labels.device))
+        norms = self.step.gradients(seen, LATE)
+        return [shares({name: float(values[lane]) for name, values in norms.items()}) for lane in range(self.active)]
+
+    def state(self, lane: int) -> dict[str, Named]:
+        """The weights of one member's networks, by role."""
+        groups = self.step.groups
+        return {
+            name: {
+                key: value[lane].detach().clone() for key, value in {**groups[name], **self.step.buffers[name]}.items()
+            }
+            for name in self.step.bases
+        }
+
+    def load(self, lane: int, state: Mapping[str, Named]) -> None:
+        """Put weights back into one member's networks."""
+        groups = self.step.groups
+        for name, own in state.items():
+            for key, value in own.items():
+                (groups[name] if key in groups[name] else self.step.buffers[name])[key][lane].copy_(value)
+
+    def numbers(self, lane: int) -> dict[str, float]:
+        """Every number of one member's objective, by full name."""
+        return {
+            f"{name}.{number}": float(self.step.buffers["objective"][f"objective.terms.{name}.{number}"][lane])
+            for name, term in self.step.terms.items()
+            for number in term.number_names
+        }
+
+    def full_height(self, lane: int) -> float:
+        """The fraction of training after which a member's schedules have all reached their full weight."""
+        numbers = self.numbers(lane)
+        return max(numbers[f"{name}.start"] + numbers[f"{name}.ramp"] for name in self.step.terms)
+
+
+class _Live(NamedTuple):
+    """Frozen models that are asked at every step: one of them, and the parameters and buffers of all, [K, ...]."""
+
+    base: Network
+    parameters: Named
+    buffers: Named
+
+
+class _Frozen(NamedTuple):
+    """What the members' frozen models say of every row: several members may read the same one, which is there once.
+
+    Attributes:
+        said: logits, embedding, present [models, N, ...], and features by name.
+        which: [K], each member's model.
+    """
+
+    said: dict[str, Any]
+    which: Tensor
+
+    def of(self, rows: Tensor) -> dict[str, Any]:
+        """Each member's own rows [K, B] of its own model."""
+        mine = rows + self.which[:, None] * self.said["present"].shape[1]
+        return {
+            key: {name: take(f.flatten(0, 1), mine) for name, f in value.items()}
+            if key == "features"
+            else take(value.flatten(0, 1), mine)
+            for key, value in self.said.items()
+        }
+
+
+def _distinct(several: Sequence[Outputs]) -> _Frozen:
+    distinct = list({id(outputs): outputs for outputs in several}.values())
+    place = {id(outputs): at for at, outputs in enumerate(distinct)}
+    stack = {key: torch.stack([getattr(o, key) for o in distinct]) for key in ("logits", "embedding", "present")}
+    names = distinct[0].features
+    features = {name: torch.stack([outputs.features[name] for outputs in distinct]) for name in names}
+    which = torch.tensor([place[id(outputs)] for outputs in several], device=distinct[0].logits.device)
+    return _Frozen({**stack, "features": features}, which)

@@ -1,0 +1,187 @@
+"""One search: generations of points, the thresholds that they carry, and which point was best."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from kdsweep.engine.stopping import rungs, threshold
+from kdsweep.protocol.proposals import Told, propose
+from kdsweep.protocol.trials import Place, Thresholds, defaults
+from kdsweep.values.result import Proposal, Result
+from kdsweep.values.space import Domain, Value, to_json
+from kdsweep.values.study import Study
+from kdsweep.values.trial import Trial, digest
+
+Numbers = dict[str, Value]
+# A trial of the searched thing at a point; None while the models that it reads, or its arithmetic, are not known.
+Make = Callable[[Mapping[str, Value], int, Thresholds], Trial | None]
+
+
+class Ended(Exception):
+    """This branch of the study goes no further."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search of one arm, row, control or model, at one place.
+
+    Attributes:
+        names: whose it is, by the names of its roles.
+        template: its trial without the searched numbers.
+        space: the ranges.
+        make: builds the trial of a point.
+        trials: its budget; it only cuts the sequence of points, and so is no part of the key.
+    """
+
+    study: Study
+    place: Place
+    names: Mapping[str, str]
+    template: Trial
+    space: Mapping[str, Domain]
+    make: Make
+    trials: int
+    proposals: dict[tuple[str, int], tuple[Proposal, ...]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What its stored proposals are found by: everything that decides them but the results."""
+        settings = self.study.search
+        return digest(
+            {
+                "template": self.template.identity,
+                "space": {name: to_json(domain) for name, domain in self.space.items()},
+                "first": list(settings.first),
+                "sampler": settings.sampler,
+                "pruner": settings.pruner.model_dump() if settings.pruner else None,
+                "generation": settings.generation,
+                "seed": self.study.seed,
+                "place": list(self.place),
+                "metric": self.study.metric,
+                "names": dict(self.names),
+            }
+        )
+
+    def run(
+        self,
+        stored: Mapping[tuple[str, int], tuple[Proposal, ...]],
+        want: Callable[[Trial, int, int], Result | None],
+    ) -> list[Numbers] | None:
+        """The distinct finished points, best first; None while there are trials to wait for.
+
+        Args:
+            stored: proposals by (key, generation). New ones are added to `self.proposals`.
+            want: asks for a trial in its generation and number.
+
+        Raises:
+            Ended: all its trials are there, and none finished.
+        """
+        key, done = self.key, list[tuple[Proposal, Result]]()
+        # By numbers: a point that was proposed before is that earlier trial, its thresholds included.
+        first_seen: dict[str, Trial] = {}
+        for generation in generations(self.trials, self.study.search.generation):
+            place = key, generation.number
+            if place not in stored and place not in self.proposals:
+                self.proposals[place] = self._propose(generation, done)
+            points = (stored.get(place) or self.proposals[place])[: generation.used]
+            results: list[Result | None] = []
+            for number, point in enumerate(points, start=generation.first):
+                if point.point not in first_seen:
+                    trial = self.make(point.numbers, self.place.offset, point.thresholds)
+                    if trial is None:
+                        results.append(None)
+                        continue
+                    first_seen[point.point] = trial
+                results.append(want(first_seen[point.point], generation.number, number))
+            finished = [result for result in results if result is not None]
+            if len(finished) < len(results):
+                return None
+            done += zip(points, finished, strict=True)
+        return self._ranked(done)
+
+    def _propose(self, generation: Generation, done: Sequence[tuple[Proposal, Result]]) -> tuple[Proposal, ...]:
+        """A whole generation, told everything of the earlier ones in their order."""
+        metric = self.study.metric
+        points = propose(
+            self.space,
+            [Told(point.numbers, r.state, r.score(metric), r.curves.get(metric, ())) for point, r in done],
+            size=generation.size,
+            sampler=self.study.search.sampler,
+            maximize=self.study.maximize,
+            seed=self._seed(generation),
+            first=[self._first(point) for point in self.study.search.first],
+        )
+        thresholds = self._thresholds([result for _, result in done])
+        return tuple(Proposal(numbers, thresholds) for numbers in points)
+
+    def _seed(self, generation: Generation) -> int:
+        """Of what is drawn. The key has more in it, down to the engine's revision: that would be another draw of luck
+        for every arm whenever a last bit of training moves."""
+        space = {name: to_json(domain) for name, domain in self.space.items()}
+        drawn = [self.study.seed, list(self.place), dict(self.names), space, generation.number]
+        return int(digest(drawn)[:15], 16)
+
+    def _first(self, point: Literal["defaults"] | Mapping[str, Value]) -> Numbers:
+        """A point to begin with: the published values, and what the study puts in their place."""
+        trial = self.template
+        published = defaults(trial.method, tuple(sorted(trial.choices.items())), trial.dropped)
+        recipe = {f"train.{name}": value for name, value in trial.train.items()}
+        whole = {**trial.choices, **published, **recipe, **(point if point != "defaults" else {})}
+        return {name: whole[name] for name in self.space}
+
+    def _thresholds(self, earlier: Sequence[Result]) -> Thresholds:
+        """At each rung, what the best share of the earlier generations reached there."""
+        pruner, metric = self.study.search.pruner, self.study.metric
+        if pruner is None or not earlier:
+            return ()
+        curves = [result.curves.get(metric, ()) for result in earlier]
+        bars = {
+            rung: threshold(
+                [curve[rung - 1] for curve in curves if len(curve) >= rung],
+                keep=pruner.keep,
+                maximize=self.study.maximize,
+            )
+            for rung in rungs(int(self.template.train["epochs"]))
+        }
+        return tuple((rung, bar) for rung, bar in bars.items() if bar is not None)
+
+    def _ranked(self, done: Sequence[tuple[Proposal, Result]]) -> list[Numbers]:
+        complete = [(point, result) for point, result in done if result.state == "complete"]
+        if not complete:
+            raise Ended("no trial of its search finished")
+        sign = -1 if self.study.maximize else 1
+        # Sorting is stable: ties stay in the order of their numbers.
+        complete.sort(key=lambda pair: sign * pair[1].score(self.study.metric))
+        distinct: dict[str, Numbers] = {}
+        for point, _ in complete:
+            distinct.setdefault(point.point, dict(point.numbers))
+        return list(distinct.values())
+
+
+class Generation(NamedTuple):
+    """Points `first` to `first + size` of a search, of which its budget uses the first `used`."""
+
+    number: int
+    first: int
+    size: int
+    used: int
+
+
+def generations(trials: int, size: int) -> Iterator[Generation]:
+    """A search's generations: the first is twice as large, and each is asked whole."""
+    number = first = 0
+    while first < trials:
+        whole = 2 * size if number == 0 else size
+        yield Generation(number, first, whole, min(whole, trials - first))
+        number, first = number + 1, first + whole
+
+
+def finalist_rank(results: Sequence[Result], metric: str, *, maximize: bool) -> tuple[bool, float]:
+    """Sorts the better point first, by the mean of its fresh seeds; one with a failed seed below all without."""
+    complete = [result.score(metric) for result in results if result.state == "complete"]
+    if not complete:
+        return True, float("inf")
+    mean = statistics.fmean(complete)
+    return len(complete) < len(results), -mean if maximize else mean

@@ -1,0 +1,393 @@
+"""A study's trials: what an arm, a row, a control or a model stands for, as frozen values."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar, cast
+
+from kdsweep import methods
+from kdsweep.data.augment import MIXUP
+from kdsweep.engine import REVISION
+from kdsweep.networks import MODULE
+from kdsweep.protocol.packing import settlement
+from kdsweep.values.card import PARTS
+from kdsweep.values.space import Domain, Value
+from kdsweep.values.study import Arm, Row, Study
+from kdsweep.values.trial import Trial, digest
+
+# Seeds: 0 searches, 1 to n confirm and ablate, 1001 on rank the finalists; repeat r adds r times REPEAT.
+FRESH, REPEAT = 1001, 10_000
+Thresholds = tuple[tuple[int, float], ...]
+Answer = TypeVar("Answer")
+
+
+class Place(NamedTuple):
+    """One run of the protocol: which repeat, in which fold."""
+
+    repeat: int
+    fold: int
+
+    @property
+    def offset(self) -> int:
+        """What is added to every seed."""
+        return self.repeat * REPEAT
+
+
+class Variation(NamedTuple):
+    """What a row or a control changes for the models that a trial reads, too."""
+
+    control: str = ""
+    drop_auxiliary: float = 0.0
+    auxiliary: tuple[str, ...] = ()
+
+
+# A teacher ("teacher") or auxiliary model (its modality) at a seed, under a variation; None while it is not known.
+Ask = Callable[[str, int, Variation], Trial | None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that is searched, ranked and confirmed: an arm, one of its rows, or a control of it."""
+
+    arm: Arm
+    row: Row | None = None
+    control: str = ""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """As roles and search keys name it."""
+        return {"arm": self.arm.name, "row": self.row.name if self.row else "", "control": self.control}
+
+    @property
+    def choices(self) -> dict[str, Value]:
+        return {**self.arm.choices, **(self.row.choices if self.row else {})}
+
+    def dropped(self, choices: Mapping[str, Value]) -> tuple[str, ...]:
+        """Terms that the row removes, and those that the control leaves without meaning."""
+        broken = _broken(self.arm.method, choices, self.control)
+        return tuple(dict.fromkeys([*(self.row.dropped if self.row else ()), *broken]))
+
+    def space(self, recipe: Mapping[str, Any]) -> dict[str, Domain]:
+        """The ranges that are left to search: of what is read, and neither fixed nor changed by the row."""
+        method, row = methods.load(self.arm.method), self.row
+        taken = {*self.arm.fixed, *(row.numbers if row else ()), *(row.choices if row else ())}
+        read = _readable(method, self.choices, self.dropped(self.choices), recipe) | method.choices.keys()
+        return {name: domain for name, domain in self.arm.space.items() if name in read and name not in taken}
+
+
+class Memory:
+    """What has been made for one study, for whoever asks for the same again: a plan asks for all of an earlier one's.
+
+    Nothing in it depends on a result, so that a plan is the same with it and without.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, question: Hashable, make: Callable[[], Answer]) -> Answer:
+        """The answer to a question that names all that decides it, beside the study."""
+        if question not in self._made:
+            self._made[question] = make()
+        return cast("Answer", self._made[question])
+
+
+class Draft(NamedTuple):
+    """A student's trial without the models that it reads: which these are, and which of them is its one teacher."""
+
+    trial: Trial
+    models: Mapping[str, Variation]
+    teacher: str = ""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Makes a study's trials.
+
+    Attributes:
+        arithmetic: how a structure computes, by its digest, for those that are settled.
+        memory: of what was made for the same study before.
+        unsettled: an example of each structure that was asked for and is not: it has to be before its trials exist.
+    """
+
+    study: Study
+    arithmetic: Mapping[str, str] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    unsettled: dict[str, Trial] = field(default_factory=dict)
+
+    def student(
+        self,
+        entry: Entry,
+        place: Place,
+        numbers: Mapping[str, Value],
+        *,
+        seed: int,
+        ask: Ask,
+        thresholds: Thresholds = (),
+        reads_test: bool = False,
+    ) -> Trial | None:
+        """A trial of an arm, row or control, with the models that it reads; None while one of those is not known."""
+        # As text: 1, 1.0 and True are equal, and make different trials.
+        question = repr((*entry.names.values(), place, numbers, seed, thresholds, reads_test))
+        draft = self.memory.once(
+            question,
+            lambda: self._draft(entry, place, numbers, seed=seed, thresholds=thresholds, reads_test=reads_test),
+        )
+        asked = {name: ask(name, seed, changed) for name, changed in draft.models.items()}
+        known = {name: model for name, model in asked.items() if model is not None}
+        if len(known) < len(asked):
+            return None
+        ids = tuple(model.id for model in known.values())
+        return self._settled((question, ids), lambda: _reading(draft, known))
+
+    def _draft(
+        self,
+        entry: Entry,
+        place: Place,
+        numbers: Mapping[str, Value],
+        *,
+        seed: int,
+        thresholds: Thresholds,
+        reads_test: bool,
+    ) -> Draft:
+        study, arm, row = self.study, entry.arm, entry.row
+        method = methods.load(arm.method)
+        numbers = {**arm.fixed, **numbers, **(row.numbers if row else {})}
+        # Structure may be searched, too: its names have no dot.
+        searched = {name: value for name, value in numbers.items() if name in method.choices}
+        choices = {**arm.choices, **searched, **(row.choices if row else {})}
+        dropped = entry.dropped(choices)
+        read = _readable(method, choices, dropped, study.train.model_dump())
+
+        kind, reads_auxiliary = method.teacher(choices), method.auxiliary(choices)
+        data = row.data if row else {}
+        auxiliary: tuple[str, ...] = tuple(data.get("auxiliary", study.auxiliary))
+        variation = Variation(entry.control, data.get("drop_auxiliary", study.data.drop_auxiliary), auxiliary)
+        if kind == "none" and reads_auxiliary == "none":
+            auxiliary, variation = (), Variation()
+        elif kind == "frozen" and arm.teacher in auxiliary and reads_auxiliary == "none":
+            auxiliary = (arm.teacher,)
+
+        models = self._models(arm, kind, reads_auxiliary, auxiliary, variation)
+        single = next((name for name in models if name in ("teacher", arm.teacher)), "") if kind == "frozen" else ""
+        distils = kind == "frozen" and entry.control != "label_smoothing"
+
+        networks = {"student": study.networks["student"]}
+        if kind == "joint":
+            networks["teacher"] = _only(study.networks["teacher"], (*study.student, *auxiliary))
+        if reads_auxiliary == "joint":
+            networks |= {name: {name: study.networks["auxiliary"][name]} for name in auxiliary}
+        trial = replace(
+            self._template(place, seed),
+            trains="student",
+            method=arm.method,
+            code=code_digest(arm.method),
+            auxiliary=auxiliary,
+            augment=self._augmented(study.student, auxiliary),
+            choices=choices,
+            numbers={name: value for name, value in numbers.items() if name in read},
+            dropped=dropped,
+            drop_auxiliary=variation.drop_auxiliary,
+            control=variation.control,
+            networks=networks,
+            thresholds=thresholds,
+            reads_test=reads_test,
+            teacher=study.given if distils and self._is_given(arm) else None,
+            distils_from=arm.teacher if distils else "",
+        )
+        return Draft(trial, models, single)
+
+    def model(
+        self,
+        trains: str,
+        place: Place,
+        numbers: Mapping[str, Value],
+        *,
+        seed: int,
+        variation: Variation | None = None,
+        thresholds: Thresholds = (),
+        reads_test: bool = False,
+    ) -> Trial | None:
+        """A trial of the teacher or of an auxiliary model; without a variation, on the study's own data."""
+        changed = variation or Variation("", self.study.data.drop_auxiliary, self.study.auxiliary)
+        question = repr(("model", trains, place, numbers, seed, changed, thresholds, reads_test))
+        return self._settled(
+            question,
+            lambda: self._model(
+                trains, place, numbers, seed=seed, variation=changed, thresholds=thresholds, reads_test=reads_test
+            ),
+        )
+
+    def _model(
+        self,
+        trains: str,
+        place: Place,
+        numbers: Mapping[str, Value],
+        *,
+        seed: int,
+        variation: Variation,
+        thresholds: Thresholds,
+        reads_test: bool,
+    ) -> Trial:
+        study, teacher = self.study, trains == "teacher"
+        auxiliary = variation.auxiliary if teacher else (trains,)
+        if teacher:
+            networks = {"teacher": _only(study.networks["teacher"], (*study.student, *auxiliary))}
+        else:
+            networks = {trains: {trains: study.networks["auxiliary"][trains]}}
+        method = "teacher" if teacher else "auxiliary_only"
+        # At its initial weights: no epoch of training.
+        untrained = {"epochs": 0} if variation.control == "untrained_teacher" else {}
+        # An auxiliary model reads its own modality alone, unless the student's stands in for it.
+        reads_student = teacher or variation.control == "student_only_teacher"
+        template = self._template(place, seed)
+        return replace(
+            template,
+            trains=trains,
+            method=method,
+            code=code_digest(method),
+            student=template.student if reads_student else (),
+            auxiliary=auxiliary,
+            augment=self._augmented(study.student if reads_student else (), auxiliary),
+            numbers={**study.teacher_fixed, **numbers},
+            drop_auxiliary=variation.drop_auxiliary,
+            control=variation.control,
+            networks=networks,
+            thresholds=thresholds,
+            reads_test=reads_test,
+            train={**template.train, **untrained},
+        )
+
+    def _settled(self, question: Hashable, make: Callable[[], Trial]) -> Trial | None:
+        """The trial with the arithmetic of its structure; None while that is not settled."""
+        trial = self.memory.once(question, make)
+        if self.study.resources.pack == 1:
+            return trial
+        name = self.memory.once((question, "settlement"), lambda: settlement(trial, self.study.resources))
+        if name not in self.arithmetic:
+            self.unsettled.setdefault(name, trial)
+            return None
+        arithmetic = self.arithmetic[name]
+        return self.memory.once((question, "settled", arithmetic), lambda: replace(trial, arithmetic=arithmetic))
+
+    def _models(
+        self, arm: Arm, kind: str, reads_auxiliary: str, auxiliary: tuple[str, ...], variation: Variation
+    ) -> dict[str, Variation]:
+        """The trained models that a trial reads, and what is changed for each."""
+        if variation.control == "label_smoothing":
+            return {}
+        needed: dict[str, Variation] = {}
+        if reads_auxiliary == "frozen":
+            # An untrained joint teacher leaves the auxiliary models as they are: the question is what T learned.
+            kept = variation._replace(control="") if variation.control == "untrained_teacher" else variation
+            needed |= dict.fromkeys(auxiliary, kept)
+        if kind == "frozen" and arm.teacher == "unimodal":
+            needed |= dict.fromkeys(auxiliary, variation)
+        elif kind == "frozen" and not self._is_given(arm):
+            needed["teacher" if arm.teacher == "multimodal" else arm.teacher] = variation
+        return needed
+
+    def _augmented(self, *seen: tuple[str, ...]) -> dict[str, Any]:
+        """What is done to the inputs that a trial reads, and nothing else: other modalities decide nothing in it."""
+        read = {name for names in seen for name in names}
+        return {name: steps for name, steps in self.study.augment.items() if name in read or name == MIXUP}
+
+    def _is_given(self, arm: Arm) -> bool:
+        return self.study.given is not None and arm.teacher == "multimodal"
+
+    def _template(self, place: Place, seed: int) -> Trial:
+        study, facts = self.study, self.study.facts
+        assert facts is not None, "a plan needs the facts of the data"
+        rows = facts.folds[place.fold]
+        return Trial(
+            trains="",
+            method="",
+            code="",
+            fingerprint=facts.fingerprint,
+            rows={part: rows.digests[part] for part in PARTS},
+            student=study.student,
+            auxiliary=(),
+            task=study.task,
+            select=study.select,
+            metric=study.metric,
+            train=study.train.model_dump(),
+            standardise=study.data.path is not None if study.data.standardise is None else study.data.standardise,
+            networks={},
+            seed=seed,
+            fold=place.fold,
+        )
+
+
+def _reading(draft: Draft, models: Mapping[str, Trial]) -> Trial:
+    auxiliaries = {name: model for name, model in models.items() if name != draft.teacher}
+    return replace(draft.trial, teacher=models.get(draft.teacher, draft.trial.teacher), auxiliaries=auxiliaries)
+
+
+def meaningless(study: Study, arm: Arm, control: str) -> str:
+    """Why a control says nothing about an arm; "" where it does."""
+    kind = methods.load(arm.method).teacher(arm.choices)
+    if kind == "none":
+        return "the method reads no teacher"
+    if study.task == "regression" and control in ("label_smoothing", "shuffled_within_class"):
+        return "values have no classes"
+    if study.task == "multilabel" and control == "shuffled_within_class":
+        return "rows with the very same labels are few: nearly nothing would move"
+    if control == "label_smoothing":
+        if MIXUP in study.augment:
+            return "mixup blends the labels already"
+        if kind == "joint":
+            return "the teacher trains with the student: its place cannot be taken by labels"
+        terms = [term for _, term in _objective(arm.method, tuple(sorted(arm.choices.items()))).items()]
+        reads = [term.reads for term in terms if "teacher.logits" in term.reads]
+        return "" if any(all(map(_from_labels, read)) for read in reads) else "no term reads the teacher's logits"
+    given = study.given is not None and arm.teacher == "multimodal" and kind == "frozen"
+    return "the teacher is given and cannot be retrained" if given else ""
+
+
+@functools.cache
+def defaults(method: str, choices: tuple[tuple[str, Value], ...], dropped: tuple[str, ...]) -> dict[str, float]:
+    """The published values of a method's numbers."""
+    numbers: dict[str, float] = methods.load(method).build(dict(choices), dropped).numbers()
+    return numbers
+
+
+@functools.cache
+def code_digest(method: str) -> str:
+    """Digest of the code that decides a trial: our revisions, the source of a user's own modules."""
+    return digest([REVISION, methods.load(method).digest])
+
+
+def _broken(method: str, choices: Mapping[str, Value], control: str) -> list[str]:
+    """The terms that a control leaves without meaning."""
+    if control not in ("untrained_teacher", "label_smoothing"):
+        return []
+    terms = _objective(method, tuple(sorted(choices.items()))).items()
+    if control == "label_smoothing":
+        return [name for name, term in terms if not all(map(_from_labels, term.reads))]
+    joint = methods.load(method).teacher(choices) == "joint"
+    return [name for name, term in terms if joint and term.trains == "teacher"]
+
+
+def _from_labels(read: str) -> bool:
+    """Whether smoothed labels can stand in for what a term reads."""
+    return read.startswith("student.") or read == "teacher.logits"
+
+
+def _readable(
+    method: methods.Method, choices: Mapping[str, Value], dropped: tuple[str, ...], recipe: Mapping[str, Any]
+) -> set[str]:
+    """The numbers that a trial of this method reads: those of its recipe, and of the terms that it keeps."""
+    return {f"train.{name}" for name in recipe} | method.numbers(choices, dropped)
+
+
+@functools.cache
+def _objective(method: str, choices: tuple[tuple[str, Value], ...]) -> Any:
+    return methods.load(method).build(dict(choices))
+
+
+def _only(network: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:
+    """A network's specification for these modalities alone; a module of the user's own is one whole."""
+    if MODULE in network:
+        return dict(network)
+    return {name: part for name, part in network.items() if name in modalities or name == "fusion"}

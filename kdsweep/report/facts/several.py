@@ -1,0 +1,194 @@
+"""Several studies beside each other: which of them speak of the same thing, and why the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.statistics.beside import critical_difference
+from kdsweep.report.statistics.compare import confirmed
+
+SECTIONS = ("compared", "across", "ranks", "papers", "words")
+# What has to be the same in any two studies whose scores are put beside each other, in words.
+SAME = {
+    "task": "a score of one task says nothing about another",
+    "metric": "scores of two metrics have no common scale",
+    "select": "a score of the last epoch is not one of the best",
+    "repeats": "a row of one is a seed, of the other a whole repeat of the search",
+}
+# And of two studies on the same data.
+SAME_THERE = {
+    "parts": "other rows are in their parts: they are not tested on the same samples",
+    "student": "their students see other modalities at test time",
+}
+# What may differ, and a reader has to know.
+TOLD = ("auxiliary", "networks", "train", "search_trials", "seeds")
+
+Array = NDArray[np.float64]
+
+
+class Refusal(NamedTuple):
+    """Two studies that are not put beside each other."""
+
+    a: str
+    b: str
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Studies on the same data.
+
+    Attributes:
+        runs: all of them as one; arms carry the study's name where two would have the same.
+        first: the one that stands for this dataset where each counts once.
+    """
+
+    names: tuple[str, ...]
+    runs: Runs
+    first: Runs
+
+    @property
+    def name(self) -> str:
+        return " + ".join(self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """The studies, sorted by what they can be compared in.
+
+    Attributes:
+        groups: one for each dataset, in the order of the studies.
+        refused: pairs that are not comparable.
+    """
+
+    studies: tuple[Runs, ...]
+    groups: tuple[Group, ...]
+    refused: tuple[Refusal, ...]
+
+
+def sort(studies: Sequence[Runs]) -> Several:
+    """Group studies on the same data.
+
+    Raises:
+        ValueError: two have the same name, or no two are comparable.
+    """
+    names = [str(runs.study["name"]) for runs in studies]
+    if len(set(names)) < len(names):
+        raise ValueError(f"studies are told apart by their names, got {', '.join(names)}")
+    refused, kept = [], list[Runs]()
+    for runs in studies:
+        against = [(other, why) for other in kept if (why := barrier(other, runs))]
+        refused += [Refusal(str(other.study["name"]), str(runs.study["name"]), why) for other, why in against]
+        if not against:
+            kept.append(runs)
+    if len(kept) < 2:
+        raise ValueError("nothing to compare:\n" + "\n".join(f"{one.a} and {one.b}: {one.why}" for one in refused))
+    by_data: dict[str, list[Runs]] = {}
+    for runs in kept:
+        by_data.setdefault(str(runs.study["fingerprint"]), []).append(runs)
+    groups = tuple(
+        Group(tuple(str(r.study["name"]) for r in same), together(same), same[0]) for same in by_data.values()
+    )
+    return Several(tuple(studies), groups, tuple(refused))
+
+
+def barrier(a: Runs, b: Runs) -> str:
+    """Why two studies are not comparable; "" where they are."""
+    for key, why in SAME.items():
+        if a.study[key] != b.study[key]:
+            return f"{key} is {a.study[key]} in one and {b.study[key]} in the other: {why}"
+    if a.study["fingerprint"] == b.study["fingerprint"]:
+        return next((why for key, why in SAME_THERE.items() if a.study[key] != b.study[key]), "")
+    return ""
+
+
+def together(studies: Sequence[Runs]) -> Runs:
+    """Studies on the same data as one without a claim: all that is compared across them is exploratory.
+
+    Arms that are the same trials are one arm. Seeds beyond those that all studies have are left out.
+    """
+    first = studies[0].study
+    seeds = min(int(runs.study["seeds"]) for runs in studies)
+    arms: dict[str, Any] = {}
+    seen: dict[tuple[str, ...], str] = {}
+    index, owner = [], dict[str, Runs]()
+    counts = pd.Series([arm for runs in studies for arm in runs.arms]).value_counts()
+    for runs in studies:
+        for arm in runs.arms:
+            trials = tuple(sorted(confirmed(runs, arm).finished.values()))
+            if trials and trials in seen:
+                continue
+            whose = "" if counts[arm] == 1 else f" ({runs.study['name']})"
+            name = f"{arm}{whose}"
+            seen[trials] = name
+            arms[name] = {**runs.study["arms"][arm], "label": f"{runs.label(arm)}{whose}"}
+            roles = runs.index[runs.index["wanted"].astype(bool) & (runs.index["arm"] == arm)]
+            roles = roles[(roles["row"] == "") & (roles["control"] == "")]
+            within = (roles["stage"] == "confirm") & (roles["seed"] % 10_000 <= seeds)
+            roles = roles[within | roles["stage"].isin(["search", "finalists"])]
+            index.append(roles.assign(arm=name))
+            owner |= dict.fromkeys(roles["trial"], runs)
+    study = {
+        **first,
+        "name": " + ".join(str(runs.study["name"]) for runs in studies),
+        "claim": None,
+        "arms": arms,
+        "ablated": "",
+        "rows": {},
+        "controls": [],
+        "seeds": seeds,
+        "equivalent": min((r.study["equivalent"] for r in studies if r.study["equivalent"] is not None), default=None),
+        "complete": all(runs.study["complete"] for runs in studies),
+    }
+    return Runs(
+        study=study,
+        index=pd.concat(index, ignore_index=True),
+        trials=_once([runs.trials for runs in studies], ["trial"]),
+        curves=_once(
+            [runs.curves.astype({"trial": str, "metric": str}) for runs in studies], ["trial", "epoch", "metric"]
+        ),
+        predictions=lambda trial: owner[trial].predictions(trial) if trial in owner else None,
+        # The strictest of the levels at which the studies test.
+        looks=max((runs.looks for runs in studies), key=len),
+    )
+
+
+def page(several: Several) -> Runs:
+    """What the page's sections read."""
+    whole = together([group.runs for group in several.groups])
+    study = {
+        **whole.study,
+        "name": " + ".join(str(runs.study["name"]) for runs in several.studies),
+        "sections": SECTIONS,
+        "several": several,
+        "command": "python -m kdsweep report " + " ".join(str(runs.study.get("path", "")) for runs in several.studies),
+    }
+    return Runs(study, whole.index, whole.trials, whole.curves, whole.predictions, whole.looks)
+
+
+class Ranks(NamedTuple):
+    """Average ranks over datasets, 1 the best.
+
+    Attributes:
+        critical: Nemenyi's critical difference at 0.05 (Demšar 2006): arms whose ranks are closer are not told apart.
+    """
+
+    average: Array
+    critical: float
+
+
+def ranks(scores: Array) -> Ranks:
+    """Of scores [N datasets, k arms], more is better."""
+    return Ranks(stats.rankdata(-scores, axis=1).mean(0), critical_difference(*scores.shape))
+
+
+def _once(frames: Sequence[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True).drop_duplicates(keys, ignore_index=True)

@@ -1,0 +1,115 @@
+"""One self-contained page about a dataset, before anything is trained on it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from kdsweep.report.data_sections import balance, modalities, power
+from kdsweep.report.render import page as html
+from kdsweep.report.render.tables import Cell
+
+if TYPE_CHECKING:
+    from kdsweep.data.look.audit import Audit
+    from kdsweep.data.look.linear import Score
+    from kdsweep.values.card import Card
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found in a dataset.
+
+    Attributes:
+        name: as the user told it.
+        scores: of linear models; empty where none was fitted.
+        measure: what a score is.
+        fingerprint: of the whole content; "" where it is not known.
+    """
+
+    name: str
+    card: Card
+    audit: Audit
+    scores: Sequence[Score]
+    measure: str
+    fingerprint: str = ""
+
+
+def headline(findings: Findings) -> str:
+    """What stands in the way of a study, in a line: nothing to distil comes before all that can be mended."""
+    if nothing := _nothing_to_distil(findings):
+        return nothing
+    if count := len(findings.audit.warnings):
+        return f"{count} thing{'s' if count > 1 else ''} to look at before a study"
+    if _all(findings) is None:
+        return "No warnings; whether there is anything to distil was not looked at"
+    return "Nothing stands in the way of a study"
+
+
+def render(findings: Findings) -> str:
+    """The page; equal findings give equal pages."""
+    # A section is asked for what it makes of findings, as those of a report are of runs.
+    asked: Any = findings
+    parts = [html.draw(module, asked) for module in (modalities, balance, power)]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(html.HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    scripts = [get_plotlyjs(), (html.HERE / "assets" / "page.js").read_text()]
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return environment.get_template("data.html").render(
+        findings=findings,
+        headline=headline(findings),
+        parts=[part for part in parts if part.tables or part.figure or part.trouble != html.EMPTY],
+        facts=_facts(findings),
+        # Only these two scripts may run, whatever a name in the data says.
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'",
+        scripts=[Markup(script) for script in scripts],
+        style=Markup((html.HERE / "assets" / "page.css").read_text()),
+        sort=_sort,
+    )
+
+
+def _nothing_to_distil(findings: Findings) -> str:
+    """Why there is nothing to distil, into any student or into one that sees this modality; "" where there is."""
+    if len(findings.card.modalities) < 2:
+        return "Nothing to distil: the data have one modality, and a student has to see it"
+    if (every := _all(findings)) is None:
+        return ""
+    # As they are printed: a gap that nobody sees is none.
+    alone = {score.modalities[0]: round(100 * score.value, 1) for score in findings.scores if score is not every}
+    both = round(100 * every.value, 1)
+    enough = [f"{name} ({value:.1f} %)" for name, value in alone.items() if value >= both]
+    if not enough:
+        return ""
+    seen = " or ".join(enough)
+    return (
+        f"By linear models there is nothing to distil into a student that sees {seen}: all modalities give {both:.1f} %"
+    )
+
+
+def _all(findings: Findings) -> Score | None:
+    """The score of all modalities together."""
+    return next((score for score in findings.scores if len(score.modalities) > 1), None)
+
+
+def _facts(findings: Findings) -> list[str]:
+    card, audit = findings.card, findings.audit
+    rows = ", ".join(f"{part} {count}" for part, count in audit.rows.items())
+    facts = [f"{sum(audit.rows.values())} rows ({rows})", f"task {card.task}"]
+    facts.append(f"{len(card.classes)} {'targets' if audit.targets else 'classes'}")
+    if audit.groups:
+        facts.append("groups: " + ", ".join(f"{part} {count}" for part, count in audit.groups.items()))
+    facts += [f"licence: {card.licence or 'not stated'}", f"source: {card.source or 'not stated'}"]
+    return [*facts, *([f"fingerprint {findings.fingerprint}"] if findings.fingerprint else [])]
+
+
+def _sort(cell: Cell) -> str:
+    """What a column is sorted by."""
+    return "" if cell is None else repr(cell) if isinstance(cell, int | float) else str(cell)

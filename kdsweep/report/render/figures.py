@@ -1,0 +1,105 @@
+"""How every figure of a report looks: one template, and one colour for each arm wherever it appears."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+from kdsweep.report.facts.runs import Runs
+
+# Okabe and Ito's palette without its black and yellow: told apart by colour-blind readers, seen on white and on black.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6BB1", "#7A7A7A")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up")
+GREY = "#868e96"
+TITLE = {"standoff": 8, "font": {"size": 13}}
+
+# Colours of text, grid and background are the page's: it knows whether the reader's screen is light or dark.
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": "system-ui, sans-serif", "size": 13},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 12, "t": 28, "b": 8},
+        "xaxis": {"automargin": True, "zeroline": False, "ticks": "outside", "ticklen": 4, "title": TITLE},
+        "yaxis": {"automargin": True, "zeroline": False, "title": TITLE},
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left"},
+        "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
+        "hovermode": "closest",
+        "dragmode": False,
+    }
+)
+
+
+class Mark(NamedTuple):
+    color: str
+    symbol: str
+
+
+class Line(NamedTuple):
+    """One line of a forest plot, in the printed unit."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    color: str
+    solid: bool = True
+
+
+def new(height: int, **layout: Any) -> go.Figure:
+    return go.Figure(layout={"template": TEMPLATE, "height": height, **layout})
+
+
+def mark(runs: Runs, arm: str) -> Mark:
+    """An arm's colour and symbol, by its place in the study; no two of 32 share both. Reference rows are grey."""
+    if arm in runs.references or arm not in runs.arms:
+        return Mark(GREY, "line-ns-open" if arm in runs.references else "x")
+    place = runs.arms.index(arm)
+    return Mark(PALETTE[place % len(PALETTE)], SYMBOLS[(place + place // len(PALETTE)) % len(SYMBOLS)])
+
+
+def plain(words: str, width: int = 24) -> str:
+    """Text for a figure: plotly reads tags, so a user's are written out; long labels take several lines."""
+    lines = textwrap.wrap(words, width) or [""]
+    return "<br>".join(html.escape(line, quote=False) for line in lines)
+
+
+def faded(color: str, opacity: float) -> str:
+    """A hex colour as rgba."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def forest(lines: Sequence[Line], *, title: str, digits: int, margin: float | None = None) -> go.Figure:
+    """Differences with their intervals, the first line on top; the band is the region of equivalence."""
+    figure = new(120 + 44 * len(lines), showlegend=False)
+    places = list(range(len(lines)))
+    for place, line in zip(places, lines, strict=True):
+        figure.add_scatter(
+            x=[line.value],
+            y=[place],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [line.high - line.value],
+                "arrayminus": [line.value - line.low],
+                "thickness": 2,
+                "width": 5,
+            },
+            mode="markers",
+            marker={"color": line.color, "size": 11, "symbol": "square" if line.solid else "square-open"},
+            hovertemplate=f"{plain(line.label, 60)}<br>%{{x:.{digits}f}} "
+            f"[{line.low:.{digits}f}, {line.high:.{digits}f}]<extra></extra>",
+        )
+    if margin:
+        figure.add_vrect(x0=-margin, x1=margin, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
+    figure.add_vline(x=0, line={"color": GREY, "width": 1.5})
+    figure.update_yaxes(
+        tickvals=places, ticktext=[plain(line.label) for line in lines], range=[len(lines) - 0.4, -0.6], showgrid=False
+    )
+    figure.update_xaxes(title=title)
+    return figure

@@ -1,0 +1,105 @@
+"""The files beside a report's page: every table and figure in the forms that a paper or a spreadsheet reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from kdsweep.report.render import csv, latex, markdown, numbers
+from kdsweep.report.render.tables import Table
+
+Ink = Literal["", "svg", "pdf"]
+TABLES = {".csv": csv.render, ".tex": latex.render, ".md": markdown.render}
+WIDTH = 720  # pixels: a figure that spans a page
+
+
+class Shown(Protocol):
+    """What is read of a part of the page."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def tables(self) -> Sequence[Table]: ...
+    @property
+    def figure(self) -> str: ...
+
+
+def write_tables(folder: Path, tables: Iterable[Table]) -> None:
+    """CSV, LaTeX, Markdown and Parquet of each; those of an earlier report go."""
+    _emptied(folder, [*TABLES, ".parquet"])
+    for table in tables:
+        for suffix, render in TABLES.items():
+            write(folder / f"{table.name}{suffix}", render(table))
+        _typed(table.flat()).to_parquet(folder / f"{table.name}.parquet", index=False)
+
+
+def write_figures(folder: Path, parts: Iterable[Shown], ink: Ink) -> None:
+    """The numbers of each figure as CSV and, where asked for, the figure itself.
+
+    Raises:
+        ValueError: figures were asked for and kaleido, or the browser that it draws with, is not there.
+    """
+    _emptied(folder, [".csv", ".svg", ".pdf"])
+    drawn = [part for part in parts if part.figure]
+    for part in drawn:
+        write(folder / f"{part.slug}.csv", numbers.as_csv(json.loads(part.figure)))
+    if not ink or not drawn:
+        return
+    try:
+        import kaleido
+    except ImportError as error:
+        raise ValueError("figures as files need kaleido: pip install 'kdsweep[figures]'") from error
+    figures = [on_paper(json.loads(part.figure)) for part in drawn]
+    paths = [folder / f"{part.slug}.{ink}" for part in drawn]
+    sizes = [{"format": ink, "width": WIDTH, "height": int(figure.layout.height)} for figure in figures]
+    specs = [
+        {"fig": figure, "path": str(path), "opts": size}
+        for figure, path, size in zip(figures, paths, sizes, strict=True)
+    ]
+    try:
+        # One browser draws them all.
+        kaleido.write_fig_from_object_sync(specs)
+    except Exception as error:
+        raise ValueError(f"figures as files need Chrome or Chromium on the PATH: {error}") from error
+
+
+def on_paper(figure: dict[str, object]) -> go.Figure:
+    """A figure in the colours of the printed page, which elsewhere are the reader's screen's."""
+    drawn = go.Figure(figure)
+    drawn.update_layout(paper_bgcolor="white", plot_bgcolor="white", font_color="black")
+    drawn.update_xaxes(gridcolor="#dddddd", linecolor="#888888")
+    drawn.update_yaxes(gridcolor="#dddddd", linecolor="#888888")
+    return drawn
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all: somebody may be reading the last one."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _emptied(folder: Path, suffixes: Iterable[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.suffix in suffixes:
+            path.unlink()
+
+
+def _typed(flat: pd.DataFrame) -> pd.DataFrame:
+    """Columns of one type each, as Parquet wants them: where words and numbers are mixed, all are words."""
+    typed = flat.infer_objects()
+    for column in typed:
+        if typed[column].dtype == object:
+            numeric = pd.to_numeric(flat[column], errors="coerce")
+            whole = numeric.notna() == flat[column].notna()
+            plain = flat[column].map(lambda cell: not isinstance(cell, str | bool))
+            as_words = flat[column].map(lambda cell: None if cell is None else str(cell))
+            typed[column] = numeric if whole.all() and plain.all() else as_words
+    return typed

@@ -1,0 +1,224 @@
+"""Two rows of a study, compared on shared seeds and shared test samples."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.tasks.metrics import METRICS
+
+FEWEST = 3  # seeds (or repeats, or folds) below which no verdict is given
+# Their bias does not average out: intervals over samples were found to hold in 65-76% of cases, not 95%. Of a gallery
+# that is the test part itself a new draw of samples changes the gallery, too: 85-90%.
+UNSOUND = {"ece", *(name for name in METRICS if name.startswith("within_"))}
+Key = tuple[int, int, int]  # repeat, fold, seed
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The runs behind one row of a table: roles of one arm, ablation row or control.
+
+    Attributes:
+        planned: runs that the study asks for.
+        budget: trials that chose its settings.
+    """
+
+    label: str
+    roles: pd.DataFrame
+    planned: int
+    budget: int
+
+    @functools.cached_property
+    def finished(self) -> dict[Key, str]:
+        """Trial by what pairs it with another side's."""
+        done = self.roles[self.roles["state"] == "complete"]
+        keys = zip(done["repeat"], done["fold"], done["seed"], strict=True)
+        return {
+            (int(repeat), int(fold), int(seed)): str(trial)
+            for (repeat, fold, seed), trial in zip(keys, done["trial"], strict=True)
+        }
+
+    @property
+    def failed(self) -> int:
+        return int((self.roles["state"] == "failed").sum())
+
+    @property
+    def waiting(self) -> int:
+        return max(self.planned - len(self.finished) - self.failed, 0)
+
+    @property
+    def count(self) -> str:
+        """n in words: "10", "9; 1 of 10 failed", "4; 6 of 10 unfinished"."""
+        missing = [
+            f"{n} of {self.planned} {word}" for n, word in [(self.failed, "failed"), (self.waiting, "unfinished")] if n
+        ]
+        return "; ".join([str(len(self.finished)), *missing])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much side `a` scores above side `b`; in the stored unit, a - b, whichever way is better.
+
+    Attributes:
+        interval: the one that is printed; None where there are too few runs.
+        crossed: its variance parts, where it is the interval over seeds and samples.
+        seeds_only, samples_only: the intervals that leave out one of the two; for comparison.
+        over: what a new draw would be new in: "seeds × samples", "repeats × groups", "folds", "seeds only".
+        n: shared seeds (or repeats, or folds).
+        barriers: why no verdict can be given.
+        failures: failed confirm runs of a and of b: a winner has none.
+        pairs: the runs' differences.
+        scores: of a's and b's finished runs, shared or not.
+    """
+
+    a: str
+    b: str
+    interval: stats.Interval | None
+    crossed: stats.Crossed | None
+    seeds_only: stats.Interval | None
+    samples_only: stats.Interval | None
+    over: str
+    n: int
+    barriers: tuple[str, ...]
+    failures: tuple[int, int]
+    pairs: tuple[float, ...]
+    scores: tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def confirmed(runs: Runs, arm: str) -> Side:
+    """An arm's runs at its best point."""
+    return _side(runs, runs.label(arm), runs.select("confirm", arm), runs.select("search", arm))
+
+
+def ablated(runs: Runs, row: str, *, retuned: bool) -> Side:
+    """An ablation row's runs; one that was not tuned anew stands on the arm's own budget."""
+    arm = runs.study["ablated"]
+    search = runs.select("search", arm, row=row, retuned=True) if retuned else runs.select("search", arm)
+    return _side(runs, row, runs.select("ablate", arm, row=row, retuned=retuned), search)
+
+
+def controlled(runs: Runs, control: str) -> Side:
+    """A control's runs, of the claim's arm; searched ones have a budget of their own."""
+    arm = runs.study["claim"]["arm"] if runs.study["claim"] else runs.study["ablated"]
+    search = runs.select("search", arm, control=control, row=None)
+    roles = runs.select("control", arm, control=control, row=None)
+    return _side(runs, control, roles, search if len(search) else runs.select("search", arm))
+
+
+def compare(runs: Runs, a: Side, b: Side) -> Comparison:
+    """Side a against side b, on the runs that both have finished."""
+    test = runs.test()
+    shared = sorted(a.finished.keys() & b.finished.keys())
+    pairs = pd.Series(
+        {key: test.get(a.finished[key], math.nan) - test.get(b.finished[key], math.nan) for key in shared}, dtype=float
+    ).dropna()
+    pairs.index = pd.MultiIndex.from_tuples(list(pairs.index), names=["repeat", "fold", "seed"])
+    repeated, folded = runs.study["repeats"] > 1, runs.study["folds"] > 1
+    rows = pairs.groupby(level="fold" if folded else "repeat").mean() if folded or repeated else pairs
+    word = "folds" if folded else "repeats" if repeated else "seeds"
+
+    crossed, samples_only, over, table = None, None, f"{word} only", None
+    if not folded and runs.study["metric"] not in UNSOUND:
+        table = _differences(runs, [(key, a.finished[key], b.finished[key]) for key in pairs.index])
+    if table is not None and min(table.shape) >= 2:
+        crossed = stats.crossed(table)
+        samples_only = stats.over(table.mean(0))
+        over = f"{word} × {'groups' if runs.grouped else 'samples'}"
+    seeds_only = stats.over(rows) if len(rows) >= 2 else None
+    interval = crossed.interval if crossed else seeds_only
+    if folded and len(rows) >= 2:
+        over, interval = "folds", stats.over_folds(rows, **_fold_sizes(runs, a))
+
+    if not runs.study["complete"]:
+        barriers = ["the study is unfinished"]
+    else:
+        barriers = _barriers(runs, a, b, rows=len(rows), word=word, crossed=crossed is not None)
+    return Comparison(
+        a=a.label,
+        b=b.label,
+        interval=interval,
+        crossed=crossed,
+        seeds_only=seeds_only,
+        samples_only=samples_only,
+        over=over if interval else "–",
+        n=len(rows),
+        barriers=tuple(barriers),
+        failures=(a.failed, b.failed),
+        pairs=tuple(pairs),
+        scores=(_scores(test, a), _scores(test, b)),
+    )
+
+
+def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.Interval | None:
+    """Sum of some sides' scores less the sum of others', on the runs that all have finished; None where too few are.
+
+    Over seeds (or repeats) and test units where predictions were kept, else over seeds; not for folds.
+    """
+    signed = [*((1, side) for side in plus), *((-1, side) for side in minus)]
+    shared = sorted(set.intersection(*(set(side.finished) for _, side in signed)))
+    if len(shared) < 2 or runs.study["folds"] > 1:
+        return None
+    rows: dict[object, list[pd.Series]] = {}
+    for key in shared:
+        units = [(sign, runs.units(side.finished[key])) for sign, side in signed]
+        if any(values is None for _, values in units) or runs.study["metric"] in UNSOUND:
+            test = runs.test()
+            means = [sum(sign * test.get(side.finished[key], math.nan) for sign, side in signed) for key in shared]
+            return stats.over(means) if runs.study["repeats"] == 1 and not np.isnan(means).any() else None
+        row = key[0] if runs.study["repeats"] > 1 else key
+        rows.setdefault(row, []).append(functools.reduce(pd.Series.add, [s * v for s, v in units if v is not None]))
+    table = pd.concat([pd.concat(row, axis=1).mean(axis=1, skipna=False) for row in rows.values()], axis=1).dropna()
+    return stats.crossed(table.to_numpy().T).interval if min(table.shape) >= 2 else None
+
+
+def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bool) -> list[str]:
+    """Why a finished study gives no verdict here."""
+    barriers = []
+    if runs.study["metric"] in UNSOUND:
+        barriers.append(f"no interval over samples is known to hold for {runs.metric.label}")
+    elif word != "folds" and not crossed and rows >= 2:
+        barriers.append("no predictions were kept, so the interval covers seeds only")
+    if rows < FEWEST:
+        barriers.append(f"a verdict needs at least {FEWEST} {word}, there are {rows}")
+    if a.budget != b.budget:
+        barriers.append(f"the tuning budgets differ: {a.budget} trials against {b.budget}")
+    return barriers
+
+
+def _scores(test: pd.Series, side: Side) -> tuple[float, ...]:
+    return tuple(test.reindex(list(side.finished.values())).dropna())
+
+
+def _side(runs: Runs, label: str, roles: pd.DataFrame, search: pd.DataFrame) -> Side:
+    study = runs.study
+    return Side(label, roles, study["seeds"] * study["repeats"] * study["folds"], len(search))
+
+
+def _differences(runs: Runs, pairs: Iterable[tuple[Key, str, str]]) -> np.ndarray | None:
+    """D [S, I]: a's test units less b's for each seed, or for each repeat the mean over its seeds."""
+    rows: dict[object, list[pd.Series]] = {}
+    for key, a, b in pairs:
+        left, right = runs.units(a), runs.units(b)
+        if left is None or right is None:
+            return None
+        rows.setdefault(key[0] if runs.study["repeats"] > 1 else key, []).append(left - right)
+    if not rows:
+        return None
+    # Samples that some run lacks leave the table: every row must be about the same test set.
+    table = pd.concat([pd.concat(row, axis=1).mean(axis=1, skipna=False) for row in rows.values()], axis=1).dropna()
+    return table.to_numpy().T
+
+
+def _fold_sizes(runs: Runs, side: Side) -> dict[str, float]:
+    """Test and training samples of a fold."""
+    tested = [runs.predictions(trial) for trial in side.finished.values()]
+    sizes = [len(predictions) for predictions in tested if predictions is not None]
+    test = float(np.mean(sizes)) if sizes else runs.study["test_count"] / runs.study["folds"]
+    return {"test": test, "train": float(runs.study["train_count"])}

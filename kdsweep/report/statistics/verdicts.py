@@ -1,0 +1,174 @@
+"""Comparisons judged together: better, worse, equivalent or undecided, and what would decide it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics.compare import Comparison, compare, confirmed
+
+ALPHA = 0.05
+Word = Literal["better", "worse", "equivalent", "undecided", "no verdict"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word, the p behind it after Holm's adjustment, and what stands in the way or would decide.
+
+    Attributes:
+        advised: the fewest seeds (or repeats) in all that would decide an open question; None where none would.
+    """
+
+    word: Word
+    p: float | None
+    detail: str = ""
+    margin: str = ""
+    advised: int | None = None
+
+    def __str__(self) -> str:
+        return f"equivalent within {self.margin}" if self.word == "equivalent" else self.word
+
+
+def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
+    """One verdict each, the p values adjusted for being judged together (Holm 1979)."""
+    alpha = stats.level(runs.look, ALPHA)
+    margin = runs.study["equivalent"]
+    judged = [i for i, one in enumerate(family) if one.interval is not None and not one.barriers]
+    # The family is as large as it was planned: what got no verdict counts as a test that showed nothing.
+    silent = [1.0] * (len(family) - len(judged))
+    differ = dict(zip(judged, stats.holm([*(_interval(family[i]).p for i in judged), *silent]), strict=False))
+    equal: dict[int, float] = {}
+    if margin is not None:
+        width = margin / runs.metric.scale
+        same = [_interval(family[i]).equivalence(width) for i in judged]
+        equal = dict(zip(judged, stats.holm([*same, *silent]), strict=False))
+    return [
+        _verdict(runs, one, differ[i], equal.get(i), alpha, len(family))
+        if i in differ
+        else Verdict("no verdict", None, "; ".join(one.barriers) or "too few runs")
+        for i, one in enumerate(family)
+    ]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A comparison with its verdict, and whether it is part of the claim or exploratory."""
+
+    comparison: Comparison
+    verdict: Verdict
+    claimed: bool
+
+
+@functools.lru_cache(maxsize=1)
+def against_baselines(runs: Runs) -> dict[tuple[str, str], Judged]:
+    """Every arm against every baseline, by their names: the claim's pairs are one family, all others another."""
+    # Two baselines meet once, the later one against the earlier.
+    pairs = [(a, b) for i, b in enumerate(runs.baselines) for a in runs.arms if a not in runs.baselines[: i + 1]]
+    claim = runs.study["claim"]
+    families = [
+        [pair for pair in pairs if claim and pair[0] == claim["arm"] and pair[1] in claim["against"]],
+        [pair for pair in pairs if not (claim and pair[0] == claim["arm"] and pair[1] in claim["against"])],
+    ]
+    judged: dict[tuple[str, str], Judged] = {}
+    for family, claimed in zip(families, (True, False), strict=True):
+        compared = [compare(runs, confirmed(runs, a), confirmed(runs, b)) for a, b in family]
+        verdicts = judge(runs, compared)
+        judged |= {
+            pair: Judged(one, verdict, claimed) for pair, one, verdict in zip(family, compared, verdicts, strict=True)
+        }
+    return {pair: judged[pair] for pair in pairs}
+
+
+def _verdict(runs: Runs, one: Comparison, differ: float, equal: float | None, alpha: float, family: int) -> Verdict:
+    interval, metric = _interval(one), runs.metric
+    ahead = (interval.mean > 0) == metric.maximize
+    if differ <= alpha:
+        winner, failed = (one.a, one.failures[0]) if ahead else (one.b, one.failures[1])
+        if failed:
+            return Verdict(
+                "undecided", differ, f"{failed} of {winner}'s confirm runs failed, so it cannot be called better"
+            )
+        return Verdict("better" if ahead else "worse", differ)
+    margin = runs.study["equivalent"]
+    written = f"±{margin:g} {unit(metric.unit)}" if margin is not None else ""
+    if equal is not None and equal <= alpha:
+        if sum(one.failures):
+            return Verdict(
+                "undecided", differ, f"confirm runs failed, so it cannot be called equivalent within {written}"
+            )
+        return Verdict("equivalent", differ, margin=written)
+    detail, advised = _what_would_decide(runs, one, family, written)
+    return Verdict("undecided", differ, detail, advised=advised)
+
+
+class Advice(NamedTuple):
+    words: str
+    seeds: int | None
+
+
+def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) -> Advice:
+    """More seeds, and how many; or no number of them."""
+    metric = runs.metric
+    if one.crossed is None:
+        return Advice("more folds would narrow this", None)
+    # Adding seeds is another look, and it is tested more strictly.
+    alpha = stats.level(runs.look + 1, ALPHA) / family
+    row = one.over.split(" ")[0]
+    found = []
+    mean = _interval(one).mean
+    if mean == 0 and _interval(one).error == 0:
+        return Advice("the two do not differ on a single test sample", None)
+    ahead = "better" if (mean > 0) == metric.maximize else "worse"
+    seeds = one.crossed.seeds_to_differ(alpha)
+    equal = None
+    if seeds is not None:
+        found.append(f"{_more(seeds - one.n, row)} would show it {ahead}, if the difference stays what it is")
+    if margin:
+        width = runs.study["equivalent"] / metric.scale
+        equal = one.crossed.seeds_to_equal(alpha, width)
+        if equal is not None:
+            found.append(f"{_more(equal - one.n, row)} would show it equivalent within {margin}, if it is")
+        elif width <= (least := stats.quantile(1 - alpha, one.crossed.samples - 1) * _sample_error(one.crossed)):
+            found.append(
+                f"±{runs.study['equivalent']:g} is less than this test set can show: at best "
+                f"±{amount(least * metric.scale)} {unit(metric.unit)}"
+            )
+    if seeds is None and mean == 0:
+        found.append(f"no number of {row} shows a difference where there is none")
+    elif seeds is None:
+        least = one.crossed.smallest(alpha) * metric.scale
+        found.append(
+            f"no number of {row} will show a difference: the test set is too small for differences under "
+            f"{amount(least)} {unit(metric.unit)}"
+            if least >= abs(_interval(one).mean) * metric.scale
+            else f"more than 500 {row} would be needed to show a difference this small"
+        )
+    return Advice("; ".join(found), min((n for n in (seeds, equal) if n is not None), default=None))
+
+
+def _more(count: int, rows: str) -> str:
+    return f"1 more {rows.removesuffix('s')}" if count == 1 else f"{count} more {rows}"
+
+
+def unit(word: str) -> str:
+    """Of a difference: shares differ by points."""
+    return "points" if word == "%" else word
+
+
+def amount(value: float) -> str:
+    """Two significant digits, as few zeros as that takes."""
+    return f"{value:.2g}" if 0 < abs(value) < 10 else f"{value:.0f}"
+
+
+def _sample_error(crossed: stats.Crossed) -> float:
+    return math.sqrt(crossed.sample / crossed.samples)
+
+
+def _interval(one: Comparison) -> stats.Interval:
+    assert one.interval is not None
+    return one.interval

@@ -1,0 +1,104 @@
+"""What a study will cost before it starts: every trial it will ask for, and the time of one epoch of each kind."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import torch
+
+from kdsweep.data import registry as source
+from kdsweep.engine.build import initial, models, parts
+from kdsweep.engine.single import Run
+from kdsweep.engine.stacked.pack import Pack
+from kdsweep.engine.workers import Workers
+from kdsweep.protocol.packing import settlement
+from kdsweep.protocol.plan import Known, Plan, plan
+from kdsweep.protocol.trials import Memory
+from kdsweep.run.worker import device_of, one_thread
+from kdsweep.values.result import Result
+from kdsweep.values.study import Study
+from kdsweep.values.trial import Trial, compiled_width
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One line of a forecast.
+
+    Attributes:
+        arm: "" for teachers and auxiliary models.
+        trials: distinct trials still to run.
+        seconds: of one worker, for all of them, at full length.
+    """
+
+    arm: str
+    trials: int
+    seconds: float
+
+
+def whole(study: Study) -> Plan:
+    """The study unfolded to its end on made-up results: what it will ask for, if every trial finishes.
+
+    Points are drawn at random here and nothing is pruned: how many trials there are does not depend on either.
+    """
+    plain = replace(study, search=study.search.model_copy(update={"sampler": "random", "pruner": None}))
+    known, memory = Known(), Memory()
+    while True:
+        unfolded = plan(plain, known, memory)
+        if unfolded.complete:
+            return unfolded
+        known = Known(
+            {**known.trials, **{trial.id: _made_up(trial) for trial in unfolded.ready}},
+            {**known.proposals, **unfolded.proposals},
+            {**known.arithmetic, **dict.fromkeys(unfolded.unsettled, "plain")},
+        )
+
+
+def probe(study: Study, known: Known, everything: Plan) -> list[Forecast]:
+    """Time an epoch of a pack of each arm, and of teachers, and count what is still to run.
+
+    Models that a trial reads stand in with their initial weights: their size costs the time, not what they learned.
+
+    Args:
+        everything: the whole study, unfolded.
+    """
+    first: dict[str, Trial] = {}
+    for role in everything.roles:
+        first.setdefault(role.arm, everything.trials[role.trial])
+    asked = Counter(role.arm for role in everything.roles)
+    done = Counter(role.arm for role in plan(study, known).roles if role.trial in known.trials)
+    lines = []
+    for arm, trial in first.items():
+        left = max(0, asked[arm] - done[arm])
+        name = known.arithmetic.get(settlement(trial, study.resources), trial.arithmetic)
+        # Compiling takes longer than what is to be forecast: what it saves is left out.
+        settled = replace(trial, arithmetic="stacked" if compiled_width(name) else name)
+        lines.append(Forecast(arm, left, left * _epoch(settled, study) * study.train.epochs))
+    return lines
+
+
+def _epoch(trial: Trial, study: Study) -> float:
+    """Seconds of one epoch of one member."""
+    dataset, device = source.load(study.data), device_of(study.resources.device)
+    width = study.search.generation if trial.arithmetic != "plain" else 1
+    with one_thread():
+        seen = parts(trial, dataset, study.data, device)
+        # The first epoch warms up, the second is timed: also of a study that trains for one.
+        two = {**trial.train, "epochs": 2}
+        members = [replace(trial, seed=seed, train=two) for seed in range(width)]
+        weights = initial(trial, dataset.card)
+        made = [models(t, dataset.card, seen["train"], weights, device=device, workers=Workers()) for t in members]
+        training = Run(members[0], made[0], seen) if trial.arithmetic == "plain" else Pack(members, made, seen)
+        epochs = training.epochs()
+        next(epochs, None)
+        began = time.perf_counter()
+        next(epochs, None)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return (time.perf_counter() - began) / width
+
+
+def _made_up(trial: Trial) -> Result:
+    epochs = int(trial.train["epochs"])
+    return Result("complete", epochs, {trial.metric: [0.5] * max(1, epochs)})

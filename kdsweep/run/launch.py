@@ -1,0 +1,350 @@
+"""One launch of a study: what is ready, what is in flight, what is committed. Runners ask it and tell it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from kdsweep import methods
+from kdsweep.data import registry as source
+from kdsweep.data.augment import MIXUP
+from kdsweep.engine.stacked.width import Widths
+from kdsweep.protocol.packing import COMPILED, pack, settlement
+from kdsweep.protocol.plan import Known, Plan, Role, plan
+from kdsweep.protocol.trials import Memory
+from kdsweep.run.store import Results
+from kdsweep.values.result import Result
+from kdsweep.values.space import Choice
+from kdsweep.values.study import Study
+from kdsweep.values.trial import Given, Trial, compiled_width, structure
+
+if TYPE_CHECKING:
+    from kdsweep.engine.stacked.choose import Arithmetic
+
+# A trial lost this often (a worker died, a disk was full) is not handed out again in the same launch.
+PATIENCE = 3
+# Seconds between two writes of the index and the state file, which `status` reads.
+BEAT = 2.0
+STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a person may want to see: `kind` is "start", "commit", "lost", "settled" or "plan"."""
+
+    kind: str
+    trial: Trial | None = None
+    role: Role | None = None
+    result: Result | None = None
+    message: str = ""
+
+
+@dataclass
+class Launch:
+    """The driver's side of a run. Only this writes row files' commits, proposals and the study's index.
+
+    Args:
+        study: with facts.
+        results: the store.
+        show: is told every event.
+        expected: how many roles each arm will have, for whoever looks at the state from outside.
+        trains: trials are to run. Without it nothing is compiled, and no answer is kept that rests on compiling.
+    """
+
+    study: Study
+    results: Results
+    show: Callable[[Event], None] = lambda event: None
+    expected: Mapping[str, int] = field(default_factory=dict)
+    trains: bool = True
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        there = self.results.arithmetic()
+        settled = {name: found["name"] for name, found in there.items()}
+        self.widths = Widths(self.study.resources)
+        self.widths.memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
+        self._trials, self._made = self.results.known(), Memory()
+        self.known = Known(self._trials, self.results.proposals(), settled)
+        self.in_flight: dict[str, Trial] = {}
+        self.began, self._closed = time.time(), False
+        self.finished_here = 0
+        self._packs: deque[list[Trial]] = deque()
+        self._roles: dict[str, Role] = {}
+        self._stale, self._beat = False, 0.0
+        self._indexed: Plan | None = None
+        self._told: set[str] = set()
+        self._planned, self._planning = 0.0, 0.0
+        self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
+        self.plan: Plan = self._replan()
+
+    def begin(self, places: int) -> None:
+        """A runner starts, with places for so many packs at once."""
+        self.results.sweep_strays(self.known.trials)
+        self.widths.places = places
+        self._cut()
+
+    def next(self) -> list[Trial]:
+        """A pack to run now; empty where there is none: ask again after a commit, unless `done`."""
+        # Planning again unlocks what was waiting; while others are queued it may take a twentieth of the time.
+        if self._stale and (not self._packs or time.monotonic() - self._planned > 20 * self._planning):
+            self._replan()
+        if not self._packs:
+            return []
+        pack = self._packs.popleft()
+        for trial in pack:
+            self.in_flight[trial.id] = trial
+            self.show(Event("start", trial, self.role(trial.id)))
+        self._write_state()
+        return pack
+
+    @property
+    def ready(self) -> int:
+        """How many packs `next` could hand out now."""
+        if self._stale and not self._packs:
+            self._replan()
+        return len(self._packs)
+
+    @property
+    def done(self) -> bool:
+        """Nothing runs and nothing more can start."""
+        if not self._packs and not self.in_flight and self._stale:
+            self._replan()
+        return not self._packs and not self.in_flight
+
+    @property
+    def complete(self) -> bool:
+        """Everything that the study asks for is there."""
+        return self.plan.complete
+
+    def commit(self, id_: str) -> None:
+        """A worker has staged this trial: make it a result."""
+        trial = self.in_flight.pop(id_)
+        # One mapping for all plans: thousands of results are not copied for each that comes.
+        result = self._trials[id_] = self.results.commit(id_)
+        # The first epoch of a process pays for what later ones find there.
+        if result.pace and any(len(curve) > 1 for curve in result.curves.values()):
+            self.widths.took(structure(trial), result.width, result.pace)
+        self.finished_here += 1
+        self._stale = True
+        self.show(Event("commit", trial, self.role(id_), result))
+        self._write_state()
+
+    def take_back(self, pack: Sequence[Trial], reason: str) -> None:
+        """A worker has ended with a pack, or died under it: what it had staged is committed, the rest tried again.
+
+        In halves: a pack that did not fit the memory fits it then.
+
+        Args:
+            reason: why there may be a rest.
+        """
+        lost = []
+        for trial in pack:
+            if self.results.is_staged(trial.id):
+                self.commit(trial.id)
+            else:
+                del self.in_flight[trial.id]
+                self.lost[trial.id] += 1
+                lost.append(trial)
+        if not lost:
+            return
+        left = [trial for trial in lost if self.lost[trial.id] < PATIENCE]
+        again = "to be tried again" if left else f"lost {PATIENCE} times and not tried again in this launch"
+        self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
+        half = (len(left) + 1) // 2
+        if half and len(lost) == len(pack):
+            # However often the rest is cut again.
+            self.widths.did_not_fit(structure(left[0]), len(pack))
+        self._packs.extend(some for some in (left[:half], left[half:]) if some)
+
+    def role(self, id_: str) -> Role | None:
+        """The first part that a trial plays."""
+        if id_ not in self._roles:
+            self._roles = {role.trial: role for role in reversed(self.plan.roles)}
+        return self._roles.get(id_)
+
+    def set_aside(self) -> Counter[str]:
+        """Earlier results that the study no longer asks for, by arm."""
+        asked = {role.trial for role in self.plan.roles}
+        gone = {row["trial"]: row["arm"] for row in self._earlier if row["trial"] not in asked}
+        return Counter(arm for id_, arm in gone.items() if id_ in self.known.trials)
+
+    def close(self) -> None:
+        """Write what the report reads, and put small files together."""
+        self._closed = True
+        self._write_state(force=True)
+        self.results.compact()
+
+    def _replan(self) -> Plan:
+        self._stale, started = False, time.monotonic()
+        self.plan = plan(self.study, self.known, self._made)
+        while self.plan.unsettled:
+            self.known = replace(self.known, arithmetic={**self.known.arithmetic, **self._settle(self.plan.unsettled)})
+            self.plan = plan(self.study, self.known, self._made)
+        for (key, generation), points in self.plan.proposals.items():
+            self.results.store_proposals(key, generation, points)
+        self.known = replace(self.known, proposals={**self.known.proposals, **self.plan.proposals})
+        self._roles = {}
+        self._cut()
+        self._planned = time.monotonic()
+        self._planning = self._planned - started
+        self.show(Event("plan"))
+        return self.plan
+
+    def _cut(self) -> None:
+        """What is ready and not in flight, as packs."""
+        waiting = [t for t in self.plan.ready if t.id not in self.in_flight and self.lost[t.id] < PATIENCE]
+        # The longest chains of what waits for one another first: no order changes a result.
+        waiting.sort(key=self._turn)
+
+        def most(trial: Trial) -> int:
+            return self.widths.most(structure(trial), settlement(trial, self.study.resources))
+
+        self._packs = deque(pack(waiting, most=most, places=self.widths.places))
+
+    def _turn(self, trial: Trial) -> tuple[int, int]:
+        """Sorts what others wait for first: early stages, and of searches those that have come least far."""
+        role = self.role(trial.id)
+        return (STAGES.index(role.stage), role.generation) if role else (0, 0)
+
+    def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
+        """Settle how these structures compute, once and for all, before the first of their trials exists."""
+        # Building a step needs torch and the data; a plan on its own needs neither.
+        from kdsweep.engine.stacked.choose import can_compile, compile_ahead, kind_of_device, member_steps, settle
+        from kdsweep.run.worker import compiled_code, one_thread
+
+        study, found = self.study, {}
+        dataset, device = source.load(study.data), kind_of_device(study.resources)
+        # Whatever imports torch's compiler settles where its code lies.
+        with compiled_code(self.results):
+            for name, trial in unsettled.items():
+                arithmetic = settle(
+                    trial,
+                    dataset,
+                    study.data,
+                    device=device,
+                    compiling=study.resources.compile if can_compile(study.resources) else "off",
+                    width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
+                    member_steps=member_steps(study, trial),
+                )
+                self._tell(trial, arithmetic)
+                # On a GPU it is for the workers to compile: there may be none here.
+                if compiled_width(arithmetic.name) and self.trains and device == "cpu":
+                    self.results.write_json(study.name, "state", self.state())
+                    with one_thread():
+                        arithmetic = compile_ahead(trial, dataset, study.data, arithmetic)
+                    self._tell(trial, arithmetic)
+                if self.trains or not compiled_width(arithmetic.name):
+                    self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
+                self.widths.memory[name], found[name] = arithmetic.memory, arithmetic.name
+        return found
+
+    def _tell(self, trial: Trial, arithmetic: Arithmetic) -> None:
+        # The lack of a compiler is everybody's: said once.
+        if arithmetic.notable and arithmetic.reason not in self._told:
+            self._told.add(arithmetic.reason)
+            alone = "trains one at a time: " if arithmetic.name == "plain" else ""
+            self.show(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
+
+    def _write_state(self, *, force: bool = False) -> None:
+        if not force and time.monotonic() - self._beat < BEAT:
+            return
+        self._beat = time.monotonic()
+        # The index says what a plan asks for: with the same plan it is the same.
+        if force or self._indexed is not self.plan:
+            self._write_index()
+        self.results.write_json(self.study.name, "state", self.state())
+
+    def _write_index(self) -> None:
+        rows = [vars(role) | {"wanted": True} for role in self.plan.roles]
+        asked = set(self.plan.roles)
+        superseded = [row for row in self._earlier if _role(row) not in asked]
+        self.results.write_rows(self.study.name, "index", rows + superseded)
+        self._indexed = self.plan
+
+    def state(self) -> dict[str, Any]:
+        """What `status` shows of a launch: who runs, since when, how many are done."""
+        return {
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "began": self.began,
+            "beat": time.time(),
+            "finished_here": self.finished_here,
+            "in_flight": [dataclasses.asdict(r) for r in map(self.role, self.in_flight) if r is not None],
+            "queued": sum(map(len, self._packs)),
+            "expected": dict(self.expected),
+            "closed": self._closed,
+            "complete": self.complete and not self.in_flight,
+            "ended": list(self.plan.ended),
+            "inapplicable": dict(self.plan.inapplicable),
+        }
+
+
+def _role(row: Mapping[str, Any]) -> Role:
+    return Role(**{name: value for name, value in row.items() if name != "wanted"})
+
+
+def with_facts(study: Study) -> Study:
+    """The study with what identifies its data's content, which has to be read for it.
+
+    Raises:
+        ValueError: the weights of a given teacher do not fit the network that the study describes, or an arm reads what
+            is not among its outputs or what mixup blends.
+    """
+    if study.given is not None and study.given.kind == "weights":
+        _check_fit(study, study.given)
+    elif study.given is not None:
+        _check_reads(study, study.given)
+    if MIXUP in study.augment:
+        _check_mixes(study)
+    return replace(study, facts=source.load(study.data).facts(study.data))
+
+
+def _check_mixes(study: Study) -> None:
+    """Whatever is built of an arm, by searched choices or by rows, has to understand blends."""
+    for arm in study.arms.values():
+        method = methods.load(arm.method)
+        searched = {name: domain.values for name, domain in arm.space.items() if isinstance(domain, Choice)}
+        searched = {name: values for name, values in searched.items() if name in method.choices}
+        rows = [row.choices for row in study.rows] if arm.name == study.ablated else []
+        for values in itertools.product(*searched.values()):
+            for changed in ({}, *rows):
+                choices = {**arm.choices, **dict(zip(searched, values, strict=True)), **changed}
+                for name, term in method.build(choices).items():
+                    if not term.mixes:
+                        raise ValueError(
+                            f"{name} of {arm.name} takes labels or samples as they are: no mixup beside it"
+                        )
+
+
+def _check_reads(study: Study, given: Given) -> None:
+    for arm in study.arms.values():
+        if arm.teacher == "multimodal":
+            for name, term in methods.load(arm.method).build(arm.choices).items():
+                for read in term.reads:
+                    source, _, what = read.partition(".")
+                    if source == "teacher" and what not in given.network:
+                        raise ValueError(f"{name} of {arm.name} reads {read}, and teachers.outputs has no {what}")
+
+
+def _check_fit(study: Study, given: Given) -> None:
+    from safetensors import safe_open
+
+    from kdsweep.networks.network import build
+
+    network = build(
+        given.network, study.card, needs=study.student, any_of=study.auxiliary, classes=len(study.card.classes)
+    )
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    with safe_open(given.path, framework="pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    for name in dict.fromkeys([*expected, *found]):
+        if expected.get(name) != found.get(name):
+            wanted, got = (f"shape {table[name]}" if name in table else "nothing" for table in (expected, found))
+            raise ValueError(f"{given.path} does not fit networks.teacher: {name} is to have {wanted}, has {got}")

@@ -1,0 +1,254 @@
+"""What a worker does with one trial: read its models, train it, and leave everything but the commit in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import importlib.metadata
+import os
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import kdsweep
+from kdsweep.data import registry as source
+from kdsweep.engine.loop import Outcome, run
+from kdsweep.engine.workers import Workers
+from kdsweep.run.frozen import shared
+from kdsweep.run.store import Results
+from kdsweep.tasks.measures import Predictions
+from kdsweep.values.study import Data
+from kdsweep.values.trial import Given, Trial
+
+# torch writes its defaults into the environment when it first compiles: what a user has set is there before.
+_GIVEN = frozenset(os.environ)
+LIBRARIES = ("numpy", "optuna", "pyarrow", "ray", "safetensors", "scikit-learn", "torch")
+
+
+def work(
+    trials: Sequence[Trial],
+    data: Data,
+    results: Results,
+    *,
+    device: str = "auto",
+    workers: Workers | None = None,
+    staged: Callable[[str], None] = lambda id_: None,
+) -> None:
+    """Train a pack and stage each result as it is there. With several workers the first one alone writes.
+
+    Args:
+        staged: is told the id of each trial that may be committed.
+
+    Raises:
+        OSError, MemoryError: the machine's doing; what was not staged has no result.
+    """
+    workers = workers or Workers()
+    run_on = {
+        "start": now(),
+        "device": str(device_of(device)),
+        "process": os.getpid(),
+        "workers": workers.size,
+        "width": len(trials),
+    }
+    keep_freed_memory()
+    with one_thread():
+        for outcome in train(trials, data, results, device=device_of(device), workers=workers):
+            if workers.rank:
+                continue
+            id_ = outcome.trial.id
+            for role, weights in outcome.weights.items():
+                results.write_model(id_, role, safetensors.torch.save(dict(weights)))
+            if outcome.predictions is not None:
+                results.write_predictions(id_, _table(outcome.predictions))
+            results.stage(id_, outcome.points, {**_meta(outcome, data), **run_on, "end": now()})
+            staged(id_)
+
+
+def train(
+    trials: Sequence[Trial],
+    data: Data,
+    results: Results,
+    *,
+    device: torch.device,
+    workers: Workers | None = None,
+) -> Iterator[Outcome]:
+    """The trials' outcomes, nothing written."""
+
+    @functools.cache
+    def stored(model: str, role: str) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = safetensors.torch.load(results.read_model(model, role))
+        return found
+
+    def weights(model: Trial | Given, role: str) -> Mapping[str, Tensor]:
+        if isinstance(model, Given):
+            brought: dict[str, Tensor] = safetensors.torch.load(Path(model.path).read_bytes())
+            return brought
+        return stored(model.id, role)
+
+    recall = shared(trials[0], results, device=device, workers=workers or Workers())
+    with compiled_code(results):
+        yield from run(trials, source.load(data), data, weights, device=device, workers=workers, recall=recall)
+
+
+def device_like(name: str) -> torch.device:
+    """The device that a stored trial names, or what this machine has in its place."""
+    return device_of("auto" if name.startswith("cuda") and not torch.cuda.is_available() else name)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a study's `resources.device`: "auto" is a GPU where there is one."""
+    return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread: sums are then added in one order, and runs agree to the last bit wherever they run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Have glibc keep what a step frees for the next one: asking the kernel for the same pages again, step after step,
+    costs a wide pack a tenth of its time. Elsewhere this does nothing.
+    """
+    trim, mmap = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(trim, 512 * 2**20)
+        mallopt(mmap, 32 * 2**20)
+
+
+@contextlib.contextmanager
+def compiled_code(results: Results) -> Iterator[None]:
+    """What is compiled lies in the store where that is a folder: all workers, and all later launches, read it there.
+
+    A user's own settings stay.
+    """
+    folder = f"{results.root}/compiled"
+    # torch gives paths to the C++ compiler as they are: with a space in them it finds nothing.
+    own = {"TORCHINDUCTOR_CACHE_DIR": folder} if "://" not in folder and shlex.quote(folder) == folder else {}
+    # A pool of compiling processes beside every worker would take the cores from the others.
+    own |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    new = {key: value for key, value in own.items() if key not in _GIVEN}
+    before = {key: os.environ.get(key) for key in new}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key)
+            if value is not None:
+                os.environ[key] = value
+
+
+def now() -> str:
+    """In UTC, to the millisecond: a timeline of short packs is drawn from it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@functools.cache
+def provenance() -> dict[str, Any]:
+    """Where and with what this process runs."""
+    return {
+        "version": kdsweep.__version__,
+        "commit": _commit(),
+        "host": socket.gethostname(),
+        "processor": f"{platform.machine()} {_processor()}".strip(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()},
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _commit() -> str:
+    """The git commit of kdsweep's own checkout; "" where it is installed from a package."""
+    home = Path(kdsweep.__file__).parent
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(home), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True, text=True, timeout=5, check=False,
+        )  # fmt: skip
+        inside = subprocess.run(
+            ["git", "-C", str(home), "ls-files", "--error-unmatch", "__init__.py"],
+            capture_output=True, timeout=5, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return asked.stdout.strip() if inside.returncode == 0 else ""
+
+
+def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
+    valid: dict[str, list[float]] = {}
+    for point in outcome.points:
+        part, _, metric = point.metric.partition("/")
+        if part == "valid":
+            valid.setdefault(metric, []).append(point.value)
+    by_epoch: dict[int, float] = {}
+    for point in outcome.points:
+        # The scores of the selected epoch on test took no time of training.
+        by_epoch[point.epoch] = max(point.seconds, by_epoch.get(point.epoch, 0.0))
+    return {
+        "trial": outcome.trial.to_json(),
+        "data": data.model_dump(),
+        "teacher": _teacher(outcome.trial),
+        "state": outcome.state,
+        "selected": outcome.selected,
+        "epochs": max(by_epoch, default=0),
+        "seconds": sum(by_epoch.values()),
+        "pace": min(by_epoch.values(), default=0.0),
+        "valid": valid,
+        "numbers": dict(outcome.numbers),
+        "papers": dict(outcome.papers),
+        "error": outcome.error,
+        **provenance(),
+    }
+
+
+def _teacher(trial: Trial) -> list[str]:
+    """The ids of the models that make up the frozen teacher."""
+    if trial.distils_from == "unimodal":
+        return [model.id for model in trial.auxiliaries.values()]
+    return [trial.teacher.id] if trial.teacher is not None else []
+
+
+def _table(said: Predictions) -> pa.Table:
+    columns = {name: _column(values) for name, values in said.items()}
+    if "group" not in columns:
+        columns["group"] = pa.nulls(len(said["sample"]), pa.string())
+    return pa.table(columns)
+
+
+def _column(values: NDArray[Any]) -> pa.Array:
+    """[N] as it is, [N, width] as lists of one length."""
+    if values.dtype.kind in "US":
+        return pa.array(values.tolist(), pa.string())
+    narrow = values.astype(np.int32) if values.dtype.kind == "i" else values
+    if narrow.ndim == 1:
+        return pa.array(narrow)
+    return pa.FixedSizeListArray.from_arrays(pa.array(narrow.reshape(-1)), narrow.shape[1])
