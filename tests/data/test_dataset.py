@@ -1,0 +1,231 @@
+"""Datasets: splits, groups, what identifies them, and what controls change in them and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kdsweep.data import registry as source
+from kdsweep.data.dataset import Dataset
+from kdsweep.data.tensors import to_tensors
+from kdsweep.engine.streams import stream
+from kdsweep.networks import ENCODERS, FUSIONS, complete
+from kdsweep.networks.network import build
+from kdsweep.values.card import Card, Modality
+from kdsweep.values.study import Data, Folds
+
+ROOT = Path(__file__).parent.parent.parent
+ASKED = Data(name="digits", student=("top",))
+# The others read files that the user downloaded, from a folder `root`: tests/data/test_downloaded.py.
+SHIPPED = [name for name in source.names() if "root" not in inspect.signature(source.module(name).load).parameters]
+
+
+def blobs(rows: int = 120, groups: int = 0) -> Dataset:
+    rng = np.random.default_rng(0)
+    there = np.ones(rows, dtype=bool)
+    return Dataset(
+        card=Card(
+            {"seen": Modality("vector", (3,)), "hidden": Modality("vector", (2,))}, ("a", "b", "c"), grouped=groups > 0
+        ),
+        modalities={
+            "seen": rng.normal(size=(rows, 3)).astype(np.float32),
+            "hidden": rng.normal(size=(rows, 2)).astype(np.float32),
+        },
+        present={"seen": there, "hidden": there},
+        labels=np.arange(rows) % 3,
+        ids=np.array([f"row {number}" for number in range(rows)]),
+        groups=np.array([f"group {number % groups}" for number in range(rows)]) if groups else None,
+    )
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_dataset_is_as_its_card_says(name):
+    dataset = source.module(name).load()
+    card = source.module(name).card()
+    assert dataset.card == card
+    assert source.module(name).__doc__
+    for modality, values in dataset.modalities.items():
+        assert values.dtype == np.float32
+        assert values.shape == (len(dataset), *card.modalities[modality].shape)
+        assert np.isfinite(values).all()
+    assert set(np.unique(dataset.labels)) == set(range(len(card.classes)))
+    assert len(set(dataset.ids)) == len(dataset)
+
+
+def test_parts_share_no_row_and_leave_none_out():
+    parts = blobs().parts(ASKED)
+    rows = np.concatenate(list(parts.values()))
+    assert sorted(rows) == list(range(120))
+
+
+def test_parts_are_stratified_and_drawn_by_the_split_seed_alone():
+    parts = blobs().parts(ASKED)
+    for rows in parts.values():
+        assert len(set(np.bincount(blobs().labels[rows]))) == 1
+    again, other = blobs().parts(ASKED), blobs().parts(ASKED.model_copy(update={"split_seed": 1}))
+    assert all((parts[part] == again[part]).all() for part in parts)
+    assert any(len(parts[part]) != len(other[part]) or (parts[part] != other[part]).any() for part in parts)
+
+
+def test_a_split_of_the_datas_own_is_kept():
+    own = replace(blobs(), split=np.array(["train", "valid", "test"] * 40))
+    assert list(own.parts(ASKED)["test"]) == list(range(2, 120, 3))
+
+
+@pytest.mark.parametrize("folds", [None, Folds(count=3), Folds(count=3, by="group")])
+def test_parts_never_share_a_group(folds):
+    dataset = blobs(groups=20)
+    data = ASKED.model_copy(update={"folds": folds})
+    for fold in range(3 if folds else 1):
+        parts = dataset.parts(data, fold)
+        members = [group for rows in parts.values() for group in set(dataset.groups[rows])]
+        assert len(members) == len(set(members))
+
+
+def test_every_row_is_tested_in_one_fold():
+    data = ASKED.model_copy(update={"folds": Folds(count=4)})
+    tested = np.concatenate([blobs().parts(data, fold)["test"] for fold in range(4)])
+    assert sorted(tested) == list(range(120))
+
+
+def test_any_value_changes_the_fingerprint_and_the_same_values_do_not():
+    base = blobs().facts(ASKED)
+    assert blobs().facts(ASKED) == base
+    changed = blobs()
+    changed.modalities["hidden"][7, 1] += 1e-6
+    assert changed.facts(ASKED).fingerprint != base.fingerprint
+    missing = replace(blobs(), present={**blobs().present, "hidden": np.arange(120) > 0})
+    assert missing.facts(ASKED).fingerprint != base.fingerprint
+    renamed = replace(blobs(), ids=np.array([f"clip {number:04d}" for number in range(120)]))
+    assert renamed.facts(ASKED).fingerprint != base.fingerprint
+
+
+def test_shuffling_moves_auxiliaries_within_class_and_part_and_nothing_else():
+    dataset, rows = blobs(), np.arange(60)
+    shuffled = dataset.shuffled_within_class(rows, ("hidden",), seed=1)
+    assert (shuffled.modalities["seen"] == dataset.modalities["seen"]).all()
+    assert (shuffled.modalities["hidden"][60:] == dataset.modalities["hidden"][60:]).all()
+    assert (shuffled.modalities["hidden"][:60] != dataset.modalities["hidden"][:60]).any()
+    for label in range(3):
+        of_class = rows[dataset.labels[rows] == label]
+        before, after = (np.sort(d.modalities["hidden"][of_class], axis=0) for d in (dataset, shuffled))
+        assert (before == after).all()
+
+
+def test_shuffling_moves_all_auxiliaries_by_one_permutation():
+    dataset = replace(blobs(), modalities={**blobs().modalities, "twin": blobs().modalities["hidden"].copy()})
+    dataset = replace(dataset, present={**dataset.present, "twin": dataset.present["hidden"]})
+    shuffled = dataset.shuffled_within_class(np.arange(120), ("hidden", "twin"), seed=1)
+    assert (shuffled.modalities["hidden"] == shuffled.modalities["twin"]).all()
+
+
+def test_less_scarcity_keeps_what_more_kept():
+    dataset, rows = blobs(), np.arange(100)
+    kept = [
+        set(np.flatnonzero(dataset.without_auxiliary(rows, ("hidden",), share, 1).present["hidden"]))
+        for share in (0.9, 0.5, 0.1)
+    ]
+    assert kept[0] < kept[1] < kept[2]
+    assert len(kept[0]) == 30
+    poorer = dataset.without_auxiliary(rows, ("hidden",), 0.5, 1)
+    assert (poorer.modalities["hidden"][~poorer.present["hidden"]] == 0).all()
+    assert poorer.present["seen"].all()
+
+
+def test_the_students_modality_stands_in_for_all_others():
+    stand_in = blobs().student_only(("seen",), ("hidden",))
+    assert (stand_in.modalities["hidden"] == blobs().modalities["seen"]).all()
+    assert stand_in.card.modalities["hidden"] == blobs().card.modalities["seen"]
+
+
+def test_a_selection_keeps_rows_together():
+    chosen = blobs(groups=4).select(np.array([5, 3]))
+    assert list(chosen.ids) == ["row 5", "row 3"]
+    assert list(chosen.groups) == ["group 1", "group 3"]
+    tensors = to_tensors(chosen, ("hidden",), torch.device("cpu"))
+    assert set(tensors.inputs) == {"hidden"}
+
+
+SHAPES = {"vector": (5,), "image": (3, 8, 6), "spectrogram": (16, 12), "sequence": (7, 4), "video": (2, 1, 4, 4)}
+READS = [(name, kind) for name, part in ENCODERS.items() for kind in part.kinds]
+
+
+@pytest.mark.parametrize(("name", "kind"), READS)
+def test_an_encoder_keeps_its_contract(name, kind):
+    """For any kind that it reads: its width, a gradient everywhere, equal under a seed, rows on their own."""
+    card = Card({"m": Modality(kind, SHAPES[kind])}, ("a", "b", "c"))
+    specification = {"m": complete(name, kind=kind)}
+
+    def make():
+        with stream(0, "student"):
+            return build(specification, card, needs=("m",), classes=3)
+
+    network = make()
+    x, there = (
+        torch.randn(4, *SHAPES[kind], generator=torch.Generator().manual_seed(0)),
+        torch.ones(4, dtype=torch.bool),
+    )
+    if kind == "sequence":
+        x[..., -1] = 1
+    said = network({"m": x}, {"m": there})
+    assert said.logits.shape == (4, 3)
+    assert said.embedding.shape == (4, network.embedding)
+    assert {name: tuple(f.shape[1:]) for name, f in said.features.items()} == network.features
+    said.logits.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+    assert torch.equal(make()({"m": x}, {"m": there}).logits, said.logits)
+    alone = network({"m": x[:1]}, {"m": there[:1]}).logits
+    assert torch.allclose(alone, said.logits[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_fusion_does_not_look_at_what_is_missing(fusion):
+    card = Card({"seen": Modality("vector", (3,)), "hidden": Modality("vector", (2,))}, ("a", "b"))
+    mlp = complete("mlp", kind="vector")
+    specification = {"seen": mlp, "hidden": mlp, "fusion": complete(fusion)}
+    network = build(specification, card, needs=("seen",), any_of=("hidden",), classes=2)
+    inputs = {"seen": torch.randn(3, 3), "hidden": torch.randn(3, 2)}
+    present = {"seen": torch.tensor([True, True, False]), "hidden": torch.tensor([True, False, True])}
+    said = network(inputs, present)
+    assert said.present.tolist() == [True, False, False]
+    inputs["hidden"] = inputs["hidden"].clone()
+    inputs["hidden"][1] = 99.0
+    assert torch.equal(network(inputs, present).logits[1], said.logits[1])
+
+
+def test_the_documented_loader_runs(tmp_path, monkeypatch):
+    """docs/data.md: its function is a dataset that a study can name."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
+    (tmp_path / "my_clips.py").write_text(snippet)
+    monkeypatch.syspath_prepend(tmp_path)
+    data = Data(python="my_clips:load", student=("video",), auxiliary=("audio",))
+    dataset = source.load(data)
+    assert source.card(data).modalities["audio"].shape == (20,)
+    facts = dataset.facts(data)
+    assert facts.test_groups == len(set(dataset.groups[dataset.parts(data)["test"]]))
+    assert 0 < dataset.present["audio"].mean() < 1
+
+
+def test_a_dataset_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(ValueError, match=r"no dataset 'digit'.*found activitynet, av_digits"):
+        source.card(Data(name="digit", student=("top",)))
+    with pytest.raises(ValueError, match="cannot import 'nowhere:load'"):
+        source.load(Data(python="nowhere:load", student=("top",)))
+
+
+def test_another_kind_is_other_data():
+    """It decides how a modality is scaled and augmented."""
+    one = planted_of("image")
+    assert one.digest() != planted_of("spectrogram").digest()
+
+
+def planted_of(kind):
+    values, there = np.zeros((4, 2, 2), np.float32), np.ones(4, bool)
+    card = Card({"m": Modality(kind, (2, 2))}, ("a", "b"))
+    return Dataset(card, {"m": values}, {"m": there}, np.array([0, 1, 0, 1]), np.array(list("abcd")))

@@ -1,0 +1,150 @@
+"""Several studies on one page: what is compared, what is refused and why, and ranks over datasets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kdsweep.report import build
+from kdsweep.report.facts import several
+from kdsweep.report.facts.runs import Runs
+from kdsweep.report.sections import across, compared, ranks
+from kdsweep.report.statistics.compare import compare, confirmed
+from tests.cli.test_cli import kdsweep, one_line, write
+from tests.helpers import report_fakes
+
+
+def study(name: str, data: str = "a", *, change: dict[str, Any] | None = None, **made: Any) -> Runs:
+    """A finished study on this data; its trials have names of their own."""
+    runs = report_fakes.make(search=3, seeds=4, samples=60, name=name, **made)
+    facts = {"fingerprint": data, "parts": [{"test": data}], "networks": {}, "train": {"epochs": 8}}
+    read, ids = runs.predictions, {id_: f"{name}:{id_}" for id_ in runs.index["trial"]}
+    back = {new: old for old, new in ids.items()}
+    renamed = [table.assign(trial=table["trial"].map(ids)) for table in (runs.index, runs.trials, runs.curves)]
+    return Runs({**runs.study, **facts, **(change or {})}, *renamed, lambda id_: read(back[id_]), runs.looks)
+
+
+@pytest.fixture(scope="module")
+def pair() -> several.Several:
+    return several.sort([study("one"), study("two", skills={"kd": 4.0}, change={"train": {"epochs": 20}})])
+
+
+def test_arms_of_the_same_data_are_paired_by_seed_and_sample(pair):
+    (group,) = pair.groups
+    one, two = (confirmed(group.runs, f"kd ({name})") for name in ("two", "one"))
+    found = compare(group.runs, one, two)
+    assert (found.over, found.n) == ("seeds × samples", 4)
+    assert found.interval.mean > 0.1
+
+
+def test_the_same_arm_in_two_studies_is_one_comparison_and_exploratory(pair):
+    main, same = across.table(several.page(pair))
+    assert [row["comparison"] for row in same.rows] == [
+        f"{label} (two) − {label} (one)" for label in ("Student only", "KD", "AMID")
+    ]
+    assert {str(row["verdict"]) for row in same.rows} >= {"better"}
+    assert {row["role"] for row in main.rows} <= {"baseline", "exploratory"}
+
+
+def test_no_table_across_studies_spans_all_that_its_pairs_could_detect(pair):
+    assert not [note for table in across.table(several.page(pair)) for note in table.notes if "detect" in note]
+
+
+def test_what_differs_between_studies_on_the_same_data_is_told(pair):
+    *_, differ = compared.table(several.page(pair))
+    assert [(row["what"], row["study"], row["value"]) for row in differ.rows] == [
+        ("train.epochs", "one", "8"),
+        ("train.epochs", "two", "20"),
+    ]
+
+
+def test_unequal_budgets_get_no_verdict_across_studies():
+    more = replace(study("two"))
+    index = more.index[~((more.index["arm"] == "kd") & (more.index["stage"] == "search") & (more.index["number"] > 1))]
+    found = several.sort(
+        [study("one"), Runs(more.study, index, more.trials, more.curves, more.predictions, more.looks)]
+    )
+    _, same = across.table(several.page(found))
+    (kd,) = [row for row in same.rows if row["comparison"].startswith("KD")]
+    assert "tuning budgets differ" in kd["what stands in the way"]
+
+
+def test_a_study_shares_arms_that_are_the_same_trials():
+    one = study("one")
+    twin = Runs({**one.study, "name": "twin"}, one.index, one.trials, one.curves, one.predictions, one.looks)
+    (group,) = several.sort([one, twin]).groups
+    assert len(group.runs.arms) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"metric": "macro_f1"}, "no common scale"),
+        ({"select": "best_valid"}, "the last epoch"),
+        ({"parts": [{"test": "others"}]}, "not tested on the same samples"),
+        ({"student": ["bottom"]}, "other modalities"),
+        ({"repeats": 2}, "a whole repeat"),
+    ],
+)
+def test_what_is_not_comparable_is_refused_with_its_reason(change, why):
+    other = study("other", change=change)
+    with pytest.raises(ValueError, match=why):
+        several.sort([study("one"), other])
+    found = several.sort([study("one"), study("two"), other])
+    assert [(one.a, one.b) for one in found.refused] == [("one", "other"), ("two", "other")]
+    studies, refused, *_ = compared.table(several.page(found))
+    assert [row["state"] for row in studies.rows] == ["complete", "complete", "not compared"]
+    assert why in refused.rows[0]["why"]
+
+
+def test_two_studies_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="told apart by their names"):
+        several.sort([study("one"), study("one", "b")])
+
+
+def test_ranks_are_averaged_over_datasets():
+    found = several.sort([study("one"), study("two", "b"), study("three", "c")])
+    page = several.page(found)
+    assert not across.applies(page)
+    (table,) = ranks.table(page)
+    scores = np.array([[row[name] for row in table.rows] for name in ("one", "two", "three")])
+    expected = [1 + (scores > scores[:, [i]]).sum(1).mean() for i in range(3)]
+    assert [row["average rank"] for row in table.rows] == pytest.approx(expected)
+    assert table.rows[0]["arm"] == "AMID"
+    assert ranks.figure(page) is not None
+
+
+def test_of_several_studies_on_the_same_data_the_first_counts_in_the_ranks(pair):
+    (table,) = ranks.table(several.page(several.sort([*pair.studies, study("three", "c")])))
+    assert set(table.columns) == {"arm", "average rank", "one", "three", "best on"}
+    assert len(table.rows) == 3
+
+
+def test_the_critical_difference_is_that_of_the_published_table():
+    # Demšar 2006, table 5a and section 3.2.2: q is 2.343 for three arms, 2.569 for four; four arms on 14 datasets.
+    rng = np.random.default_rng(0)
+    assert several.ranks(rng.normal(size=(14, 4))).critical == pytest.approx(1.25, abs=0.01)
+    assert several.ranks(rng.normal(size=(6, 3))).critical == pytest.approx(2.343 * np.sqrt(3 * 4 / 36), abs=0.001)
+
+
+def test_bars_join_what_is_not_told_apart():
+    assert ranks._joined(np.array([1.0, 1.5, 3.0, 3.2]), 1.0) == [(1.0, 1.5), (3.0, 3.2)]
+    assert ranks._joined(np.array([1.0, 2.0, 3.0]), 1.0) == [(1.0, 2.0), (2.0, 3.0)]
+    assert ranks._joined(np.array([1.0, 3.0]), 1.0) == []
+
+
+def test_the_page_has_the_comparison_alone(pair, tmp_path):
+    page = build(several.page(pair), tmp_path).path.read_text()
+    assert "Across studies" in page
+    assert "Tuning budget" not in page
+    assert "could not be drawn" not in page
+
+
+def test_a_study_that_was_not_launched_is_one_clear_line(tmp_path):
+    files = [write(tmp_path, name) for name in ("a.yaml", "b.yaml")]
+    answer = kdsweep("report", *files, "--storage", tmp_path / "runs")
+    assert answer.exit_code == 2
+    assert "a was not launched yet" in one_line(answer.output)
