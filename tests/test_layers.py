@@ -30,6 +30,8 @@ MAY_IMPORT = {
     "report": {"methods", "run.store", "tasks", "values"},
     "cli.live": {"tasks", "values"},
 }
+# What anybody may import.
+FOR_ALL = {"atomic"}
 # Where alone a heavy library may be imported.
 ONLY_IN = {
     "ray": {"run.ray"},
@@ -87,8 +89,13 @@ def test_a_part_imports_only_what_lies_below_it(part):
     assert mine, f"no module is {part}: the table of parts is out of date"
     for name, path in mine.items():
         ours = {found.removeprefix("kdsweep.") for found in imports(path) if found.startswith("kdsweep.")}
-        wrong = {found for found in ours if not inside(found, MAY_IMPORT[part] | {part})}
+        wrong = {found for found in ours if not inside(found, MAY_IMPORT[part] | {part} | FOR_ALL)}
         assert not wrong, f"{name} may import {sorted(MAY_IMPORT[part])}, and imports {sorted(wrong)}"
+
+
+@pytest.mark.parametrize("part", FOR_ALL)
+def test_what_anybody_may_import_imports_nothing_of_ours(part):
+    assert not [found for found in imports(modules()[part]) if inside(found, {"kdsweep"})]
 
 
 @pytest.mark.parametrize("library", ONLY_IN)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+from kdsweep.atomic import write_text
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset
@@ -165,17 +165,12 @@ def split(
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, in a folder that is made where there is none, as a report's is."""
-    partial = path.with_name(f".{path.name}.partial")
+    """In a folder that is made where there is none, as a report's is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        write_text(path, text)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _dataset(told: str, split_seed: int, options: dict[str, str]) -> tuple[Dataset, Data]:

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kdsweep.atomic import replacing
 from kdsweep.run import replay as again
 from kdsweep.run.store import Results
 from kdsweep.run.worker import device_like, work
@@ -68,7 +69,7 @@ def export(study: Study, results: Results, name: str, out: Path) -> int:
     described = _described(study, name, done, known, results, ids)
     files["row.json"] = json.dumps(described, indent=1, sort_keys=True).encode()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(out) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in sorted(files):
             archive.writestr(zipfile.ZipInfo(member, EPOCH), files[member], zipfile.ZIP_DEFLATED)
     return len(ids)

@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from kdsweep.atomic import replacing
 from kdsweep.values.result import Proposal, Result
 from kdsweep.values.trial import digest
 
@@ -291,8 +291,7 @@ class Results:
 
     def _write(self, name: str, write: Any) -> None:
         path = self._path(name)
-        folder, _, base = path.rpartition("/")
-        self._fs.create_dir(folder, recursive=True)
+        self._fs.create_dir(path.rpartition("/")[0], recursive=True)
         if not isinstance(self._fs, fs.LocalFileSystem):
             # An object store shows an object when its upload is complete: one PUT is whole.
             buffer = io.BytesIO()
@@ -300,10 +299,8 @@ class Results:
             with self._fs.open_output_stream(path) as file:
                 file.write(buffer.getvalue())
             return
-        half = f"{folder}/.{base}.{np.random.default_rng().integers(2**63):x}"
-        with self._fs.open_output_stream(half) as file:
+        with replacing(Path(path)) as partial, self._fs.open_output_stream(str(partial)) as file:
             write(file)
-        self._fs.move(half, path)
 
     def _write_table(self, name: str, table: pa.Table) -> None:
         self._write(name, lambda file: pq.write_table(table, file, compression="zstd"))

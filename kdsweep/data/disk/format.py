@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import methodcaller
@@ -26,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from kdsweep.atomic import replacing
 from kdsweep.data import labels
 from kdsweep.data.checks import check
 from kdsweep.data.dataset import Dataset, Hash
@@ -134,17 +132,13 @@ def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | No
         scale = scale_of((values for _, values in dataset.chunks(name)), modality, told)
         kept[name] = _Kept(dataset, name, modality, told, scale)
     meta = _metadata(dataset, order, kept)
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    try:
+    with replacing(folder) as partial:
         partial.mkdir(parents=True)
         for file, rows in _files(dataset).items():
             size = max(1, GROUP_BYTES // max(one.row_bytes for one in kept.values()))
             pieces = show(range(0, len(rows), size), f"writing {file}")
             groups = (rows[start : start + size] for start in pieces)
             _write_file(partial / file, (_table(dataset, some, kept) for some in groups), meta)
-        os.rename(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return str(json.loads(meta)["fingerprint"])
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import glob
 import os
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from filelock import FileLock
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from kdsweep.atomic import replacing
 from kdsweep.data.disk.columns import Column, Kept, RowGroup, Scale, unpack, widen
 from kdsweep.values.card import Modality
 
@@ -125,9 +125,10 @@ class Map:
             self.cache.mkdir(parents=True, exist_ok=True)
             # Workers of one machine start together, and one of them decodes.
             with FileLock(f"{values}.lock"):
-                for stray in self.cache.glob(f".{glob.escape(values.name)}.*"):
-                    # Of a process that was killed: whoever writes this file holds the lock.
-                    stray.unlink()
+                for file in (values, present):
+                    for stray in self.cache.glob(f".{glob.escape(file.name)}.*"):
+                        # Of a process that was killed: whoever writes this file holds the lock.
+                        stray.unlink()
                 if not (values.is_file() and present.is_file()):
                     _write_whole(span, self.column, values, present)
         except OSError as error:
@@ -136,24 +137,20 @@ class Map:
 
 
 def _write_whole(span: Span, column: Column, values: Path, present: Path) -> None:
-    partial = values.with_name(f".{values.name}.{uuid.uuid4().hex[:8]}")
     there = np.zeros(span.stop - span.start, bool)
     flat = None
-    try:
+    # Presence takes its place first: where values are, it is.
+    with replacing(values) as new_values, replacing(present) as new_present:
         for group in span.groups:
             kept = unpack(column.read(group), column.modality)
             if flat is None:
-                flat = open_memmap(partial, "w+", kept.values.dtype, (len(there), *column.modality.shape))
+                flat = open_memmap(new_values, "w+", kept.values.dtype, (len(there), *column.modality.shape))
             rows = slice(group.start - span.start, group.stop - span.start)
             flat[rows], there[rows] = kept
         assert flat is not None
         flat.flush()
-        with open(marked := present.with_name(f"{partial.name}.present"), "wb") as file:
+        with open(new_present, "wb") as file:
             np.save(file, there)
-        os.replace(marked, present)
-        os.replace(partial, values)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -11,6 +10,7 @@ from typing import Literal, Protocol
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.atomic import write_text
 from kdsweep.report.render import csv, latex, markdown, numbers
 from kdsweep.report.render.tables import Table
 
@@ -35,7 +35,7 @@ def write_tables(folder: Path, tables: Iterable[Table]) -> None:
     _emptied(folder, [*TABLES, ".parquet"])
     for table in tables:
         for suffix, render in TABLES.items():
-            write(folder / f"{table.name}{suffix}", render(table))
+            write_text(folder / f"{table.name}{suffix}", render(table))
         _typed(table.flat()).to_parquet(folder / f"{table.name}.parquet", index=False)
 
 
@@ -48,7 +48,7 @@ def write_figures(folder: Path, parts: Iterable[Shown], ink: Ink) -> None:
     _emptied(folder, [".csv", ".svg", ".pdf"])
     drawn = [part for part in parts if part.figure]
     for part in drawn:
-        write(folder / f"{part.slug}.csv", numbers.as_csv(json.loads(part.figure)))
+        write_text(folder / f"{part.slug}.csv", numbers.as_csv(json.loads(part.figure)))
     if not ink or not drawn:
         return
     try:
@@ -76,13 +76,6 @@ def on_paper(figure: dict[str, object]) -> go.Figure:
     drawn.update_xaxes(gridcolor="#dddddd", linecolor="#888888")
     drawn.update_yaxes(gridcolor="#dddddd", linecolor="#888888")
     return drawn
-
-
-def write(path: Path, text: str) -> None:
-    """Whole or not at all: somebody may be reading the last one."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _emptied(folder: Path, suffixes: Iterable[str]) -> None:

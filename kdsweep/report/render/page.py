@@ -20,6 +20,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from kdsweep.atomic import write_text
 from kdsweep.report import sections
 from kdsweep.report.facts import progress
 from kdsweep.report.facts.runs import Runs
@@ -85,10 +86,10 @@ def build(
     parts = [told(marked(draw(module, runs), runs), runs) for module in discover() if applies(module, runs)]
     files.write_tables(out / "tables", (table for part in parts for table in part.tables))
     files.write_figures(out / "figures", parts, figures)
-    files.write(out / "references.bib", bibtex.render(papers.cited(runs)))
+    write_text(out / "references.bib", bibtex.render(papers.cited(runs)))
     runs.joined.to_parquet(out / "runs.parquet", index=False)
     said = say(runs)
-    files.write(out / "index.html", page(runs, said, parts))
+    write_text(out / "index.html", page(runs, said, parts))
     return Headline(said.title, out / "index.html")
 
 
