@@ -12,44 +12,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from kdsweep.cli.main import app
 from kdsweep.run.store import Results
-from tests.helpers.fakes import SMALL
+from tests.helpers.commands import TINY, kdsweep, launch, one_line, write
 
-TINY = {
-    "data": SMALL["data"],
-    "networks": SMALL["networks"],
-    "train": {"epochs": 2, "batch_size": 256, "lr": {"float": [1e-3, 1e-1], "log": True}},
-    "teachers": {"trials": 1},
-    "arms": {"student_only": {}, "kd": {}},
-    "search": {"trials": 3, "generation": 1},
-    "finalists": {"points": 1},
-    "confirm": {"seeds": 3},
-    "report": {"claim": {"arm": "kd", "against": ["student_only"]}},
-}
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
-
-
-def kdsweep(*words: object) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
-
-
-def one_line(text: str) -> str:
-    """As printed, whatever the width of the terminal."""
-    return " ".join(text.split())
-
-
-def write(folder: Path, name: str = "tiny.yaml", **changes: object) -> Path:
-    file = folder / name
-    file.write_text(yaml.safe_dump({**TINY, **changes}, sort_keys=False))
-    return file
-
-
-def launch(file: Path, storage: Path, *more: object) -> Result:
-    return kdsweep("launch", file, "--local", "--storage", storage, "--reports", storage / "reports", *more)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from kdsweep.run.launch import with_facts
 from kdsweep.run.replay import code_of
 from kdsweep.run.store import Results
 from kdsweep.values.trial import Trial
-from tests.cli.test_cli import kdsweep, launch, one_line, write
+from tests.helpers.commands import kdsweep, launch, one_line, write
 
 SMALL_TRIAL = Trial(
     trains="student", method="kd", code="", fingerprint="", rows={}, student=("top",), auxiliary=("bottom",),

@@ -19,29 +19,12 @@ from kdsweep.networks import ENCODERS, FUSIONS, complete
 from kdsweep.networks.network import build
 from kdsweep.values.card import Card, Modality
 from kdsweep.values.study import Data, Folds
+from tests.helpers.datasets import blobs
 
 ROOT = Path(__file__).parent.parent.parent
 ASKED = Data(name="digits", student=("top",))
 # The others read files that the user downloaded, from a folder `root`: tests/data/test_downloaded.py.
 SHIPPED = [name for name in source.names() if "root" not in inspect.signature(source.module(name).load).parameters]
-
-
-def blobs(rows: int = 120, groups: int = 0) -> Dataset:
-    rng = np.random.default_rng(0)
-    there = np.ones(rows, dtype=bool)
-    return Dataset(
-        card=Card(
-            {"seen": Modality("vector", (3,)), "hidden": Modality("vector", (2,))}, ("a", "b", "c"), grouped=groups > 0
-        ),
-        modalities={
-            "seen": rng.normal(size=(rows, 3)).astype(np.float32),
-            "hidden": rng.normal(size=(rows, 2)).astype(np.float32),
-        },
-        present={"seen": there, "hidden": there},
-        labels=np.arange(rows) % 3,
-        ids=np.array([f"row {number}" for number in range(rows)]),
-        groups=np.array([f"group {number % groups}" for number in range(rows)]) if groups else None,
-    )
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -18,8 +18,8 @@ from kdsweep.data.look import audit, linear
 from kdsweep.report.render.data_page import Findings, headline, render
 from kdsweep.values.card import Modality
 from kdsweep.values.study import Data
-from tests.data.test_dataset import blobs
-from tests.data.test_import import run
+from tests.helpers.commands import data_command
+from tests.helpers.datasets import blobs
 from tests.helpers.report_fakes import elements
 
 ASKED = Data(path=".", student=("seen",))
@@ -95,7 +95,7 @@ def test_no_name_of_a_user_runs():
 def test_describe_writes_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     format.write(blobs(groups=20), Path("d"))
-    code, said = run("describe", "d", "--html", "d.html")
+    code, said = data_command("describe", "d", "--html", "d.html")
     assert code == 0, said
     assert "wrote d.html" in said
     assert "nothing to distil" in said.splitlines()[0]
@@ -106,7 +106,7 @@ def test_the_folder_of_a_page_or_a_table_is_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     format.write(blobs(), Path("d"))
     for words in (["describe", "d", "--html", "new/pages/d.html"], ["split", "d", "--out", "new/tables/folds.csv"]):
-        code, said = run(*words)
+        code, said = data_command(*words)
         assert code == 0, said
         assert Path(words[-1]).is_file()
 
@@ -116,7 +116,7 @@ def test_a_page_or_a_table_that_cannot_be_written_is_one_clear_line(tmp_path, mo
     format.write(blobs(), Path("d"))
     Path("file").touch()
     for words in (["describe", "d", "--html", "file/d.html"], ["split", "d", "--out", "file/folds.csv"]):
-        code, said = run(*words)
+        code, said = data_command(*words)
         assert code == 2
         assert f"{words[-1]} cannot be written: " in said
         assert "Errno" not in said
@@ -147,7 +147,7 @@ def test_a_csv_of_folds_is_what_an_import_reads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dataset = blobs(groups=20)
     format.write(dataset, Path("d"))
-    code, said = run("split", "d", "--folds", "3", "--out", "folds.csv", "--id", "clip")
+    code, said = data_command("split", "d", "--folds", "3", "--out", "folds.csv", "--id", "clip")
     assert code == 0, said
     table = pd.read_csv("folds.csv", dtype=str)
     assert list(table) == ["clip", "fold_0", "fold_1", "fold_2"]
@@ -166,7 +166,7 @@ def test_a_csv_of_folds_is_what_an_import_reads(tmp_path, monkeypatch):
         "--out",
         "e",
     ]
-    code, said = run("import", *words)
+    code, said = data_command("import", *words)
     assert code == 0, said
     back = format.read(Path("e"))
     tested = set(table["clip"][table["fold_1"] == "test"])
@@ -180,10 +180,10 @@ def test_a_csv_of_folds_calls_the_id_what_the_imported_files_call_it(tmp_path, m
     pd.DataFrame({"clip": dataset.ids, "y": dataset.labels}).to_csv("y.csv", index=False)
     words = ["import", "--modality", "x=x.npz:x", "--label", "y.csv:y", "--id", "clip"]
     for told in ([*words, "--out", "d"], ["split", "d", "--out", "e"], ["split", "e", "--out", "folds.csv"]):
-        code, said = run(*told)
+        code, said = data_command(*told)
         assert code == 0, said
     assert next(iter(pd.read_csv("folds.csv"))) == "clip"
-    code, said = run(*words, "--split", "folds.csv:fold_0", "--out", "f")
+    code, said = data_command(*words, "--split", "folds.csv:fold_0", "--out", "f")
     assert code == 0, said
 
 
@@ -191,7 +191,7 @@ def test_every_group_tests_alone_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dataset = blobs(groups=6)
     format.write(dataset, Path("d"))
-    code, said = run("split", "d", "--every-group", "--out", "folds.csv")
+    code, said = data_command("split", "d", "--every-group", "--out", "folds.csv")
     assert code == 0, said
     table = pd.read_csv("folds.csv", index_col="id").loc[dataset.ids]
     assert list(table) == [f"without_group {number}" for number in range(6)]
@@ -212,7 +212,7 @@ def test_every_group_tests_alone_once(tmp_path, monkeypatch):
 def test_a_split_that_cannot_be_is_refused(tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     format.write(blobs(), Path("d"))
-    code, said = run("split", "d", *words)
+    code, said = data_command("split", "d", *words)
     assert code == 2
     assert message in said
     assert [path.name for path in tmp_path.iterdir()] == ["d"]

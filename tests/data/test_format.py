@@ -11,37 +11,9 @@ import pytest
 
 from kdsweep.data import registry as source
 from kdsweep.data.checks import check
-from kdsweep.data.dataset import Dataset
 from kdsweep.data.disk import format
-from kdsweep.values.card import Card, Modality
 from kdsweep.values.study import Data
-
-ROWS = 30
-
-
-def clips() -> Dataset:
-    """A modality of each kind of column: images, and sequences of unequal length that are missing in places."""
-    rng = np.random.default_rng(0)
-    gait = np.zeros((ROWS, 5, 3), np.float32)
-    for row, length in enumerate(rng.integers(1, 6, ROWS)):
-        gait[row, :length, :2] = rng.normal(size=(length, 2))
-        gait[row, :length, 2] = 1
-    there = np.arange(ROWS) % 4 != 0
-    gait[~there] = 0
-    return Dataset(
-        card=Card(
-            {"look": Modality("image", (1, 2, 3)), "gait": Modality("sequence", (5, 3))},
-            ("walk", "wander"),
-            grouped=True,
-            licence="CC0-1.0",
-        ),
-        modalities={"look": rng.normal(size=(ROWS, 1, 2, 3)).astype(np.float32), "gait": gait},
-        present={"look": np.ones(ROWS, bool), "gait": there},
-        labels=np.arange(ROWS) % 2,
-        ids=np.array([f"clip é {row}" for row in range(ROWS)]),
-        split=np.array(["train"] * 20 + ["valid"] * 5 + ["test"] * 5),
-        groups=np.array([f"speaker {row // 5}" for row in range(ROWS)]),
-    )
+from tests.helpers.datasets import ROWS, clips
 
 
 def asked(folder: Path) -> Data:

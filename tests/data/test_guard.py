@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +19,6 @@ from kdsweep.run.launch import Launch, with_facts
 from kdsweep.run.store import Results
 from kdsweep.values.card import Card, Modality
 from kdsweep.values.study import Data, Folds
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 STUDY = """
 data: {{path: {path}, student: [seen], auxiliary: [hidden]{folds}}}

@@ -17,6 +17,7 @@ from kdsweep.data.importing import files, media
 from kdsweep.data.importing import join as importing
 from kdsweep.data.importing.files import Piece
 from kdsweep.data.importing.media import Recipe
+from tests.helpers.commands import data_command
 
 ROWS = 24
 IDS = [f"clip {row}" for row in range(ROWS)]
@@ -46,14 +47,8 @@ def told(tmp_path, monkeypatch) -> Path:
 BASE = ["--modality", "video=video.npz:feats", "--modality", "audio=audio.parquet:vector", "--label", "y.csv:label"]
 
 
-def run(*words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["data", *words])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
-
-
 def test_files_are_joined_by_id_and_what_is_missing_is_counted(told):
-    code, said = run("import", *BASE, "--id", "clip", "--group", "speaker", "--split", "fold", "--out", "d")
+    code, said = data_command("import", *BASE, "--id", "clip", "--group", "speaker", "--split", "fold", "--out", "d")
     assert code == 0, said
     assert "audio: missing in 1 of 24 rows" in said
     dataset = format.read(Path("d"))
@@ -70,14 +65,14 @@ def test_files_are_joined_by_id_and_what_is_missing_is_counted(told):
 
 def test_ids_that_do_not_match_are_left_out_and_counted(told):
     pd.DataFrame({"clip": [*IDS[:20], "other", "another"], "label": ["a", "b"] * 11}).to_csv("few.csv", index=False)
-    code, said = run("import", *BASE[:-1], "few.csv:label", "--id", "clip", "--out", "d")
+    code, said = data_command("import", *BASE[:-1], "few.csv:label", "--id", "clip", "--out", "d")
     assert code == 0, said
     assert "4 ids have no label" in said
     assert "2 ids have a label and no modality" in said
 
 
 def test_sequences_of_unequal_length_are_padded_and_flagged(told):
-    code, said = run(
+    code, said = data_command(
         "import", "--modality", "gait=gait.parquet:steps", "--label", "y.csv:label", "--id", "clip", "--out", "d"
     )
     assert code == 0, said
@@ -90,15 +85,15 @@ def test_sequences_of_unequal_length_are_padded_and_flagged(told):
 
 def test_rows_match_by_order_only_where_no_file_names_them(told):
     np.save("x.npy", np.zeros((ROWS, 2), np.float32))
-    code, said = run("import", "--modality", "x=x.npy", "--label", "y.csv:label", "--out", "d")
+    code, said = data_command("import", "--modality", "x=x.npy", "--label", "y.csv:label", "--out", "d")
     assert code == 0, said
-    code, said = run("import", "--modality", "x=x.npy", "--label", "y.csv:label", "--id", "clip", "--out", "e")
+    code, said = data_command("import", "--modality", "x=x.npy", "--label", "y.csv:label", "--id", "clip", "--out", "e")
     assert code == 2
     assert "y.csv:label names them, x.npy does not" in said
     np.save("x.npy", np.zeros((ROWS - 1, 2), np.float32))
     assert (
         "23 in x.npy, 24 in y.csv:label"
-        in run("import", "--modality", "x=x.npy", "--label", "y.csv:label", "--out", "e")[1]
+        in data_command("import", "--modality", "x=x.npy", "--label", "y.csv:label", "--out", "e")[1]
     )
 
 
@@ -181,7 +176,7 @@ FAULTS = (
 def test_a_fault_is_named_with_its_place_and_nothing_stays(told, fault):
     words, message = broken(fault)
     before = sorted(path.name for path in told.iterdir())
-    code, said = run("import", *words, "--id", "clip", "--out", "d")
+    code, said = data_command("import", *words, "--id", "clip", "--out", "d")
     assert code == 2
     assert re.search(message, said), said
     assert sorted(path.name for path in told.iterdir()) == before
@@ -249,8 +244,8 @@ def test_a_folder_of_nothing_is_refused(tmp_path):
 
 
 def test_describe_shows_what_is_there_and_warns_of_leaks(told):
-    run("import", *BASE, "--id", "clip", "--split", "fold", "--group", "speaker", "--out", "d")
-    code, said = run("describe", "d")
+    data_command("import", *BASE, "--id", "clip", "--split", "fold", "--group", "speaker", "--out", "d")
+    code, said = data_command("describe", "d")
     assert code == 0, said
     assert "24 rows (train 12, valid 6, test 6), 2 classes" in said
     assert re.search(r"audio +vector +2 +95\.8 %", said)
@@ -259,8 +254,8 @@ def test_describe_shows_what_is_there_and_warns_of_leaks(told):
     table = pd.read_csv("y.csv").assign(speaker="everybody")
     table.to_csv("y.csv", index=False)
     np.savez("video.npz", feats=np.ones((ROWS, 3), np.float32), clip=np.array(IDS))
-    run("import", *BASE, "--id", "clip", "--split", "fold", "--group", "speaker", "--out", "leaky")
-    _, said = run("describe", "leaky", "--no-scores")
+    data_command("import", *BASE, "--id", "clip", "--split", "fold", "--group", "speaker", "--out", "leaky")
+    _, said = data_command("describe", "leaky", "--no-scores")
     said = " ".join(said.split())
     assert "1 groups are in train and in test, such as everybody: the score leaks" in said
     assert "6 test rows have a twin in train by video" in said
@@ -268,14 +263,14 @@ def test_describe_shows_what_is_there_and_warns_of_leaks(told):
 
 
 def test_split_writes_a_stratified_or_a_grouped_split(told):
-    run("import", *BASE, "--id", "clip", "--out", "d")
-    code, said = run("split", "d", "--folds", "4", "--fold", "1", "--out", "quarter")
+    data_command("import", *BASE, "--id", "clip", "--out", "d")
+    code, said = data_command("split", "d", "--folds", "4", "--fold", "1", "--out", "quarter")
     assert code == 0, said
     quarter = format.read(Path("quarter"))
     assert (quarter.split == "test").sum() == 6
     assert quarter.labels[quarter.split == "test"].mean() == 0.5
-    run("import", *BASE, "--id", "clip", "--group", "speaker", "--out", "grouped")
-    code, said = run("split", "grouped", *(f"--leave-out=s{n}" for n in range(3, 8)), "--out", "without")
+    data_command("import", *BASE, "--id", "clip", "--group", "speaker", "--out", "grouped")
+    code, said = data_command("split", "grouped", *(f"--leave-out=s{n}" for n in range(3, 8)), "--out", "without")
     assert code == 2
     assert "a group is never split: 4 parts need 4 groups, got 3" in said
     assert not Path("without").exists()
@@ -284,16 +279,16 @@ def test_split_writes_a_stratified_or_a_grouped_split(told):
 def test_a_split_by_group_leaves_that_group_out(told):
     table = pd.read_csv("y.csv")
     table.assign(speaker="s" + (table.index // 3).astype(str)).to_csv("y.csv", index=False)
-    run("import", *BASE, "--id", "clip", "--group", "speaker", "--out", "d")
-    code, said = run("split", "d", "--leave-out", "s3", "--leave-out", "s4", "--out", "without")
+    data_command("import", *BASE, "--id", "clip", "--group", "speaker", "--out", "d")
+    code, said = data_command("split", "d", "--leave-out", "s3", "--leave-out", "s4", "--out", "without")
     assert code == 0, said
     dataset = format.read(Path("without"))
     assert set(dataset.groups[dataset.split == "test"]) == {"s3", "s4"}
-    assert "a group is one of" in run("split", "d", "--leave-out", "s99", "--out", "e")[1]
+    assert "a group is one of" in data_command("split", "d", "--leave-out", "s99", "--out", "e")[1]
 
 
 def test_an_id_that_no_file_has_is_refused_and_not_joined_by_order(told):
-    code, said = run("import", *BASE, "--id", "clp", "--out", "d")
+    code, said = data_command("import", *BASE, "--id", "clp", "--out", "d")
     assert code == 2
     assert "--id names a column of the files, and none of them has 'clp'" in said
     assert not Path("d").exists()
@@ -304,14 +299,16 @@ def test_a_folder_of_sounds_is_spectrograms_without_being_told(told):
     rng = np.random.default_rng(0)
     for row in range(ROWS):
         wavfile.write(f"sounds/{IDS[row]}.wav", 8000, rng.normal(0, 0.1, 1600).astype(np.float32))
-    code, said = run("import", "--modality", "sound=sounds", "--label", "y.csv:label", "--id", "clip", "--out", "d")
+    code, said = data_command(
+        "import", "--modality", "sound=sounds", "--label", "y.csv:label", "--id", "clip", "--out", "d"
+    )
     assert code == 0, said
     assert format.describe(Path("d")).card.modalities["sound"].kind == "spectrogram"
 
 
 def test_a_study_starts_from_an_imported_folder(told):
-    assert run("import", *BASE, "--id", "clip", "--split", "fold", "--out", "d")[0] == 0
+    assert data_command("import", *BASE, "--id", "clip", "--split", "fold", "--out", "d")[0] == 0
     done = CliRunner().invoke(app, ["init", "d", "--student", "video"])
     assert done.exit_code == 0, done.output
     assert 'path: "d"' in done.output
-    assert run("describe", "no/such")[1].strip() == "no/such: there is no such folder"
+    assert data_command("describe", "no/such")[1].strip() == "no/such: there is no such folder"

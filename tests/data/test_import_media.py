@@ -14,7 +14,7 @@ from kdsweep.data.disk import format, maps
 from kdsweep.data.importing import files, media
 from kdsweep.data.importing import join as importing
 from kdsweep.data.importing.media import Recipe
-from tests.data.test_import import run
+from tests.helpers.commands import data_command
 
 av = pytest.importorskip("av")
 soundfile = pytest.importorskip("soundfile")
@@ -93,12 +93,12 @@ def videos_and_labels(tmp_path: Path) -> list[str]:
 def test_a_folder_larger_than_memory_is_imported_through_a_file_that_is_gone_afterwards(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = videos_and_labels(tmp_path)
-    code, said = run(*words, "--store", "clip=uint8")
+    code, said = data_command(*words, "--store", "clip=uint8")
     assert code == 0, said
     monkeypatch.setenv("KDSWEEP_MEMORY", "0")
     made = []
     monkeypatch.setattr(importing, "_room", lambda *told, room=importing._room: made.append(room(*told)) or made[-1])
-    code, said = run(*words[:-1], "e", "--store", "clip=uint8")
+    code, said = data_command(*words[:-1], "e", "--store", "clip=uint8")
     assert code == 0, said
     assert isinstance(made[0], np.memmap)
     assert format.describe(Path("d")).fingerprint == format.describe(Path("e")).fingerprint
@@ -109,7 +109,7 @@ def test_a_video_of_another_shape_ends_the_import_and_leaves_nothing(tmp_path, m
     monkeypatch.chdir(tmp_path)
     words = videos_and_labels(tmp_path)
     film(tmp_path / "clips" / "c3.mp4", [1, 2], edge=48)
-    code, said = run(*[word for word in words if word not in ("--size", "8")])
+    code, said = data_command(*[word for word in words if word not in ("--size", "8")])
     assert code == 2
     assert re.search(r"clips/: samples of kind video have one shape, got .*'c0'.* and \(2, 3, 48, 48\) in row 3", said)
     assert not Path("d").exists()
@@ -162,7 +162,7 @@ def test_columns_of_a_saved_hugging_face_dataset(tmp_path):
 
 def test_a_limit_below_the_data_maps_an_imported_folder_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run(*videos_and_labels(tmp_path))[0] == 0
+    assert data_command(*videos_and_labels(tmp_path))[0] == 0
     monkeypatch.setenv("KDSWEEP_MEMORY", "0")
     values = format.read(Path("d")).select(np.arange(6)).modalities["clip"]
     assert isinstance(values, maps.OnDisk)

@@ -16,8 +16,8 @@ from kdsweep.data.disk import format
 from kdsweep.data.importing import targets
 from kdsweep.data.importing.files import Piece
 from kdsweep.values.study import Data
-from tests.data.test_format import ROWS, clips
-from tests.data.test_import import run
+from tests.helpers.commands import data_command
+from tests.helpers.datasets import ROWS, clips
 
 ASKED = Data(path=".", student=("look",))
 
@@ -129,19 +129,21 @@ def test_an_import_of_a_task_is_a_dataset_of_it(tmp_path, monkeypatch, task, lab
     np.save("x.npy", rng.normal(size=(20, 3)).astype(np.float32))
     table = {"valence": rng.normal(size=20), "is_glad": np.arange(20) % 2, "is_sad": np.arange(20) % 3 % 2}
     pd.DataFrame(table).to_csv("y.csv", index=False)
-    code, said = run("import", "--modality", "x=x.npy", "--label", label, "--task", task, "--out", "d")
+    code, said = data_command("import", "--modality", "x=x.npy", "--label", label, "--task", task, "--out", "d")
     assert code == 0, said
     dataset = format.read(Path("d"))
     assert dataset.card.classes == (("is_glad", "is_sad") if task == "multilabel" else ("valence",))
     assert labels.encode(dataset.labels[:1], dataset.card).to_pylist()[0] == (
         [] if task == "multilabel" else pytest.approx([table["valence"][0]])
     )
-    code, said = run("describe", "d")
+    code, said = data_command("describe", "d")
     assert code == 0, said
     assert f"task {task}" in said
 
 
 def test_a_task_that_is_none_is_refused(tmp_path):
-    code, said = run("import", "--modality", "x=x", "--label", "y", "--task", "ranking", "--out", str(tmp_path / "d"))
+    code, said = data_command(
+        "import", "--modality", "x=x", "--label", "y", "--task", "ranking", "--out", str(tmp_path / "d")
+    )
     assert code == 2
     assert "--task is one of classification, retrieval, multilabel, regression, got 'ranking'" in said

@@ -11,50 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from kdsweep.data.dataset import Dataset
 from kdsweep.data.disk import format, maps
 from kdsweep.data.tensors import Mapped, to_tensors
 from kdsweep.engine import build as models
 from kdsweep.engine.loop import run
-from kdsweep.networks import complete
-from kdsweep.values.study import Data, Folds, Train
-from kdsweep.values.trial import Trial
-from tests.data.test_format import ROWS, clips
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from kdsweep.values.study import Data, Folds
+from tests.helpers.datasets import ROWS, clips, clips_trial, read
 
 CPU = torch.device("cpu")
-NETWORKS = {
-    "look": complete({"mlp": {"hidden": [8]}}, kind="image"),
-    "gait": complete({"tcn": {"channels": [8]}}, kind="sequence"),
-    "fusion": complete("concat"),
-}
-
-
-def read(folder: Path, monkeypatch, *, large: bool) -> Dataset:
-    monkeypatch.setenv("KDSWEEP_MEMORY", "0" if large else "1000000000")
-    return format.read(folder)
-
-
-def trial(**changes) -> Trial:
-    whole = {
-        "trains": "teacher",
-        "method": "teacher",
-        "code": "test",
-        "fingerprint": "clips",
-        "rows": {"train": "a", "valid": "b", "test": "c"},
-        "student": ("look",),
-        "auxiliary": ("gait",),
-        "task": "classification",
-        "select": "last",
-        "metric": "accuracy",
-        "train": Train(epochs=3, batch_size=8, lr=0.01).model_dump(),
-        "networks": {"teacher": NETWORKS},
-        "seed": 1,
-        "choices": {},
-        "reads_test": True,
-    }
-    return Trial(**{**whole, **changes})
 
 
 @pytest.fixture(params=["float32", "float16", "uint8"])
@@ -73,7 +37,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("changes", CHANGES, ids=["as it is", "shuffled", "student only", "dropped"])
 def test_every_batch_is_bit_for_bit_that_of_a_run_from_memory(folder, monkeypatch, changes):
-    asked, data = trial(**changes), Data(path=str(folder), student=("look",))
+    asked, data = clips_trial(**changes), Data(path=str(folder), student=("look",))
     small, large = (models.parts(asked, read(folder, monkeypatch, large=large), data, CPU) for large in (False, True))
     assert small.keys() == large.keys()
     for part, tensors in small.items():
@@ -90,7 +54,7 @@ def test_every_batch_is_bit_for_bit_that_of_a_run_from_memory(folder, monkeypatc
 @pytest.mark.parametrize("arithmetic", ["plain", "stacked"])
 def test_a_training_curve_is_that_of_a_run_from_memory(folder, monkeypatch, arithmetic):
     data = Data(path=str(folder), student=("look",))
-    pack = [trial(seed=seed, arithmetic=arithmetic) for seed in ((1, 2) if arithmetic == "stacked" else (1,))]
+    pack = [clips_trial(seed=seed, arithmetic=arithmetic) for seed in ((1, 2) if arithmetic == "stacked" else (1,))]
 
     def curves(large: bool) -> list:
         outcomes = list(run(pack, read(folder, monkeypatch, large=large), data, lambda *_: {}))

@@ -15,8 +15,7 @@ from kdsweep.data.tensors import to_tensors
 from kdsweep.engine.build import parts
 from kdsweep.values.card import Card, Modality
 from kdsweep.values.study import Data
-from tests.data.test_format import clips
-from tests.data.test_maps import read, trial
+from tests.helpers.datasets import clips, clips_trial, read
 from tests.helpers.fakes import run, study
 
 CPU = torch.device("cpu")
@@ -63,7 +62,7 @@ def test_a_constant_feature_becomes_0():
 
 def test_the_training_part_alone_decides():
     dataset, data = clips(), Data(path="x", student=("look",))
-    asked = trial(standardise=True, auxiliary=("gait",))
+    asked = clips_trial(standardise=True, auxiliary=("gait",))
     test = dataset.parts(data)["test"]
     moved = replace(dataset, modalities={**dataset.modalities, "look": dataset.modalities["look"].copy()})
     moved.modalities["look"][test] += 100
@@ -73,7 +72,7 @@ def test_the_training_part_alone_decides():
 
 def test_from_disk_the_scale_is_the_same_to_the_last_bit(tmp_path, monkeypatch):
     format.write(clips(), tmp_path / "clips", storage={"look": "uint8"})
-    data, asked = Data(path=str(tmp_path / "clips"), student=("look",)), trial(standardise=True)
+    data, asked = Data(path=str(tmp_path / "clips"), student=("look",)), clips_trial(standardise=True)
     rows, found = torch.tensor([3, 0, 2]), []
     for large in (False, True):
         train = parts(asked, read(tmp_path / "clips", monkeypatch, large=large), data, CPU)["train"]

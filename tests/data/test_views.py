@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdsweep.data import registry as source
 from kdsweep.data.augment import AUGMENTATIONS, complete
 from kdsweep.data.views import Views, crop, flip, mask, noise, patterns
 from kdsweep.engine.streams import generator
@@ -17,18 +16,10 @@ from kdsweep.objective.batch import Batch, Mixed, Outputs
 from kdsweep.protocol.plan import Known, plan
 from kdsweep.run.launch import with_facts
 from kdsweep.values.card import Modality
-from tests.engine.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
-from tests.engine.test_training import curve
 from tests.helpers.fakes import run, study
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from tests.helpers.trials import assert_equal, curve, distilled, stacked, train
 
 NOISE = {name: complete([{"noise": {"deviation": 0.5}}], kind="vector") for name in ("plain", "rich")}
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Trainer:
-    return Trainer(source.load(DATA))
 
 
 def test_a_crop_moves_an_image_and_moves_zeros_in():

@@ -19,9 +19,8 @@ from kdsweep.run.launch import Launch, with_facts
 from kdsweep.run.store import Results
 from kdsweep.run.worker import compiled_code
 from kdsweep.values.study import Train
-from tests.engine.test_pack import DATA
-from tests.engine.test_training import distilled
 from tests.helpers import fakes
+from tests.helpers.trials import DATA, distilled
 
 pytestmark = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler here: nothing can be compiled")
 

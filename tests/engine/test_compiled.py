@@ -9,9 +9,7 @@ import pytest
 import torch
 
 from kdsweep import methods
-from kdsweep.data import registry as source
 from kdsweep.data.augment import complete
-from kdsweep.data.dataset import Dataset
 from kdsweep.engine.stacked import width as widths
 from kdsweep.engine.stacked.choose import member_steps, settle
 from kdsweep.engine.stacked.compile import has_compiler
@@ -26,23 +24,22 @@ from kdsweep.run.store import Results
 from kdsweep.run.worker import work
 from kdsweep.values.study import Resources
 from kdsweep.values.trial import Trial
-from tests.engine.test_pack import DATA, WITHOUT_MAPS, assert_equal, build, numbers, stacked, train
-from tests.engine.test_training import Trainer, distilled, trial
 from tests.helpers import fakes
-from tests.run.test_runners import rows
+from tests.helpers.stores import rows
+from tests.helpers.trials import (
+    DATA,
+    WITHOUT_MAPS,
+    Trainer,
+    assert_equal,
+    build,
+    distilled,
+    numbers,
+    stacked,
+    train,
+    trial,
+)
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 needs_compiler = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler here: nothing can be compiled")
-
-
-@pytest.fixture(scope="module")
-def dataset() -> Dataset:
-    return source.load(DATA)
-
-
-@pytest.fixture(scope="module")
-def trainer(dataset) -> Trainer:
-    return Trainer(dataset)
 
 
 @pytest.fixture

@@ -8,22 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from kdsweep.data import registry as source
 from kdsweep.engine import evaluation
 from kdsweep.engine.build import frozen, parts
 from kdsweep.engine.loop import run
 from kdsweep.engine.workers import Workers
 from kdsweep.run import frozen as heard
 from kdsweep.run.store import Results
-from tests.engine.test_training import DATA, Trainer, distilled
+from tests.helpers.trials import DATA, distilled
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Trainer:
-    return Trainer(source.load(DATA))
 
 
 @pytest.fixture(autouse=True)

@@ -51,12 +51,8 @@ def curve() -> dict[str, list[float]]:
         numbers={"entropy.start": 0.0, "entropy.ramp": 0.3},
         reads_test=True,
     )
-    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    try:
-        (outcome,) = run([trial], source.load(DATA), DATA, _no_weights)
-    finally:
-        torch.set_num_threads(threads)
+    (outcome,) = run([trial], source.load(DATA), DATA, _no_weights)
     assert outcome.state == "complete", outcome.error
     found: dict[str, list[float]] = {}
     for point in outcome.points:

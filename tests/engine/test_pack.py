@@ -11,7 +11,7 @@ from kdsweep import methods
 from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.engine.build import initial, models, parts
-from kdsweep.engine.loop import Outcome, run
+from kdsweep.engine.loop import run
 from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.choose import settle
 from kdsweep.engine.stacked.pack import Pack
@@ -20,48 +20,26 @@ from kdsweep.engine.workers import Workers
 from kdsweep.objective import contrastive
 from kdsweep.protocol.packing import pack as cut
 from kdsweep.values.study import Resources
-from kdsweep.values.trial import Trial, structure
-from tests.engine.test_training import DATA, NETWORKS, Trainer, auxiliary, distilled, teacher, trial
+from kdsweep.values.trial import structure
+from tests.helpers.trials import (
+    DATA,
+    DEVICE,
+    NETWORKS,
+    WITHOUT_MAPS,
+    Trainer,
+    assert_equal,
+    auxiliary,
+    build,
+    distilled,
+    numbers,
+    stacked,
+    teacher,
+    train,
+    trial,
+)
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-DEVICE = torch.device("cpu")
 CNN = {"cnn": {"channels": [4, 8], "embedding": 8}}
 DIGITS = DATA.model_copy(update={"name": "digits", "options": {}, "student": ("top",), "auxiliary": ("bottom",)})
-
-
-@pytest.fixture(scope="module")
-def dataset() -> Dataset:
-    return source.load(DATA)
-
-
-@pytest.fixture(scope="module")
-def trainer(dataset) -> Trainer:
-    return Trainer(dataset)
-
-
-def stacked(asked: Trial, **changes) -> Trial:
-    return replace(asked, arithmetic="stacked", **changes)
-
-
-def train(trials: list[Trial], trainer: Trainer) -> dict[str, Outcome]:
-    found = run(trials, trainer.dataset, DATA, lambda model, role: trainer(model).weights[role])
-    return {outcome.trial.id: outcome for outcome in found}
-
-
-def numbers(outcome: Outcome) -> list[tuple[int, str, float]]:
-    return [(point.epoch, point.metric, point.value) for point in outcome.points]
-
-
-def assert_equal(one: Outcome, other: Outcome) -> None:
-    assert one.state == other.state
-    assert numbers(one) == numbers(other)
-    for role, weights in one.weights.items():
-        for name, value in weights.items():
-            assert torch.equal(value, other.weights[role][name]), (role, name)
-
-
-WITHOUT_MAPS = [name for name in methods.names() if name not in ("at", "nst", "ickd", "teacher", "auxiliary_only")]
 
 
 @pytest.mark.parametrize("method", WITHOUT_MAPS)
@@ -293,14 +271,6 @@ def test_each_epoch_tells_every_metric_of_the_plain_loop(trainer):
     assert {m for _, m, _ in numbers(train([stacked(asked)], trainer)[stacked(asked).id])} == {
         metric for _, metric, _ in numbers(trainer(asked))
     }
-
-
-def build(asked: Trial, trainer: Trainer):
-    seen = parts(asked, trainer.dataset, DATA, DEVICE)
-    made = models(
-        asked, trainer.dataset.card, seen["train"], lambda m, r: trainer(m).weights[r], device=DEVICE, workers=Workers()
-    )
-    return made, seen
 
 
 def test_a_first_step_in_float32_agrees_with_the_plain_loop(trainer):

@@ -19,20 +19,12 @@ from kdsweep.networks.network import build
 from kdsweep.run.launch import with_facts
 from kdsweep.values.card import Modality
 from kdsweep.values.trial import Given, Trial
-from tests.engine.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
-from tests.engine.test_training import curve, teacher, trial
 from tests.helpers.fakes import run, study
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from tests.helpers.trials import DATA, Trainer, assert_equal, curve, distilled, stacked, teacher, train, trial
 
 CARD = source.load(DATA).card
 NET = {"module": "tests.helpers.modules_of_a_user:Net", "embedding": "body", "head": "fc"}
 BOTH = {**NET, "module": {"tests.helpers.modules_of_a_user:Net": {"modalities": 2}}}
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Trainer:
-    return Trainer(source.load(DATA))
 
 
 @pytest.fixture
@@ -186,7 +178,7 @@ def test_columns_that_hold_outputs_are_seen_by_nobody(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "brought.py").write_text(
         "from dataclasses import replace\n"
-        "from kdsweep.data import source\n"
+        "from kdsweep.data import registry as source\n"
         "from kdsweep.values.card import Modality\n"
         "from kdsweep.values.study import Data\n"
         "import numpy as np\n"

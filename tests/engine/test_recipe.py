@@ -9,19 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdsweep.data import registry as source
 from kdsweep.objective import CrossEntropy
 from kdsweep.objective.batch import Batch, Outputs, Sizes
 from kdsweep.objective.labels import class_weights
-from tests.engine.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train
-from tests.engine.test_training import curve, trial
-
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Trainer:
-    return Trainer(source.load(DATA))
+from tests.helpers.trials import assert_equal, curve, distilled, stacked, train, trial
 
 
 def with_recipe(asked, **recipe):

@@ -8,106 +8,12 @@ import pytest
 import torch
 
 from kdsweep import methods
-from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.engine import build as models
-from kdsweep.engine.loop import Outcome, run
 from kdsweep.engine.stopping import falls_behind, rungs, threshold
 from kdsweep.engine.streams import seed_of, stream
-from kdsweep.values.study import Data, Train
 from kdsweep.values.trial import Given, Trial
-
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-DATA = Data(name="planted", options={"samples": 300, "classes": 3}, student=("plain",), auxiliary=("rich",))
-MLP = {"mlp": {"hidden": [8], "embedding": 8, "dropout": 0.0}}
-FUSION = {"concat": {"width": 8}}
-NETWORKS = {
-    "student": {"plain": MLP},
-    "teacher": {"plain": MLP, "rich": MLP, "fusion": FUSION},
-    "rich": {"rich": MLP},
-}
-
-
-@pytest.fixture(scope="module")
-def dataset() -> Dataset:
-    return source.load(DATA)
-
-
-def trial(method: str = "student_only", **changes) -> Trial:
-    choices = methods.load(method).defaults()
-    joint = methods.load(method).teacher(choices) == "joint"
-    reads = method not in ("student_only",)
-    whole = {
-        "trains": "student",
-        "method": method,
-        "code": "test",
-        "fingerprint": "planted",
-        "rows": {"train": "a", "valid": "b", "test": "c"},
-        "student": ("plain",),
-        "auxiliary": ("rich",) if reads else (),
-        "task": "classification",
-        "select": "last",
-        "metric": "accuracy",
-        "train": Train(epochs=3, batch_size=64, lr=0.01).model_dump(),
-        "networks": {name: NETWORKS[name] for name in (("student", "teacher") if joint else ("student",))},
-        "seed": 1,
-        "choices": choices,
-    }
-    return Trial(**{**whole, **changes})
-
-
-def teacher(**changes) -> Trial:
-    return trial("teacher", trains="teacher", networks={"teacher": NETWORKS["teacher"]}, **changes)
-
-
-def auxiliary(**changes) -> Trial:
-    return trial("auxiliary_only", trains="rich", student=(), networks={"rich": NETWORKS["rich"]}, **changes)
-
-
-class Trainer:
-    """Trains trials once each, with the models that they read."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset, self.done = dataset, {}
-
-    def __call__(self, asked: Trial) -> Outcome:
-        if asked.id not in self.done:
-            self.done[asked.id] = one(asked, self.dataset, lambda model, role: self(model).weights[role])
-        return self.done[asked.id]
-
-
-def one(asked: Trial, dataset: Dataset, weights) -> Outcome:
-    (outcome,) = run([asked], dataset, DATA, weights)
-    return outcome
-
-
-@pytest.fixture(scope="module")
-def train(dataset) -> Trainer:
-    return Trainer(dataset)
-
-
-def distilled(method: str, **changes) -> Trial:
-    """A trial of any method, with the models that it reads."""
-    found = methods.load(method)
-    choices = found.defaults()
-    frozen = found.teacher(choices) == "frozen"
-    return trial(
-        method,
-        teacher=teacher() if frozen else None,
-        distils_from="multimodal" if frozen else "",
-        auxiliaries={"rich": auxiliary()} if found.auxiliary(choices) == "frozen" else {},
-        **changes,
-    )
-
-
-def curve(outcome: Outcome, metric: str) -> list[float]:
-    return [point.value for point in outcome.points if point.metric == metric]
-
-
-def same(a: Outcome, b: Outcome) -> bool:
-    points = [[(p.epoch, p.metric, p.value) for p in o.points if p.metric.startswith("valid/")] for o in (a, b)]
-    return points[0] == points[1]
+from tests.helpers.trials import DATA, NETWORKS, Trainer, auxiliary, curve, distilled, one, same, teacher, trial
 
 
 def test_equal_trials_have_equal_numbers(dataset):
@@ -117,36 +23,36 @@ def test_equal_trials_have_equal_numbers(dataset):
         assert all(torch.equal(value, second.weights[role][name]) for name, value in weights.items())
 
 
-def test_another_seed_has_other_numbers(train):
-    assert not same(train(trial()), train(trial(seed=2)))
+def test_another_seed_has_other_numbers(trainer):
+    assert not same(trainer(trial()), trainer(trial(seed=2)))
 
 
 TRAINABLE = [name for name in methods.names() if name not in ("teacher", "auxiliary_only", "student_only")]
 
 
 @pytest.mark.parametrize("method", TRAINABLE)
-def test_weight_0_is_the_student_alone_bit_for_bit(method, train):
+def test_weight_0_is_the_student_alone_bit_for_bit(method, trainer):
     """Catches terms that consume randomness or optimiser state that is not theirs."""
     found = methods.load(method)
     choices = found.defaults()
     try:
         asked = distilled(method)
         weights = {f"{name}.weight": 0.0 for name in found.terms(choices) if name not in found.required}
-        outcome = train(replace(asked, numbers=weights, reads_test=True))
+        outcome = trainer(replace(asked, numbers=weights, reads_test=True))
     except ValueError as error:
         pytest.skip(str(error))
     if outcome.state == "failed" and "map" in outcome.error:
         pytest.skip("reads feature maps, which these networks have none of")
     assert outcome.state == "complete", outcome.error
-    alone = train(trial(reads_test=True))
+    alone = trainer(trial(reads_test=True))
     for name, value in alone.weights["student"].items():
         assert torch.equal(value, outcome.weights["student"][name]), name
 
 
 @pytest.mark.parametrize("term", ["mi_teacher", "mi_auxiliary", "entropy"])
-def test_dropping_a_term_is_giving_it_no_weight(term, train):
-    dropped = train(distilled("amid", dropped=(term,), reads_test=True))
-    weightless = train(distilled("amid", numbers={f"{term}.weight": 0.0}, reads_test=True))
+def test_dropping_a_term_is_giving_it_no_weight(term, trainer):
+    dropped = trainer(distilled("amid", dropped=(term,), reads_test=True))
+    weightless = trainer(distilled("amid", numbers={f"{term}.weight": 0.0}, reads_test=True))
     for role in ("student", "teacher"):
         for name, value in dropped.weights[role].items():
             assert torch.equal(value, weightless.weights[role][name]), (role, name)
@@ -163,8 +69,8 @@ def test_a_trial_that_does_not_read_test_never_has_it(dataset, monkeypatch):
     assert not [point for point in outcome.points if point.metric.startswith("test/")]
 
 
-def test_test_is_scored_once_at_the_selected_epoch(train, dataset):
-    outcome = train(trial(reads_test=True, select="best_valid"))
+def test_test_is_scored_once_at_the_selected_epoch(trainer, dataset):
+    outcome = trainer(trial(reads_test=True, select="best_valid"))
     tested = {point.epoch for point in outcome.points if point.metric.startswith("test/")}
     valid = curve(outcome, "valid/accuracy")
     assert tested == {outcome.selected}
@@ -175,34 +81,34 @@ def test_test_is_scored_once_at_the_selected_epoch(train, dataset):
     assert set(predicted["sample"]) == set(dataset.ids[dataset.parts(DATA)["test"]])
 
 
-def test_a_trial_behind_its_threshold_stops_there(train):
-    outcome = train(trial(thresholds=((2, 2.0),)))
+def test_a_trial_behind_its_threshold_stops_there(trainer):
+    outcome = trainer(trial(thresholds=((2, 2.0),)))
     assert outcome.state == "pruned"
     assert len(curve(outcome, "valid/accuracy")) == 2
 
 
-def test_a_trial_that_reaches_its_threshold_is_the_trial_without_one(train):
-    outcome = train(trial(thresholds=((1, 0.0), (2, 0.0))))
+def test_a_trial_that_reaches_its_threshold_is_the_trial_without_one(trainer):
+    outcome = trainer(trial(thresholds=((1, 0.0), (2, 0.0))))
     assert outcome.state == "complete"
-    assert same(outcome, train(trial()))
+    assert same(outcome, trainer(trial()))
 
 
-def test_nobody_is_judged_before_the_slowest_schedule_is_at_its_height(train):
+def test_nobody_is_judged_before_the_slowest_schedule_is_at_its_height(trainer):
     late = {"kd.start": 0.5, "kd.ramp": 0.4}
-    outcome = train(distilled("kd", numbers=late, thresholds=((1, 2.0), (2, 2.0))))
+    outcome = trainer(distilled("kd", numbers=late, thresholds=((1, 2.0), (2, 2.0))))
     assert outcome.state == "complete"
 
 
-def test_a_diverged_trial_is_a_result(train):
-    outcome = train(trial(numbers={"train.lr": 1e30, "train.clip": 0.0}))
+def test_a_diverged_trial_is_a_result(trainer):
+    outcome = trainer(trial(numbers={"train.lr": 1e30, "train.clip": 0.0}))
     assert outcome.state == "failed"
     assert "diverged" in outcome.error
 
 
-def test_a_model_that_blew_up_in_its_last_step_has_failed(train):
+def test_a_model_that_blew_up_in_its_last_step_has_failed(trainer):
     """The loss before the update is finite, and no class scores above NaN: it would be right everywhere."""
     recipe = {**trial().train, "epochs": 1, "batch_size": 180, "lr": 1e15, "clip": 0.0, "warmup": 0.0}
-    outcome = train(trial(train=recipe, reads_test=True))
+    outcome = trainer(trial(train=recipe, reads_test=True))
     assert outcome.state == "failed"
     assert "valid/accuracy is not finite" in outcome.error
 
@@ -222,28 +128,28 @@ def test_a_fault_of_the_code_is_a_result_and_a_fault_of_the_machine_is_not(datas
 
 
 @pytest.mark.parametrize("source_", ["multimodal", "unimodal", "rich"])
-def test_a_student_distils_from_whom_its_arm_names(source_, train):
+def test_a_student_distils_from_whom_its_arm_names(source_, trainer):
     models_ = {
         "multimodal": {"teacher": teacher()},
         "unimodal": {"auxiliaries": {"rich": auxiliary()}},
         "rich": {"teacher": auxiliary()},
     }[source_]
-    outcome = train(trial("kd", distils_from=source_, **models_))
+    outcome = trainer(trial("kd", distils_from=source_, **models_))
     assert outcome.state == "complete", outcome.error
-    assert not same(outcome, train(trial()))
+    assert not same(outcome, trainer(trial()))
 
 
-def test_one_auxiliary_model_is_the_same_teacher_by_either_name(train):
-    one = train(trial("kd", distils_from="unimodal", auxiliaries={"rich": auxiliary()}))
-    other = train(trial("kd", distils_from="rich", teacher=auxiliary()))
+def test_one_auxiliary_model_is_the_same_teacher_by_either_name(trainer):
+    one = trainer(trial("kd", distils_from="unimodal", auxiliaries={"rich": auxiliary()}))
+    other = trainer(trial("kd", distils_from="rich", teacher=auxiliary()))
     assert same(one, other)
 
 
-def test_a_given_teacher_is_named_by_its_bytes(tmp_path, train, dataset):
+def test_a_given_teacher_is_named_by_its_bytes(tmp_path, trainer, dataset):
     import safetensors.torch
 
     path = tmp_path / "teacher.safetensors"
-    weights = train(teacher()).weights["teacher"]
+    weights = trainer(teacher()).weights["teacher"]
     safetensors.torch.save_file(dict(weights), path)
     brought = Given("weights", "digest", NETWORKS["teacher"], str(path))
     assert brought.id == replace(brought, path="elsewhere").id
@@ -252,27 +158,27 @@ def test_a_given_teacher_is_named_by_its_bytes(tmp_path, train, dataset):
         dataset,
         lambda model, role: safetensors.torch.load_file(model.path),
     )
-    assert same(found, train(distilled("kd")))
+    assert same(found, trainer(distilled("kd")))
 
 
-def test_an_untrained_teacher_is_at_its_initial_weights(train, dataset):
-    untrained = train(teacher(control="untrained_teacher", train={**teacher().train, "epochs": 0}))
+def test_an_untrained_teacher_is_at_its_initial_weights(trainer, dataset):
+    untrained = trainer(teacher(control="untrained_teacher", train={**teacher().train, "epochs": 0}))
     assert untrained.state == "complete"
     fresh = models.network(teacher(), "teacher", dataset.card).state_dict()
     assert all(torch.equal(value, fresh[name]) for name, value in untrained.weights["teacher"].items())
 
 
-def test_a_control_of_a_joint_teacher_leaves_the_teacher_untrained(train):
+def test_a_control_of_a_joint_teacher_leaves_the_teacher_untrained(trainer):
     asked = distilled("amid", control="untrained_teacher", dropped=("ce_teacher", "mi_auxiliary"), reads_test=True)
-    outcome = train(asked)
+    outcome = trainer(asked)
     assert outcome.state == "complete", outcome.error
     assert set(outcome.weights) == {"student"}
 
 
-def test_smoothed_labels_take_the_teachers_place(train):
-    outcome = train(trial("kd", control="label_smoothing"))
+def test_smoothed_labels_take_the_teachers_place(trainer):
+    outcome = trainer(trial("kd", control="label_smoothing"))
     assert outcome.state == "complete", outcome.error
-    assert not same(outcome, train(trial()))
+    assert not same(outcome, trainer(trial()))
 
 
 def test_streams_do_not_move_one_another():
@@ -321,12 +227,12 @@ def test_a_trial_survives_json(dataset):
 
 
 @pytest.mark.parametrize("arithmetic", ["plain", "stacked"])
-def test_a_terms_share_of_the_gradient_is_what_its_own_backward_pass_gives(train, arithmetic):
-    outcome = train(distilled("amid", arithmetic=arithmetic, reads_test=True))
+def test_a_terms_share_of_the_gradient_is_what_its_own_backward_pass_gives(trainer, arithmetic):
+    outcome = trainer(distilled("amid", arithmetic=arithmetic, reads_test=True))
     shares = {p.metric.removeprefix("test/gradient/"): p.value for p in outcome.points if "gradient/" in p.metric}
     assert sum(shares.values()) == pytest.approx(1)
     assert shares["ce_teacher"] == shares["mi_auxiliary"] == 0
     assert min(shares[name] for name in ("ce", "mi_teacher", "entropy")) > 0
-    other = train(distilled("amid", arithmetic="plain", reads_test=True))
+    other = trainer(distilled("amid", arithmetic="plain", reads_test=True))
     again = {p.metric.removeprefix("test/gradient/"): p.value for p in other.points if "gradient/" in p.metric}
     assert shares == pytest.approx(again, abs=1e-3)

@@ -13,8 +13,8 @@ from kdsweep.report.facts import imported as elsewhere
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.compare import compare, confirmed
 from kdsweep.report.statistics.verdicts import against_baselines
-from tests.cli.test_cli import kdsweep, one_line
 from tests.helpers import report_fakes
+from tests.helpers.commands import kdsweep, one_line
 
 
 def tables(made: Runs) -> tuple[pd.DataFrame, pd.DataFrame]:

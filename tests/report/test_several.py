@@ -13,8 +13,8 @@ from kdsweep.report.facts import several
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import across, compared, ranks
 from kdsweep.report.statistics.compare import compare, confirmed
-from tests.cli.test_cli import kdsweep, one_line, write
 from tests.helpers import report_fakes
+from tests.helpers.commands import kdsweep, one_line, write
 
 
 def study(name: str, data: str = "a", *, change: dict[str, Any] | None = None, **made: Any) -> Runs:

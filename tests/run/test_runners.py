@@ -22,6 +22,7 @@ from kdsweep.run.store import Results
 from kdsweep.run.worker import work
 from kdsweep.values.study import Study
 from tests.helpers.fakes import SMALL, study
+from tests.helpers.stores import roles, rows
 
 TINY = {
     "train": {"epochs": 2, "batch_size": 256},
@@ -32,18 +33,6 @@ TINY = {
     "ablate": {"arm": "amid", "rows": [{"without": ["entropy"]}]},
     "controls": ["untrained_teacher"],
 }
-
-
-def rows(results: Results) -> list[tuple]:
-    """Every number in a store but the seconds."""
-    curves = results.curves(results.known())
-    states = {id_: (result.state, result.selected) for id_, result in results.known().items()}
-    columns = (curves.trial, curves.epoch, curves.metric, curves.value)
-    return sorted((*row, *states[row[0]]) for row in zip(*(column.tolist() for column in columns), strict=True))
-
-
-def roles(results: Results, name: str) -> list[tuple]:
-    return sorted(tuple(role.values()) for role in results.read_rows(name, "index"))
 
 
 @pytest.fixture(scope="module")

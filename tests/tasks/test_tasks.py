@@ -16,9 +16,7 @@ from kdsweep.data.dataset import Dataset
 from kdsweep.report.statistics import scores
 from kdsweep.tasks import measures as tasks
 from kdsweep.tasks.metrics import METRICS, of_task
-from tests.engine.test_pack import DATA, Trainer, assert_equal, distilled, stacked, train, trial
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from tests.helpers.trials import DATA, Trainer, assert_equal, distilled, stacked, train, trial
 
 
 def of_labels(task: str) -> Dataset:
