@@ -205,8 +205,8 @@ def test_what_is_wrong_while_ray_starts_ends_it_and_is_one_line(tmp_path):
     blocked.mkdir(mode=0o500)
     (blocked / "trials").write_text("a file where a folder has to be")
     code = (
-        "import ray, sys; from kdsweep import cli\n"
-        "try: cli.main()\n"
+        "import ray, sys; from kdsweep.cli import main\n"
+        "try: main.main()\n"
         "except SystemExit as end: print('code', end.code, 'ray', ray.is_initialized())"
     )
     asked = [sys.executable, "-c", code, "launch", str(file), "--storage", str(blocked)]

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from kdsweep import study_file
-from kdsweep.cli import commands, watching
+from kdsweep.cli import report as report_command
 from kdsweep.report import sections
 from kdsweep.report.facts import progress
 from kdsweep.run import archive
@@ -320,7 +320,7 @@ def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_p
     pages = []
 
     def wait(seconds: float) -> None:
-        assert seconds >= watching.LEAST
+        assert seconds >= report_command.LEAST
         pages.append(page.read_text())
         for role in roles:
             name = f"{role['trial']}.parquet"
@@ -330,9 +330,9 @@ def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_p
     study = with_facts(replace(study_file.load(file), storage=str(copy)))
 
     def write() -> None:
-        commands._write_report(study, results, Console(quiet=True), tmp_path / "reports", refresh=True)
+        report_command.write_report(study, results, Console(quiet=True), tmp_path / "reports", refresh=True)
 
-    assert watching.follow(study, results, Console(quiet=True), write, wait=wait) == 0
+    assert report_command.follow(study, results, Console(quiet=True), write, wait=wait) == 0
     assert "Unfinished: control 0 of 3." in pages[0]
     assert 'http-equiv="refresh"' in pages[0]
     assert "Unfinished" not in page.read_text()

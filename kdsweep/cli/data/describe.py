@@ -1,18 +1,55 @@
-"""What `data describe` prints of a dataset."""
+"""`kdsweep data describe`: what a dataset holds, on the screen and as a page."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from kdsweep.report.data_sections import power
-from kdsweep.report.render.data_page import Findings, headline
+import typer
+
+from kdsweep.cli.data.loading import load, write
+from kdsweep.cli.options import Dataset, LoaderOption, console, pairs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from kdsweep.report.render.data_page import Findings
 
 
-def show(findings: Findings, console: Console | None = None) -> None:
+def describe(
+    data: Dataset,
+    option: LoaderOption = None,
+    split_seed: Annotated[int, typer.Option(help="where the data have no split")] = 0,
+    scores: Annotated[bool, typer.Option(help="also fit a linear model to each modality")] = True,
+    html: Annotated[Path | None, typer.Option(help="also write a page that needs no network")] = None,
+) -> None:
+    """Show what a dataset holds, what may be wrong with it, and what its test part can tell apart."""
+    from kdsweep.data.look import audit, linear
+    from kdsweep.report.render.data_page import Findings, render
+
+    dataset, section = load(data, split_seed, pairs("--option", option or []))
+    findings = Findings(
+        name=data,
+        card=dataset.card,
+        audit=audit.audit(dataset, section),
+        scores=list(linear.scores(dataset, section)) if scores else [],
+        measure=linear.measure(dataset.card.task),
+        fingerprint=dataset.fingerprint,
+    )
+    show(findings, console())
+    if html is not None:
+        write(html, render(findings))
+        typer.echo(f"wrote {html}")
+
+
+def show(findings: Findings, console: Console) -> None:
     """What stands in the way, then modalities, labels, what the test part can tell apart, and warnings."""
-    console = console or Console(highlight=False)
+    from rich.markup import escape
+
+    from kdsweep.report.data_sections import power
+    from kdsweep.report.render.data_page import headline
+
     console.print(escape(headline(findings)), style="bold", soft_wrap=True)
     card, audit = findings.card, findings.audit
     parts = ", ".join(f"{part} {count}" for part, count in audit.rows.items())
@@ -30,6 +67,9 @@ def show(findings: Findings, console: Console | None = None) -> None:
 
 
 def _modalities(findings: Findings) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
     grid = Table("modality", "kind", "shape", box=None, pad_edge=False)
     for heading in ("present", f"linear {findings.measure}"):
         grid.add_column(heading, justify="right")
@@ -45,6 +85,8 @@ def _modalities(findings: Findings) -> Table:
 
 
 def _labels(findings: Findings, console: Console) -> None:
+    from rich.markup import escape
+
     for name, target in findings.audit.targets.items():
         spread = f"{target.mean:.3g} ± {target.deviation:.3g} in train, from {target.low:.3g} to {target.high:.3g}"
         console.print(escape(f"{name}: {spread}"))

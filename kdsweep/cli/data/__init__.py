@@ -1,0 +1,1 @@
+"""`kdsweep data`: bring data of one's own, look at them, and give them a split."""

@@ -1,0 +1,214 @@
+"""`kdsweep launch`, and `resume`, which is the same: run a study to its end, and write its report."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kdsweep.cli.errors import DONE, INCOMPLETE, INTERRUPTED
+from kdsweep.cli.options import Address, Local, Reports, Storage, StudyFile, console, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from kdsweep.run.launch import Launch
+    from kdsweep.run.ray import Starting
+    from kdsweep.run.store import Results
+    from kdsweep.values.study import Study
+
+
+def launch(
+    study: StudyFile,
+    local: Local = False,
+    address: Address = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run and what it can show")] = False,
+    storage: Storage = None,
+    reports: Reports = Path("reports"),
+) -> int:
+    """Run a study to its end, and write its report. Launch again to resume, or after editing the file."""
+    return run(load(study, storage), console(), local=local, address=address, dry_run=dry_run, reports=reports)
+
+
+def resume(
+    study: StudyFile,
+    local: Local = False,
+    address: Address = None,
+    storage: Storage = None,
+    reports: Reports = Path("reports"),
+) -> int:
+    """The same as launch: what is finished is reused."""
+    return run(load(study, storage), console(), local=local, address=address, dry_run=False, reports=reports)
+
+
+def run(study: Study, console: Console, *, local: bool, address: str | None, dry_run: bool, reports: Path) -> int:
+    """Run a study and write its report. Returns the exit code: `DONE` when everything that it asks for is there.
+
+    Raises:
+        ValueError, ConnectionError: the study cannot be run so.
+    """
+    from kdsweep.run import opening
+    from kdsweep.run.cluster import reach
+
+    if local and study.resources.workers > 1:
+        raise ValueError("--local trains in this process: with resources.workers above 1, leave it out")
+    if address and not local:
+        reach(address)
+    results = opening.store(study.storage)
+    with _started_early(study, results, here=not (local or address or dry_run)) as starting:
+        return _run(
+            study, results, console, local=local, address=address, dry_run=dry_run, reports=reports, starting=starting
+        )
+
+
+def _run(
+    study: Study,
+    results: Results,
+    console: Console,
+    *,
+    local: bool,
+    address: str | None,
+    dry_run: bool,
+    reports: Path,
+    starting: Starting | None,
+) -> int:
+    from rich.markup import escape
+
+    from kdsweep.cli import estimate, live
+    from kdsweep.cli.report import write_report
+    from kdsweep.run import forecast
+    from kdsweep.run.launch import Launch, with_facts
+
+    study = with_facts(study)
+    show_warnings(study, console)
+    everything = forecast.whole(study)
+    by_arm = Counter(role.arm for role in everything.roles)
+    display = live.Display(console, study.name, study.metric, by_arm)
+    try:
+        driver = Launch(study, results, display.show, by_arm, trains=not dry_run)
+    except OSError as error:
+        raise ValueError(
+            f"the storage has to be a folder that can be written to, got {study.storage}: {error}"
+        ) from error
+    console.print(_plan_table(driver, by_arm))
+    if dry_run:
+        estimate.show(driver, everything, console)
+        return DONE
+    try:
+        with display:
+            display.launch = driver
+            _train(driver, console, local=local, address=address, starting=starting)
+        driver.close()
+        _show_end(driver, console)
+        with _ended_in_order():
+            write_report(study, results, console, reports)
+    except ConnectionError:
+        driver.close()
+        raise
+    except KeyboardInterrupt:
+        driver.close()
+        again = f"python -m kdsweep launch {escape(study.path)}"
+        console.print(f"stopped; nothing finished is lost. To go on: {again}", soft_wrap=True)
+        return INTERRUPTED
+    return DONE if driver.complete else INCOMPLETE
+
+
+def _show_end(driver: Launch, console: Console) -> None:
+    from rich.markup import escape
+
+    for reason in driver.plan.ended:
+        console.print(f"goes no further: {escape(reason)}", style="yellow")
+    if not driver.complete:
+        console.print(
+            f"incomplete: {len(driver.lost)} trials were lost; launch again to try them again", style="yellow"
+        )
+
+
+def show_warnings(study: Study, console: Console) -> None:
+    """Print what the file asks for that is allowed and costs more, or changes less, than it seems."""
+    from rich.markup import escape
+
+    for warning in study.warnings:
+        console.print(f"note: {escape(warning)}", style="yellow", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _started_early(study: Study, results: Results, *, here: bool) -> Iterator[Starting | None]:
+    """Ray on this machine, which starts while data and libraries are read and ends with the launch; not where there may
+    be nothing left to train."""
+    if not here or (results.read_json(study.name, "state") or {}).get("complete"):
+        yield None
+        return
+    from kdsweep.run import ray as cluster
+
+    starting = cluster.Starting()
+    try:
+        yield starting
+    finally:
+        starting.stop()
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """The signal by which schedulers end a job is taken as Ctrl-C is."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _train(driver: Launch, console: Console, *, local: bool, address: str | None, starting: Starting | None) -> None:
+    if driver.done:
+        return
+    if local:
+        from kdsweep.run import local as runner
+
+        with _ended_in_order():
+            runner.run(driver)
+        return
+    from kdsweep.run import ray as cluster
+
+    dashboard = starting.result() if starting is not None else cluster.start(address)
+    if dashboard:
+        console.print(f"Ray dashboard: {dashboard} (it asks for the token that `ray get-auth-token` prints)")
+    try:
+        # Not before: Ray sets a handler of its own when it starts.
+        with _ended_in_order():
+            cluster.run(driver)
+    finally:
+        cluster.stop()
+
+
+def _plan_table(driver: Launch, expected: Counter[str]) -> Table:
+    """By arm: trials asked for, reused, and new; and earlier ones that the study no longer asks for."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from kdsweep.cli.live import NOBODY
+
+    study = driver.study
+    grid = Table(title=escape(study.name), title_justify="left", box=None, pad_edge=False)
+    for name in ("arm", "trials", "reused", "new", "set aside"):
+        grid.add_column(name, justify="left" if name == "arm" else "right", overflow="fold")
+    reused = Counter(role.arm for role in driver.plan.roles if role.trial in driver.known.trials)
+    aside = driver.set_aside()
+    for arm in dict.fromkeys([*expected, *aside]):
+        name = escape(arm) if arm else NOBODY
+        new = expected[arm] - reused[arm]
+        grid.add_row(name, str(expected[arm]), str(reused[arm]), str(new), str(aside[arm] or ""))
+    return grid

@@ -1,0 +1,245 @@
+"""`kdsweep report`: the page of what is there, of a study, of several, or of runs made elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from kdsweep.cli.errors import DONE
+from kdsweep.cli.options import Reports, Storage, console, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kdsweep.run.store import Results
+    from kdsweep.values.study import Study
+
+LEAST = 15.0  # seconds between two reports of a study that is watched
+SHARE = 2  # and so many times what writing one takes: a sweep on the same cores goes on meanwhile
+
+
+class Ink(StrEnum):
+    svg = "svg"
+    pdf = "pdf"
+
+
+def report(
+    studies: Annotated[
+        list[Path] | None, typer.Argument(help="a study; several are compared", metavar="STUDY…", show_default=False)
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="write it anew until the study is complete")] = False,
+    figures: Annotated[Ink | None, typer.Option(help="write each figure as a file, too")] = None,
+    runs: Annotated[Path | None, typer.Option(help="runs made elsewhere: arm, seed, fold, metric, value")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="theirs: arm, seed, fold, sample, group, label, prediction")
+    ] = None,
+    metric: Annotated[str, typer.Option(help="of --runs: which is compared")] = "accuracy",
+    claim: Annotated[str | None, typer.Option(help="of --runs: the arm that is to be better")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="than which; may be given several times")] = None,
+    equivalent: Annotated[float | None, typer.Option(help="of --runs: ± this counts as the same")] = None,
+    storage: Storage = None,
+    reports: Reports = Path("reports"),
+) -> int:
+    """Write the report of what is there, finished or not: of a study, of several, or of runs made elsewhere."""
+    files = studies or []
+    if (runs is None) == (not files) or (predictions is not None and runs is None):
+        raise ValueError("report takes one study, several to compare, or --runs with --predictions")
+    if watch and len(files) != 1:
+        raise ValueError("--watch follows one study")
+    if figures is not None and (watch or len(files) != 1):
+        raise ValueError("--figures are those of one study")
+    if runs is not None:
+        return _imported(
+            runs,
+            predictions,
+            console(),
+            reports,
+            metric=metric,
+            claim=claim,
+            against=against or (),
+            equivalent=equivalent,
+        )
+    if len(files) > 1:
+        return _compared([load(file, storage) for file in files], console(), reports)
+    ink: Any = figures.value if figures else ""
+    return _one(load(files[0], storage), console(), reports, watch=watch, figures=ink)
+
+
+def _one(study: Study, console: Console, reports: Path, *, watch: bool, figures: Literal["", "svg", "pdf"]) -> int:
+    """Write the report of what is there; with `watch`, again whenever there is more, until the study is complete.
+
+    Args:
+        figures: writes each figure as a file, too.
+
+    Raises:
+        ValueError: the storage cannot be used, or figures were asked for and what draws them is not installed.
+    """
+    from kdsweep.cli.status import alive
+    from kdsweep.run import opening
+    from kdsweep.run.launch import Launch, with_facts
+
+    results, study = opening.store(study.storage), with_facts(study)
+
+    def write() -> None:
+        state = results.read_json(study.name, "state")
+        if state is None or not alive(state):
+            # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
+            # the index is the launch's.
+            with opening.writing(study.storage):
+                Launch(study, results, trains=False).close()
+        write_report(study, results, console, reports, figures=figures, refresh=watch)
+
+    if watch:
+        return follow(study, results, console, write)
+    write()
+    return DONE
+
+
+def write_report(
+    study: Study,
+    results: Results,
+    console: Console,
+    reports: Path,
+    *,
+    figures: Literal["", "svg", "pdf"] = "",
+    refresh: bool = False,
+) -> None:
+    """Write the page of what the store holds of a study, and print what it says.
+
+    Args:
+        figures: writes each figure as a file, too.
+        refresh: the page loads itself anew while it is open.
+    """
+    from rich.markup import escape
+
+    from kdsweep.report import build
+    from kdsweep.report.facts.collect import collect, record_look
+    from kdsweep.run import forecast
+    from kdsweep.run.store import safe_name
+
+    state = results.read_json(study.name, "state") or {}
+    stages = {} if state.get("complete") else Counter(role.stage for role in forecast.whole(study).roles)
+    runs = collect(study, results, expected=stages, refresh=refresh)
+    headline = build(runs, reports / safe_name(study.name), figures=figures)
+    record_look(study, results, runs)
+    console.print(f"\n{escape(headline.text)}", soft_wrap=True)
+    console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
+
+
+def follow(
+    study: Study,
+    results: Results,
+    console: Console,
+    write: Callable[[], None],
+    *,
+    wait: Callable[[float], None] = time.sleep,
+) -> int:
+    """Call `write` now, and again whenever there is more, until the study is complete. Returns the exit code.
+
+    Args:
+        wait: for so many seconds.
+    """
+    seen: Any = None
+    while True:
+        state = results.read_json(study.name, "state") or {}
+        now = (state.get("finished_here"), state.get("began"), state.get("complete"))
+        took = 0.0
+        if now != seen:
+            started = time.monotonic()
+            write()
+            seen, took = now, time.monotonic() - started
+            if not state.get("complete"):
+                console.print(
+                    "unfinished: written again as it goes on. Ctrl-C ends this, not the study", soft_wrap=True
+                )
+        if state.get("complete"):
+            return DONE
+        wait(max(LEAST, SHARE * took))
+
+
+def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
+    """Compare what is there of each; runs nothing, and writes nothing into their stores.
+
+    Raises:
+        ValueError: a storage cannot be used, a study was not launched, or no two of them are comparable.
+    """
+    from rich.markup import escape
+
+    from kdsweep.report.facts import several
+    from kdsweep.report.facts.collect import collect
+    from kdsweep.report.render import page as html
+    from kdsweep.report.sections import headline
+    from kdsweep.run import opening
+    from kdsweep.run.launch import with_facts
+    from kdsweep.run.store import safe_name
+
+    collected = []
+    for study in studies:
+        results = opening.store(study.storage)
+        if not results.read_rows(study.name, "index"):
+            raise ValueError(f"{study.name} was not launched yet under {study.storage}")
+        collected.append(collect(with_facts(study), results))
+    found = several.sort(collected)
+    for one in found.refused:
+        console.print(f"not compared: {escape(one.b)} with {escape(one.a)}: {escape(one.why)}", soft_wrap=True)
+    runs = several.page(found)
+    compared = [name for group in found.groups for name in group.names]
+    title = f"{', '.join(compared[:-1])} and {compared[-1]} compared"
+    datasets = f"{len(found.groups)} dataset{'s' if len(found.groups) > 1 else ''}"
+
+    def say(_: object) -> headline.Said:
+        sentences = ("Nobody stated these comparisons beforehand: all of them are exploratory.",)
+        return headline.Said(title, "open", sentences, (f"{len(compared)} studies", datasets))
+
+    written = html.build(runs, reports / safe_name("-".join(study.name for study in studies)), say=say)
+    console.print(f"\n{escape(written.text)}, on {datasets}", soft_wrap=True)
+    console.print(f"report: {escape(str(written.path))}", soft_wrap=True)
+    return DONE
+
+
+def _imported(
+    runs: Path,
+    predictions: Path | None,
+    console: Console,
+    reports: Path,
+    *,
+    metric: str,
+    claim: str | None,
+    against: Sequence[str],
+    equivalent: float | None,
+) -> int:
+    """Write the report of runs that kdsweep did not make: `report.facts.imported.read` says what the tables are.
+
+    Raises:
+        ValueError: the tables are not what they have to be.
+    """
+    from rich.markup import escape
+
+    from kdsweep.report.facts import imported
+    from kdsweep.report.render import page as html
+    from kdsweep.report.sections import headline
+    from kdsweep.run.store import safe_name
+
+    read = imported.read(runs, predictions, metric=metric, claim=claim, against=tuple(against), equivalent=equivalent)
+
+    def say(_: object) -> headline.Said:
+        said = headline.say(read)
+        # Whether an auxiliary modality helps takes controls that a table of scores does not have.
+        sentences = tuple(one for one in said.sentences if not claim or one != headline.helps(read))
+        facts = (
+            f"{read.study['seeds']} seeds",
+            *([f"{read.study['test_count']:,} test samples"] if predictions is not None else []),
+        )
+        return said._replace(sentences=sentences, facts=(*facts, "made elsewhere: budget and selection not verified"))
+
+    written = html.build(read, reports / safe_name(read.study["name"]), say=say)
+    console.print(f"\n{escape(written.text)}", soft_wrap=True)
+    console.print("budget, selection and number of looks: not verified", soft_wrap=True)
+    console.print(f"report: {escape(str(written.path))}", soft_wrap=True)
+    return DONE

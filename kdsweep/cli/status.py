@@ -1,0 +1,92 @@
+"""`kdsweep status`: how far a study is, from what its store holds. It may run anywhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kdsweep.cli.errors import DONE
+from kdsweep.cli.options import Storage, StudyFile, console, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from kdsweep.values.study import Study
+
+# Seconds without a beat after which a launch on another machine is taken for dead: it may be compiling a step.
+SILENCE = 300
+
+
+def status(
+    study: StudyFile,
+    watch: Annotated[bool, typer.Option("--watch", help="keep showing it until it is complete")] = False,
+    storage: Storage = None,
+) -> int:
+    """Show how far a study is: stage, counts and best score by arm, and the time to go."""
+    return show(load(study, storage), console(), watch=watch)
+
+
+def show(study: Study, console: Console, *, watch: bool) -> int:
+    """Print it once, or until the study is complete."""
+    from rich.live import Live
+    from rich.markup import escape
+
+    from kdsweep.cli import live
+    from kdsweep.run import opening
+
+    results = opening.store(study.storage)
+
+    def now() -> tuple[Table | str, bool]:
+        roles = [role for role in results.read_rows(study.name, "index") if role["wanted"]]
+        state = results.read_json(study.name, "state")
+        if not roles or state is None:
+            return f"{escape(study.name)}: not launched yet under {escape(study.storage)}", False
+        known = results.known()
+        running = [role["trial"] for role in state["in_flight"]] if alive(state) else []
+        lines = live.progress(roles, known, metric=study.metric, running=running, expected=state["expected"])
+        left = sum(line.expected - line.done for line in lines.values())
+        return live.table(lines, metric=study.metric, title=escape(study.name), caption=_caption(state, left)), bool(
+            state["complete"]
+        )
+
+    grid, complete = now()
+    if not watch:
+        console.print(grid, soft_wrap=isinstance(grid, str))
+        return DONE
+    with Live(grid, console=console, auto_refresh=False) as screen:
+        while not complete:
+            time.sleep(2)
+            grid, complete = now()
+            screen.update(grid, refresh=True)
+    return DONE
+
+
+def alive(state: dict[str, Any]) -> bool:
+    """Whether the launch that wrote this state is still at work."""
+    if state["closed"]:
+        return False
+    if state["host"] != socket.gethostname():
+        return time.time() - float(state["beat"]) < SILENCE
+    try:
+        os.kill(state["process"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _caption(state: dict[str, Any], left: int) -> str:
+    from kdsweep.cli.live import duration, to_go
+
+    if state["complete"]:
+        return "complete"
+    if not alive(state):
+        return "not running: launch again to resume"
+    elapsed = float(state["beat"]) - float(state["began"])
+    return f"running for {duration(elapsed)}{to_go(elapsed, state['finished_here'], left)}"
