@@ -71,10 +71,14 @@ def terms(method: Method) -> list[str]:
     for made in reversed(builds(method)):
         found |= dict(made.items())
     rows = [
-        f"| `{name}` | {summary(found[name])} | {found[name].trains} | {found[name].paper} |"
+        f"| `{name}` | {summary(found[name])} | {found[name].trains} | {cited(found[name])} |"
         for name in getattr(method.module, "TERMS", ("ce",))
     ]
     return ["## Terms", "", "| term | what it does | trains | paper |", "| --- | --- | --- | --- |", *rows, ""]
+
+
+def cited(term: Term) -> str:
+    return "; ".join(paper.citation for paper in term.papers)
 
 
 def summary(term: Term) -> str:

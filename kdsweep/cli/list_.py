@@ -43,11 +43,7 @@ def _lines(what: str) -> list[tuple[str, str]]:
 
             return [(name, part.summary) for name, part in {**ENCODERS, **FUSIONS}.items()]
     from kdsweep import objective
-    from kdsweep.objective.base import Term
 
-    terms = {name: getattr(objective, name) for name in objective.__all__}
-    return [
-        (name, f"{(term.__doc__ or '').split(chr(10))[0]} {term.paper}".strip())
-        for name, term in terms.items()
-        if isinstance(term, type) and issubclass(term, Term) and term is not Term
-    ]
+    terms = {name: getattr(objective, name) for name in sorted(objective.TERMS)}
+    cited = {name: "; ".join(paper.citation for paper in term.papers) for name, term in terms.items()}
+    return [(name, f"{(term.__doc__ or '').split(chr(10))[0]} {cited[name]}".strip()) for name, term in terms.items()]

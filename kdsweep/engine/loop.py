@@ -256,7 +256,7 @@ def _outcome(
         _weights(trial, training.state(lane)) if keeps else {},
         predictions,
         {**training.numbers(lane), **searched},
-        training.objective.papers(),
+        {name: "; ".join(paper.citation for paper in cited) for name, cited in training.objective.papers().items()},
         record.error,
     )
 

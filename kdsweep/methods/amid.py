@@ -35,10 +35,6 @@ from kdsweep import objective
 from kdsweep.methods import TEMPERED
 from kdsweep.values.space import Float
 
-PAPER = (
-    "After: Chen, Xing, Wang, Zhang. Enhanced Multimodal Representation Learning with Cross-modal KD. "
-    "CVPR 2023, arXiv:2306.07646"
-)
 ESTIMATORS = ("infonce", "crd", "js", "nwj", "smile", "club")
 WITH_TEMPERATURE = ESTIMATORS[:-1]
 ADVERSARIAL = ("pair", "joint")
@@ -112,7 +108,7 @@ def build(
         estimator=mi_teacher_estimator,
         temperature=0.1,
         detached=("teacher",) if detach_teacher else (),
-        after=PAPER,
+        after=objective.PairEntropy.papers[:1],
     )
     terms["mi_auxiliary"] = objective.MutualInformation(
         "teacher",
@@ -120,17 +116,16 @@ def build(
         estimator=mi_auxiliary_estimator,
         temperature=0.1,
         detached=("auxiliary",),
-        after=PAPER,
+        after=objective.PairEntropy.papers[:1],
     )
-    terms["entropy"] = objective.make_entropy(
-        entropy_form,
-        steps=entropy_steps,
-        width=entropy_width,
-        shape=entropy_shape,
-        weight=0.1,
-        start=0.1,
-        ramp=0.1,
-    )
+    terms["entropy"] = _entropy(entropy_form, entropy_steps, entropy_width, entropy_shape)
     if with_kd:
         terms["kd"] = objective.SoftLogits(temperature=4.0, weight=1.0)
     return objective.Objective(**terms)
+
+
+def _entropy(form: str, steps: int, width: int, shape: str) -> "objective.Term":
+    given = {"width": width, "shape": shape, "weight": 0.1, "start": 0.1, "ramp": 0.1}
+    if form == "gaussian":
+        return objective.GaussianEntropy(**given)
+    return {"pair": objective.PairEntropy, "joint": objective.JointEntropy}[form](steps=steps, **given)

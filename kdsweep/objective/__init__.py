@@ -1,57 +1,31 @@
-"""Terms and the objectives they add up to. Names load on first use: reading a method's SPACE must not import torch."""
+"""Terms and the objectives they add up to. Names load on first use: reading a method's SPACE must not import torch.
+
+A term is a file of `terms/`, named for its class: `objective.SoftLogits` is in `terms/soft_logits.py`. What terms are
+made of is reached the same way: `objective.Term`, `objective.Batch`, `objective.masked_mean`.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from typing import Any
 
-# Name -> module of this package. One line a term.
-_HOMES = {
-    "Adversary": "adversary",
-    "Attention": "maps",
-    "Batch": "batch",
-    "ChannelCorrelation": "maps",
-    "ClassContrast": "contrastive",
-    "CompositionalContrast": "crossmodal",
-    "CorrelatedLogits": "logits",
-    "CorrelationCongruence": "relations",
-    "CorrelationKernel": "relations",
-    "CrossEntropy": "labels",
-    "CustomizedLogits": "crossmodal",
-    "DecoupledLogits": "logits",
-    "GaussianEntropy": "conditional_entropy",
-    "Hallucination": "features",
-    "Hint": "features",
-    "JointEntropy": "conditional_entropy",
-    "LogitAgreement": "focus",
-    "MarginSimilarity": "relations",
-    "MeanDiscrepancy": "features",
-    "ModalityFocus": "focus",
-    "MultiLevelLogits": "logits",
-    "MutualInformation": "mutual_information",
-    "NeuronSelectivity": "maps",
-    "Objective": "base",
-    "OneForAll": "logits",
-    "Outputs": "batch",
-    "PairEntropy": "conditional_entropy",
-    "Parts": "base",
-    "ProbabilisticTransfer": "relations",
-    "ProjectedRegression": "features",
-    "RelationalDistances": "relations",
-    "SimilarityPreserving": "relations",
-    "Sizes": "batch",
-    "SoftLogits": "logits",
-    "SupervisedContrast": "contrastive",
-    "Term": "base",
-    "VariationalInformation": "features",
-    "make_entropy": "conditional_entropy",
-    "masked_mean": "batch",
+# Every term's class, and its file.
+TERMS = {
+    "".join(word.capitalize() for word in module.name.split("_")): module.name
+    for module in pkgutil.iter_modules([f"{__path__[0]}/terms"])
+    if not module.name.startswith("_")
 }
-
-__all__ = sorted(_HOMES)
+_SHARED = ("base", "batch", "numerics", "critics")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'kdsweep.objective' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"kdsweep.objective.{_HOMES[name]}"), name)
+    if name in TERMS:
+        return getattr(importlib.import_module(f"kdsweep.objective.terms.{TERMS[name]}"), name)
+    if not name.startswith("_"):
+        for shared in _SHARED:
+            module = importlib.import_module(f"kdsweep.objective.{shared}")
+            # Its own, not what it imports.
+            if getattr(vars(module).get(name), "__module__", None) == module.__name__:
+                return getattr(module, name)
+    raise AttributeError(f"module 'kdsweep.objective' has no attribute {name!r}")

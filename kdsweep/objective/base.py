@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from kdsweep.objective.batch import TASKS, Batch, Sizes
+from kdsweep.values.paper import Paper
 
 
 class Term(nn.Module, ABC):
@@ -26,7 +27,7 @@ class Term(nn.Module, ABC):
     ordinary attribute.
 
     Class attributes:
-        paper: where the term comes from, as a report's bibliography prints it.
+        papers: where the term comes from, for a report's bibliography.
         reads: the outputs it needs, as "student.logits", "teacher.embedding", "auxiliary.embedding", ... A row counts
             only when everything read is present in it.
         trains: "teacher" for a term whose gradient reaches nothing but the teacher (or auxiliary models).
@@ -50,7 +51,7 @@ class Term(nn.Module, ABC):
         numbers: the term's other numbers.
     """
 
-    paper: str = ""
+    papers: tuple[Paper, ...] = ()
     reads: tuple[str, ...] = ("student.logits",)
     trains: Literal["student", "teacher"] = "student"
     tasks: tuple[str, ...] = TASKS
@@ -106,10 +107,6 @@ class Term(nn.Module, ABC):
     def remembers(self) -> bool:
         """Whether `remember` keeps anything: asking every term after every update would cost a tenth of it."""
         return type(self).remember is not Term.remember
-
-    def readings(self, batch: Batch, rows: Tensor) -> dict[str, Tensor]:
-        """What is worth a curve beside the term's value, by name, 0-dim; computed without gradient."""
-        return {}
 
     def rows(self, batch: Batch) -> Tensor:
         """[B] bool: the rows in which everything that the term reads is present.
@@ -195,17 +192,6 @@ class Objective(nn.Module):
                 if term.remembers:
                     term.remember(_with_draws(seen, draws, name), term.rows(seen))
 
-    @torch.no_grad()
-    def readings(self, batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None = None) -> dict[str, Tensor]:
-        """What the terms have to tell beside their values, by full name ("mi_teacher.nats")."""
-        seen = batch.detach().widen()
-        found: dict[str, Tensor] = {}
-        with torch.autocast(batch.progress.device.type, enabled=False):
-            for name, term in self.items():
-                told = term.readings(_with_draws(seen, draws, name), term.rows(seen))
-                found |= {f"{name}.{reading}": value for reading, value in told.items()}
-        return found
-
     def draw(self, batch_size: int, rngs: Mapping[str, torch.Generator]) -> dict[str, dict[str, Tensor]]:
         """One evaluation's random numbers, each term's from its own generator."""
         drawn = {name: term.draw(batch_size, rngs[name]) for name, term in self.items()}
@@ -246,8 +232,8 @@ class Objective(nn.Module):
             for number in term.number_names
         }
 
-    def papers(self) -> dict[str, str]:
-        return {name: term.paper for name, term in self.items()}
+    def papers(self) -> dict[str, tuple[Paper, ...]]:
+        return {name: term.papers for name, term in self.items()}
 
 
 def _with_draws(batch: Batch, draws: Mapping[str, Mapping[str, Tensor]] | None, name: str) -> Batch:
@@ -273,12 +259,6 @@ def mean_over_auxiliaries(loss: Callable[[str, Tensor], Tensor], batch: Batch, r
         total = total + over_enough_rows(partial(loss, modality), there)
         counted = counted + (there.sum() >= 2)
     return total / counted.clamp(min=1)
-
-
-def frozen(module: nn.Module, *inputs: Tensor) -> Any:
-    """`module(*inputs)`, through which a gradient reaches the inputs and not the module's parameters."""
-    held = {name: parameter.detach() for name, parameter in module.named_parameters()}
-    return torch.func.functional_call(module, held, inputs)
 
 
 def _ratio(x: Tensor, width: Tensor) -> Tensor:

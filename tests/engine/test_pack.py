@@ -17,7 +17,7 @@ from kdsweep.engine.stacked.choose import settle
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stacked.width import SHARE, WIDEST, WIDTH, Widths, available, holds
 from kdsweep.engine.workers import Workers
-from kdsweep.objective import contrastive
+from kdsweep.objective.critics import PROJECTED_WIDTH
 from kdsweep.protocol.packing import pack as cut
 from kdsweep.values.study import Resources
 from kdsweep.values.trial import structure
@@ -302,7 +302,7 @@ def test_a_pack_is_as_wide_as_the_memory_holds(dataset):
 
 def test_what_a_term_keeps_of_every_row_counts_as_memory(dataset):
     rows = len(parts(distilled("crd"), dataset, DATA, DEVICE)["train"])
-    banks = 2 * rows * contrastive.WIDTH * 4
+    banks = 2 * rows * PROJECTED_WIDTH * 4
     assert settle(distilled("crd"), dataset, DATA).memory > banks > settle(distilled("kd"), dataset, DATA).memory
 
 

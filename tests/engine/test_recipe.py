@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from kdsweep.objective import CrossEntropy
 from kdsweep.objective.batch import Batch, Outputs, Sizes
-from kdsweep.objective.labels import class_weights
+from kdsweep.objective.terms.cross_entropy import class_weights
 from tests.helpers.trials import assert_equal, curve, distilled, stacked, train, trial
 
 

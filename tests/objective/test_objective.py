@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from kdsweep.methods import load
 from kdsweep.objective import CrossEntropy, MutualInformation, Objective, SoftLogits
-from kdsweep.objective.batch import FEW, log_softmax, logsumexp, normalize
+from kdsweep.objective.numerics import FEW, log_softmax, logsumexp, normalize
 from tests.helpers.objective_fakes import SIZES, Recipe, batch, draws, stream
 
 

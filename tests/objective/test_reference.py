@@ -10,21 +10,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdsweep.objective import (
-    adversary,
-    bounds,
-    contrastive,
-    crossmodal,
-    features,
-    focus,
-    labels,
-    logits,
-    maps,
-    relations,
-)
-from kdsweep.objective import mutual_information as information
+from kdsweep import objective
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import Batch, Outputs, Sizes, masked_mean
+from kdsweep.objective.batch import Batch, Outputs, Sizes
+from kdsweep.objective.critics import ConditionalGaussian
+from kdsweep.objective.numerics import masked_mean
+from kdsweep.objective.terms._bounds import (
+    club_bound,
+    cross_entropy_of_pairs,
+    dv_bound,
+    gaussian_log_likelihood,
+    infonce_bound,
+    js_bound,
+    nwj_bound,
+    smile_bound,
+)
+from kdsweep.objective.terms._logits import soft_cross_entropy
+from kdsweep.objective.terms._memory import MemoryBank, noise_contrast
+from kdsweep.objective.terms.adversary import critic_hinge, gradient_penalty
+from kdsweep.objective.terms.class_contrast import class_contrast
+from kdsweep.objective.terms.compositional_contrast import Composition, half_jeffreys, label_contrast
+from kdsweep.objective.terms.customized_logits import others_kl
+from kdsweep.objective.terms.modality_focus import without_channels
+from kdsweep.objective.terms.projected_regression import log_quartic
+from kdsweep.objective.terms.supervised_contrast import supervised_contrast
 
 CASES = {
     case["id"]: case
@@ -128,37 +137,37 @@ def on_maps(term: Term) -> Callable[[Given, Given], Tensor]:
 
 
 def rkd(x: Given, w: Given) -> Tensor:
-    return 25 * on_embeddings(relations.RelationalDistances(angle=2.0))(x, w)
+    return 25 * on_embeddings(objective.RelationalDistances(angle=2.0))(x, w)
 
 
 def kd_with_labels(x: Given, w: Given) -> Tensor:
     both = batch(outputs(scores=x["s"]), outputs(scores=x["t"]), x["y"])
-    return 0.5 * labels.CrossEntropy()(both) + 0.5 * logits.SoftLogits(4.0).to(x["s"].dtype)(both)
+    return 0.5 * objective.CrossEntropy()(both) + 0.5 * objective.SoftLogits(4.0).to(x["s"].dtype)(both)
 
 
 def correlation_in_16(x: Given, w: Given) -> Tensor:
-    term = relations.CorrelationCongruence()
+    term = objective.CorrelationCongruence()
     term.width = 16
     maps = {f"embed_{side[0]}.linear.{part}": f"{side}_map.{part}" for side in ("student", "teacher") for part in PARTS}
     return on_embeddings(term, maps)(x, w)
 
 
 def projected_regression(x: Given, w: Given) -> Tensor:
-    match = masked_mean(logits.soft_cross_entropy(x["ls"], x["lt"], 1.0), all_rows(x["ls"]))
-    return features.log_quartic(x["s"], x["t"]) + match
+    match = masked_mean(soft_cross_entropy(x["ls"], x["lt"], 1.0), all_rows(x["ls"]))
+    return log_quartic(x["s"], x["t"]) + match
 
 
 def crd(x: Given, w: Given) -> Tensor:
     return sum(crd_steps(x, w)[1])
 
 
-def crd_steps(x: Given, w: Given) -> tuple[contrastive.MemoryBank, list[Tensor]]:
+def crd_steps(x: Given, w: Given) -> tuple[MemoryBank, list[Tensor]]:
     """Two batches: the second sees the memories that the first left."""
     dtype = x["s"].dtype
     labels = torch.arange(50) % 5
-    bank = contrastive.MemoryBank(
-        Sizes(student=12, teacher=20, classes=5, samples=50, labels=labels), width=16, negatives=12
-    ).to(dtype)
+    bank = MemoryBank(Sizes(student=12, teacher=20, classes=5, samples=50, labels=labels), width=16, negatives=12).to(
+        dtype
+    )
     bank.left.copy_(w["memory_v1"].detach())
     bank.right.copy_(w["memory_v2"].detach())
     # The published code keeps its temperature in float32 at any precision.
@@ -179,14 +188,14 @@ def crd_steps(x: Given, w: Given) -> tuple[contrastive.MemoryBank, list[Tensor]]
 
 
 def composed(student: Tensor, teacher: Tensor, w: Given) -> tuple[Tensor, Tensor]:
-    module = crossmodal.Composition(16, 10).to(student.dtype)
+    module = Composition(16, 10).to(student.dtype)
     return torch.func.functional_call(
         module, {ours: w[theirs] for theirs, ours in COMPOSITION.items()}, (student, teacher)
     )
 
 
 def ccl_step(x: Given, w: Given) -> Tensor:
-    term = crossmodal.CompositionalContrast(temperature=0.5, divergence=1.0).to(x["logits"].dtype)
+    term = objective.CompositionalContrast(temperature=0.5, divergence=1.0).to(x["logits"].dtype)
     term.setup(Sizes(student=16, teacher=16, classes=10, samples=50))
     seen = batch(outputs(scores=x["logits"], embedding=x["feat"]), outputs(embedding=x["audio"]), x["y"])
     given = {f"composition.{ours}": w[theirs] for theirs, ours in COMPOSITION.items()}
@@ -195,7 +204,7 @@ def ccl_step(x: Given, w: Given) -> Tensor:
 
 
 def c2kd_step(x: Given, w: Given) -> Tensor:
-    term = crossmodal.CustomizedLogits(krc=0.0)
+    term = objective.CustomizedLogits(krc=0.0)
     term.setup(Sizes(student=12, teacher=20, classes=10, samples=50))
     names = {"fc1.weight": "inner.weight", "fc1.bias": "inner.bias", "bn.weight": "scale", "bn.bias": "shift"}
     names |= {"fc2.weight": "outer.weight", "fc2.bias": "outer.bias"}
@@ -210,7 +219,7 @@ def c2kd_step(x: Given, w: Given) -> Tensor:
 
 
 def club(x: Given, w: Given, value: Callable[..., Tensor]) -> Tensor:
-    module = information.ConditionalGaussian(6, 6, 6).to(x["x"].dtype)
+    module = ConditionalGaussian(6, 6, 6).to(x["x"].dtype)
     given = {}
     for theirs, values in w.items():
         ours = theirs.replace("p_mu", "mean").replace("p_logvar", "log_variance")
@@ -229,7 +238,7 @@ def adversary_critic(x: Given, w: Given) -> Callable[[Tensor], Tensor]:
 def adversary_penalty(x: Given, w: Given) -> Tensor:
     share = x["alpha"].to(x["s"].dtype)
     real, fake = x["t"].flatten(1), x["s"].flatten(1)
-    return 10 * adversary.gradient_penalty(adversary_critic(x, w), real, fake, share, all_rows(real))
+    return 10 * gradient_penalty(adversary_critic(x, w), real, fake, share, all_rows(real))
 
 
 def bound(of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Given, Given], Tensor]:
@@ -245,61 +254,57 @@ COMPOSITION = {
 }
 VID = {"log_scale": "spread", **{f"regressor.{layer}.weight": f"regressor.{layer}.weight" for layer in (0, 2, 4)}}
 COMPUTE: dict[str, Callable[[Given, Given], Tensor]] = {
-    "kd_T4/repdistiller": on_logits(logits.SoftLogits(4.0)),
+    "kd_T4/repdistiller": on_logits(objective.SoftLogits(4.0)),
     "kd_full_T4/torchdistill": kd_with_labels,
-    "dkd_a1_b8_T4/mdistiller": on_logits(logits.DecoupledLogits(alpha=1.0, beta=8.0, temperature=4.0)),
-    "dkd_tckd_T4/mdistiller": on_logits(logits.DecoupledLogits(alpha=1.0, beta=0.0, temperature=4.0)),
-    "dist_b1_g1_t1/hunto": on_logits(logits.CorrelatedLogits(temperature=1.0)),
-    "lskd_T2/lskd": on_logits(logits.SoftLogits(2.0, standardize=True)),
-    "mlld_total/mst": on_logits(logits.MultiLevelLogits(reduction="mean")),
-    "ofa_eps1.1/ofakd": on_logits(logits.OneForAll(), epsilon=1.1),
+    "dkd_a1_b8_T4/mdistiller": on_logits(objective.DecoupledLogits(alpha=1.0, beta=8.0, temperature=4.0)),
+    "dkd_tckd_T4/mdistiller": on_logits(objective.DecoupledLogits(alpha=1.0, beta=0.0, temperature=4.0)),
+    "dist_b1_g1_t1/hunto": on_logits(objective.CorrelatedLogits(temperature=1.0)),
+    "lskd_T2/lskd": on_logits(objective.SoftLogits(2.0, standardize=True)),
+    "mlld_total/mst": on_logits(objective.MultiLevelLogits(reduction="mean")),
+    "ofa_eps1.1/ofakd": on_logits(objective.OneForAll(), epsilon=1.1),
     "fitnet_linear/repdistiller": on_embeddings(
-        features.Hint(), {f"linear.{part}": f"regressor.{part}" for part in PARTS}
+        objective.Hint(), {f"linear.{part}": f"regressor.{part}" for part in PARTS}
     ),
-    "sp/repdistiller": on_embeddings(relations.SimilarityPreserving()),
-    "pkt/author": on_embeddings(relations.ProbabilisticTransfer()),
+    "sp/repdistiller": on_embeddings(objective.SimilarityPreserving()),
+    "pkt/author": on_embeddings(objective.ProbabilisticTransfer()),
     "rkd_d25_a50/author": rkd,
     "cc_embed/repdistiller": correlation_in_16,
-    "cc_rbf/kdzoo": on_embeddings(relations.CorrelationKernel(), gamma=0.4),
+    "cc_rbf/kdzoo": on_embeddings(objective.CorrelationKernel(), gamma=0.4),
     "srd_exp4/torchdistill": projected_regression,
-    "at/repdistiller": on_maps(maps.Attention()),
-    "nst/repdistiller": on_maps(maps.NeuronSelectivity()),
-    "ickd/torchdistill": on_maps(maps.ChannelCorrelation()),
-    "vid_vector/repdistiller": on_embeddings(features.VariationalInformation(), VID),
-    "mmd_rbf/mmanet": on_embeddings(features.MeanDiscrepancy()),
-    "mad_cls/mmanet": on_embeddings(relations.MarginSimilarity()),
+    "at/repdistiller": on_maps(objective.Attention()),
+    "nst/repdistiller": on_maps(objective.NeuronSelectivity()),
+    "ickd/torchdistill": on_maps(objective.ChannelCorrelation()),
+    "vid_vector/repdistiller": on_embeddings(objective.VariationalInformation(), VID),
+    "mmd_rbf/mmanet": on_embeddings(objective.MeanDiscrepancy()),
+    "mad_cls/mmanet": on_embeddings(objective.MarginSimilarity()),
     "crd/repdistiller": crd,
-    "nce_critic/repdistiller": lambda x, w: contrastive.noise_contrast(x["x"], 50, all_rows(x["x"])),
-    "infonce_T0.1/relbers": lambda x, w: bounds.cross_entropy_of_pairs(
+    "nce_critic/repdistiller": lambda x, w: noise_contrast(x["x"], 50, all_rows(x["x"])),
+    "infonce_T0.1/relbers": lambda x, w: cross_entropy_of_pairs(
         F.normalize(x["q"]) @ F.normalize(x["k"]).T / 0.1, all_rows(x["q"])
     ),
-    "supcon_T0.07/supcon": lambda x, w: contrastive.supervised_contrast(
+    "supcon_T0.07/supcon": lambda x, w: supervised_contrast(
         torch.cat([x["a"], x["b"]]), torch.cat([x["y"], x["y"]]), number(0.07, x["a"]), torch.ones(16, dtype=torch.bool)
     ),
-    "csc_fixed/gewu": lambda x, w: contrastive.class_contrast(
-        x["a"], x["b"], x["y"], number(0.07, x["a"]), all_rows(x["a"])
-    ),
-    "ccl_nce_T0.5/ccl": lambda x, w: crossmodal.label_contrast(
-        x["a"], x["b"], x["y"], number(0.5, x["a"]), all_rows(x["a"])
-    ),
-    "ccl_jsd/ccl": lambda x, w: crossmodal.half_jeffreys(x["s"], x["t"], all_rows(x["s"])),
+    "csc_fixed/gewu": lambda x, w: class_contrast(x["a"], x["b"], x["y"], number(0.07, x["a"]), all_rows(x["a"])),
+    "ccl_nce_T0.5/ccl": lambda x, w: label_contrast(x["a"], x["b"], x["y"], number(0.5, x["a"]), all_rows(x["a"])),
+    "ccl_jsd/ccl": lambda x, w: half_jeffreys(x["s"], x["t"], all_rows(x["s"])),
     "ccl_compose/ccl": lambda x, w: F.cross_entropy(composed(x["vid"], x["aud"], w)[1], x["y"]),
     "ccl_step/ccl": ccl_step,
-    "c2kd_ntkl/c2kd": lambda x, w: (x["mask"] * crossmodal.others_kl(x["s"], x["t"], x["y"])).mean(),
+    "c2kd_ntkl/c2kd": lambda x, w: (x["mask"] * others_kl(x["s"], x["t"], x["y"])).mean(),
     "c2kd_step_vector/c2kd+mst": c2kd_step,
     "mfh_freeze/mfh": lambda x, w: (
-        focus.without_channels(x["t"], torch.isin(torch.arange(20), torch.tensor([1, 4, 7])), all_rows(x["t"]))
+        without_channels(x["t"], torch.isin(torch.arange(20), torch.tensor([1, 4, 7])), all_rows(x["t"]))
         .square()
         .mean()
     ),
-    "infonce_bound/smile": bound(bounds.infonce_bound),
-    "nwj_bound/smile": bound(bounds.nwj_bound),
-    "js_bound/smile": bound(bounds.js_bound),
-    "dv_bound/smile": bound(bounds.dv_bound),
-    "smile_clip5_bound/smile": bound(bounds.smile_bound),
-    "club/club": lambda x, w: club(x, w, bounds.club_bound),
-    "club_loglik/club": lambda x, w: -club(x, w, bounds.gaussian_log_likelihood),
-    "adv_d_hinge/skdseg": lambda x, w: adversary.critic_hinge(
+    "infonce_bound/smile": bound(infonce_bound),
+    "nwj_bound/smile": bound(nwj_bound),
+    "js_bound/smile": bound(js_bound),
+    "dv_bound/smile": bound(dv_bound),
+    "smile_clip5_bound/smile": bound(smile_bound),
+    "club/club": lambda x, w: club(x, w, club_bound),
+    "club_loglik/club": lambda x, w: -club(x, w, gaussian_log_likelihood),
+    "adv_d_hinge/skdseg": lambda x, w: critic_hinge(
         adversary_critic(x, w)(x["t"])[:, 0], adversary_critic(x, w)(x["s"])[:, 0], all_rows(x["s"])
     ),
     "adv_g_hinge/skdseg": lambda x, w: -adversary_critic(x, w)(x["s"]).mean(),

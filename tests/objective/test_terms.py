@@ -10,11 +10,18 @@ import torch.nn.functional as F
 from scipy.stats import kendalltau
 from torch import Tensor
 
+from kdsweep import objective
 from kdsweep.methods import load
-from kdsweep.objective import bounds, contrastive, crossmodal, features, focus, labels, logits, maps, relations
-from kdsweep.objective import mutual_information as information
 from kdsweep.objective.base import Objective, Term
 from kdsweep.objective.batch import Batch, Outputs, Sizes
+from kdsweep.objective.terms._bounds import club_bound, dv_bound, infonce_bound, js_bound, nwj_bound, smile_bound
+from kdsweep.objective.terms._logits import soft_cross_entropy
+from kdsweep.objective.terms._memory import MemoryBank, cosine_scores
+from kdsweep.objective.terms.customized_logits import kendall
+from kdsweep.objective.terms.decoupled_logits import target_divergence
+from kdsweep.objective.terms.mean_discrepancy import mean_discrepancy
+from kdsweep.objective.terms.modality_focus import permuted_rows, saliency
+from kdsweep.objective.terms.relational_distances import angle_difference, relative_distances
 from tests.helpers.objective_fakes import SIZES, batch, draws, missing
 
 ROWS = torch.ones(8, dtype=torch.bool)
@@ -38,12 +45,12 @@ def on(term: Term, student: Tensor, teacher: Tensor, *, of: str) -> Tensor:
 
 
 IDENTITIES = {
-    "kd": (logits.SoftLogits(), "logits", 1e-12),
-    "dkd": (logits.DecoupledLogits(), "logits", 1e-12),
-    "dist": (logits.CorrelatedLogits(), "logits", 1e-6),
-    "sp": (relations.SimilarityPreserving(), "embedding", 1e-12),
-    "pkt": (relations.ProbabilisticTransfer(), "embedding", 1e-12),
-    "rkd": (relations.RelationalDistances(), "embedding", 1e-12),
+    "kd": (objective.SoftLogits(), "logits", 1e-12),
+    "dkd": (objective.DecoupledLogits(), "logits", 1e-12),
+    "dist": (objective.CorrelatedLogits(), "logits", 1e-6),
+    "sp": (objective.SimilarityPreserving(), "embedding", 1e-12),
+    "pkt": (objective.ProbabilisticTransfer(), "embedding", 1e-12),
+    "rkd": (objective.RelationalDistances(), "embedding", 1e-12),
 }
 
 
@@ -55,7 +62,7 @@ def test_a_student_equal_to_its_teacher_costs_nothing(name):
 
 
 def test_equal_distributions_have_no_discrepancy():
-    assert features.mean_discrepancy(normal(8, 5), normal(8, 5), ROWS).item() == pytest.approx(0, abs=1e-12)
+    assert mean_discrepancy(normal(8, 5), normal(8, 5), ROWS).item() == pytest.approx(0, abs=1e-12)
 
 
 def rotation() -> Tensor:
@@ -64,19 +71,19 @@ def rotation() -> Tensor:
 
 INVARIANCES = {
     "rkd under scaling, turning and moving": (
-        relations.RelationalDistances(),
+        objective.RelationalDistances(),
         "embedding",
         lambda s: 3 * s @ rotation() + 2,
     ),
-    "sp under scaling": (relations.SimilarityPreserving(), "embedding", lambda s: 3 * s),
+    "sp under scaling": (objective.SimilarityPreserving(), "embedding", lambda s: 3 * s),
     "pkt under a scale for each row": (
-        relations.ProbabilisticTransfer(),
+        objective.ProbabilisticTransfer(),
         "embedding",
         lambda s: s * torch.arange(1.0, 9.0)[:, None],
     ),
-    "lskd under scaling and moving": (logits.SoftLogits(standardize=True), "logits", lambda z: 3 * z + 2),
-    "kd under moving": (logits.SoftLogits(), "logits", lambda z: z + 2),
-    "dist under moving": (logits.CorrelatedLogits(), "logits", lambda z: z + 2),
+    "lskd under scaling and moving": (objective.SoftLogits(standardize=True), "logits", lambda z: 3 * z + 2),
+    "kd under moving": (objective.SoftLogits(), "logits", lambda z: z + 2),
+    "dist under moving": (objective.CorrelatedLogits(), "logits", lambda z: z + 2),
 }
 
 
@@ -93,7 +100,7 @@ def test_is_invariant(name):
 def test_the_two_parts_of_dkd_add_up():
     student, teacher = normal(8, 5, seed=1), normal(8, 5, seed=2)
     parts = [
-        on(logits.DecoupledLogits(alpha=alpha, beta=beta), student, teacher, of="logits").item()
+        on(objective.DecoupledLogits(alpha=alpha, beta=beta), student, teacher, of="logits").item()
         for alpha, beta in ((1.0, 0.0), (0.0, 8.0), (1.0, 8.0))
     ]
     assert parts[0] + parts[1] == pytest.approx(parts[2])
@@ -101,7 +108,7 @@ def test_the_two_parts_of_dkd_add_up():
 
 def test_dkd_of_a_student_that_is_wrong_for_sure_is_large_and_finite():
     student, teacher = torch.tensor([[0.0, 1e4], [0.0, 1e4]]), torch.tensor([[5.0, 0.0], [5.0, 0.0]])
-    value = logits.target_divergence(student, teacher, torch.tensor([0, 0]), torch.tensor(1.0))
+    value = target_divergence(student, teacher, torch.tensor([0, 0]), torch.tensor(1.0))
     # KL of (p, 1 - p) to (e^-1e4, 1), with p the teacher's .9933.
     assert value.tolist() == pytest.approx([1e4 * torch.sigmoid(torch.tensor(5.0)).item()] * 2, rel=1e-3)
 
@@ -110,7 +117,7 @@ def test_soft_cross_entropy_matches_the_sum_written_out():
     student, teacher = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     p = [math.exp(z) / (math.exp(0.5) + 1) for z in (0.5, 0.0)]
     expected = 4 * sum(q * math.log(q / own) for q, own in zip(reversed(p), p, strict=True))
-    assert logits.soft_cross_entropy(student, teacher, torch.tensor(2.0)).item() == pytest.approx(expected)
+    assert soft_cross_entropy(student, teacher, torch.tensor(2.0)).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +129,7 @@ def test_soft_cross_entropy_matches_the_sum_written_out():
     ],
 )
 def test_labels_are_what_the_task_says(task, truth, expected):
-    scores, term = normal(8, 3), labels.CrossEntropy()
+    scores, term = normal(8, 3), objective.CrossEntropy()
     term.task = task
     seen = Batch(Outputs(scores, scores, ROWS), truth, torch.arange(8), torch.tensor(0.0))
     assert term(seen).item() == pytest.approx(expected(scores, truth).item())
@@ -135,11 +142,11 @@ GAUSSIANS = [
     (10, 0.8, {"infonce": (4.287, 0.10), "nwj": (5.10, 0.37), "dv": (5.13, 0.25), "smile": (5.56, 0.19)}),
 ]
 ESTIMATES = {
-    "infonce": bounds.infonce_bound,
-    "nwj": bounds.nwj_bound,
-    "dv": bounds.dv_bound,
-    "smile": bounds.smile_bound,
-    "js": bounds.js_bound,
+    "infonce": infonce_bound,
+    "nwj": nwj_bound,
+    "dv": dv_bound,
+    "smile": smile_bound,
+    "js": js_bound,
 }
 
 
@@ -164,51 +171,42 @@ def test_club_is_above_the_information_and_no_estimate_of_it():
     x, noise = (torch.randn(20_000, 4, generator=rng) for _ in range(2))
     y = 0.8 * x + 0.6 * noise
     rows = torch.ones(len(x), dtype=torch.bool)
-    found = bounds.club_bound(0.8 * x, torch.full_like(x, math.log(0.36)), y, rows)
+    found = club_bound(0.8 * x, torch.full_like(x, math.log(0.36)), y, rows)
     assert found.item() == pytest.approx(4 * 0.64 / 0.36, rel=0.02)
 
 
 def test_infonce_never_claims_more_than_the_batch_can_show():
     f = 100 * torch.eye(8)
-    assert bounds.infonce_bound(f, ROWS).item() == pytest.approx(math.log(8))
+    assert infonce_bound(f, ROWS).item() == pytest.approx(math.log(8))
 
 
 def test_js_has_the_value_of_nwj_and_a_gradient_that_stays_bounded():
     f = (normal(8, 8) * 20).requires_grad_()
-    value = bounds.js_bound(f, ROWS)
+    value = js_bound(f, ROWS)
     (gradient,) = torch.autograd.grad(value, f)
-    assert value.item() == pytest.approx(bounds.nwj_bound(f, ROWS).item())
+    assert value.item() == pytest.approx(nwj_bound(f, ROWS).item())
     assert gradient.abs().max() <= 1 / 8
-
-
-def test_nats_are_the_information_whichever_estimator_trains():
-    for estimator in ("infonce", "crd", "js", "nwj", "smile"):
-        term = information.MutualInformation("student", "teacher", estimator=estimator)
-        term.setup(SIZES)
-        told = Objective(mi=term.double()).readings(batch())
-        assert list(told) == ["mi.nats"]
-        assert told["mi.nats"] <= math.log(8)
 
 
 def test_an_unknown_estimator_is_refused():
     with pytest.raises(ValueError, match="estimator is one of infonce, crd, nwj, js, smile, club, got 'mine'"):
-        information.MutualInformation("student", "teacher", estimator="mine")
+        objective.MutualInformation("student", "teacher", estimator="mine")
 
 
 def test_a_modality_that_no_row_has_leaves_the_mean():
-    term = information.MutualInformation("teacher", "auxiliary", detached=("auxiliary",))
+    term = objective.MutualInformation("teacher", "auxiliary", detached=("auxiliary",))
     term.setup(SIZES)
     term.double()
     seen = missing(batch(), sound=list(range(8)))
-    only = information.MutualInformation("teacher", "auxiliary", detached=("auxiliary",))
+    only = objective.MutualInformation("teacher", "auxiliary", detached=("auxiliary",))
     only.setup(SIZES._replace(auxiliary={"depth": 5}))
     only.double().load_state_dict({k: v for k, v in term.state_dict().items() if not k.startswith("projections.1")})
     alone = seen._replace(auxiliary={"depth": seen.auxiliary["depth"]})
     assert term(seen).item() == pytest.approx(only(alone).item())
 
 
-def bank(**changed) -> contrastive.MemoryBank:
-    return contrastive.MemoryBank(SIZES._replace(**changed), width=3, negatives=16)
+def bank(**changed) -> MemoryBank:
+    return MemoryBank(SIZES._replace(**changed), width=3, negatives=16)
 
 
 def test_negatives_come_from_other_classes_and_can_be_any_of_them():
@@ -228,7 +226,7 @@ def test_without_classes_negatives_are_all_other_rows():
 
 
 def test_negatives_shrink_to_the_data():
-    assert contrastive.MemoryBank(SIZES, width=3, negatives=4096).negatives == 30
+    assert MemoryBank(SIZES, width=3, negatives=4096).negatives == 30
 
 
 def test_negatives_of_one_class_alone_are_refused():
@@ -252,24 +250,24 @@ def test_the_constants_of_the_first_batch_stay():
 def test_scores_are_the_same_whichever_table_is_the_smaller():
     anchors, memory = normal(4, 3), normal(50, 3, seed=1)
     index = torch.randint(50, (4, 60), generator=torch.Generator().manual_seed(0))
-    by_product = contrastive._scores(anchors, memory, index, torch.tensor(0.5))
-    by_choice = contrastive._scores(anchors, memory, index[:, :2], torch.tensor(0.5))
+    by_product = cosine_scores(anchors, memory, index, torch.tensor(0.5))
+    by_choice = cosine_scores(anchors, memory, index[:, :2], torch.tensor(0.5))
     torch.testing.assert_close(by_product[:, :2], by_choice)
 
 
 def test_kendall_is_tau_b_and_0_for_a_row_that_orders_nothing():
     left, right = normal(6, 9).round(decimals=1), normal(6, 9, seed=1).round(decimals=0)
     expected = [kendalltau(a, b).statistic for a, b in zip(left.numpy(), right.numpy(), strict=True)]
-    assert crossmodal.kendall(left, right).tolist() == pytest.approx(expected)
-    assert crossmodal.kendall(torch.ones(2, 9), right[:2].float()).tolist() == [0, 0]
+    assert kendall(left, right).tolist() == pytest.approx(expected)
+    assert kendall(torch.ones(2, 9), right[:2].float()).tolist() == [0, 0]
 
 
 def test_saliency_matches_a_loop_over_channels():
     head = torch.nn.Linear(5, 3).double()
     student, teacher = normal(8, 3), normal(8, 5, seed=1)
     rows = torch.tensor([True] * 6 + [False] * 2)
-    order = focus.permuted_rows(torch.rand(8, generator=torch.Generator().manual_seed(0)), rows)
-    found = focus.saliency(head, student, teacher, order, rows)
+    order = permuted_rows(torch.rand(8, generator=torch.Generator().manual_seed(0)), rows)
+    found = saliency(head, student, teacher, order, rows)
     for channel in range(5):
         mixed = teacher.clone()
         mixed[:, channel] = teacher[order, channel]
@@ -278,18 +276,18 @@ def test_saliency_matches_a_loop_over_channels():
 
 def test_a_permutation_of_the_rows_that_count_leaves_the_others_out():
     rows = torch.tensor([True, False, True, True, False, True])
-    order = focus.permuted_rows(torch.rand(6, generator=torch.Generator().manual_seed(0)), rows)
+    order = permuted_rows(torch.rand(6, generator=torch.Generator().manual_seed(0)), rows)
     assert sorted(order[rows].tolist()) == [0, 2, 3, 5]
     assert order[~rows].tolist() == [1, 4]
 
 
 def test_modality_focus_removes_nothing_before_it_has_measured_and_the_least_salient_after():
-    term = focus.ModalityFocus(removed=0.5)
+    term = objective.ModalityFocus(removed=0.5)
     term.setup(SIZES)
     term.double()
     seen = batch()
     teacher = seen.of("teacher").embedding
-    plain = logits.soft_cross_entropy(seen.student.logits, seen.teacher_head(teacher), 1.0).mean()
+    plain = soft_cross_entropy(seen.student.logits, seen.teacher_head(teacher), 1.0).mean()
     assert term(seen).item() == pytest.approx(plain.item())
 
     drawn = draws(Objective(mfh=term), 8)["mfh"]
@@ -298,11 +296,13 @@ def test_modality_focus_removes_nothing_before_it_has_measured_and_the_least_sal
     least = term.saliency.argsort()[:3]
     focused = teacher.clone()
     focused[:, least] = teacher.mean(0)[least]
-    expected = logits.soft_cross_entropy(seen.student.logits, seen.teacher_head(focused), 1.0).mean()
+    expected = soft_cross_entropy(seen.student.logits, seen.teacher_head(focused), 1.0).mean()
     assert term(seen).item() == pytest.approx(expected.item())
 
 
-@pytest.mark.parametrize("term", [maps.Attention(), maps.NeuronSelectivity(), maps.ChannelCorrelation()], ids=repr)
+@pytest.mark.parametrize(
+    "term", [objective.Attention(), objective.NeuronSelectivity(), objective.ChannelCorrelation()], ids=repr
+)
 @pytest.mark.parametrize("shape", [None, (16,), (16, 1, 1)])
 def test_terms_on_maps_refuse_pooled_vectors(term, shape):
     shapes = {"student.map": (3, 4, 4)} | ({} if shape is None else {"teacher.map": shape})
@@ -315,7 +315,7 @@ def test_duplicate_rows_move_nothing_in_rkd():
     student = normal(6, 5).float()
     student[1] = student[0]
     student.requires_grad_()
-    (gradient,) = torch.autograd.grad(relations.relative_distances(student, rows).square().sum(), student)
+    (gradient,) = torch.autograd.grad(relative_distances(student, rows).square().sum(), student)
     assert gradient.abs().max() < 100
 
 
@@ -328,7 +328,7 @@ def test_angles_have_the_gradient_that_autograd_would_give():
         return e @ e.mT
 
     expected = F.smooth_l1_loss(written_out(student), written_out(teacher))
-    found = relations.angle_difference(student, teacher, rows)
+    found = angle_difference(student, teacher, rows)
     assert found.item() == pytest.approx(expected.item())
     torch.testing.assert_close(*(torch.autograd.grad(value, student)[0] for value in (found, expected)))
 
@@ -337,7 +337,7 @@ def test_angles_have_the_gradient_that_autograd_would_give():
 def test_angles_of_512_rows_fit_in_a_gibibyte():
     code = """
 import resource, torch
-from kdsweep.objective.relations import angle_difference
+from kdsweep.objective.terms.relational_distances import angle_difference
 student, teacher = torch.randn(512, 128, requires_grad=True), torch.randn(512, 128)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 angle_difference(student, teacher, torch.ones(512, dtype=torch.bool)).backward()
@@ -357,14 +357,14 @@ def test_the_hint_stage_ends_where_distillation_starts():
 
 
 def test_a_batch_of_one_class_gives_ccl_nothing_to_do():
-    term = crossmodal.CompositionalContrast()
+    term = objective.CompositionalContrast()
     term.setup(SIZES)
     seen = batch()._replace(labels=torch.zeros(8, dtype=torch.long))
     assert term.double()(seen).item() == 0
 
 
 def test_the_student_gets_its_own_line_of_ccl_alone():
-    term = crossmodal.CompositionalContrast()
+    term = objective.CompositionalContrast()
     term.setup(SIZES._replace(student=7))
     term.double()
     student, teacher = normal(8, 7).requires_grad_(), normal(8, 7, seed=1)
@@ -376,7 +376,7 @@ def test_the_student_gets_its_own_line_of_ccl_alone():
 
 
 def test_vid_starts_from_a_variance_of_five_and_learns_it():
-    term = features.VariationalInformation()
+    term = objective.VariationalInformation()
     term.setup(SIZES)
     assert (F.softplus(term.spread) + 1e-5).tolist() == pytest.approx([5.0] * SIZES.teacher)
     assert "spread" in dict(term.named_parameters())

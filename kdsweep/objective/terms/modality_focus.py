@@ -9,24 +9,15 @@ import torch
 from torch import Tensor
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, Batch, Sizes, blank, masked_mean
-from kdsweep.objective.logits import soft_cross_entropy
-
-
-class LogitAgreement(Term):
-    """Train student and teacher towards each other's scores: mean (z_S - z_T)^2, with gradients to both."""
-
-    paper = "Xue, Gao, Ren, Zhao. The Modality Focusing Hypothesis. ICLR 2023, arXiv:2206.06487"
-    reads = ("student.logits", "teacher.logits")
-
-    def loss(self, batch: Batch, rows: Tensor) -> Tensor:
-        return masked_mean((batch.student.logits - batch.of("teacher").logits).square().mean(1), rows)
+from kdsweep.objective.batch import CLASSES, Batch, Sizes
+from kdsweep.objective.numerics import masked_mean, mean_of_rows
+from kdsweep.objective.terms._logits import soft_cross_entropy
+from kdsweep.values.paper import Paper
 
 
 def without_channels(values_BD: Tensor, removed_D: Tensor, rows: Tensor) -> Tensor:
     """The channels removed [D] bool are replaced by their means over the rows that count, not by 0."""
-    mean_D = blank(values_BD, rows).sum(0) / rows.sum()
-    return torch.where(removed_D, mean_D, values_BD)
+    return torch.where(removed_D, mean_of_rows(values_BD, rows), values_BD)
 
 
 def permuted_rows(keys_B: Tensor, rows: Tensor) -> Tensor:
@@ -66,7 +57,15 @@ class ModalityFocus(Term):
         temperature: above 0.
     """
 
-    paper = "Xue, Gao, Ren, Zhao. The Modality Focusing Hypothesis. ICLR 2023, arXiv:2206.06487"
+    papers = (
+        Paper(
+            authors=("Xue", "Gao", "Ren", "Zhao"),
+            title="The Modality Focusing Hypothesis",
+            venue="ICLR",
+            year=2023,
+            arxiv="2206.06487",
+        ),
+    )
     reads = ("student.logits", "teacher.logits", "teacher.embedding")
     tasks = CLASSES
     memory = 0.9

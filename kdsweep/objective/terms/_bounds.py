@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from kdsweep.objective.batch import logsumexp, masked_mean, other_pairs, softplus
+from kdsweep.objective.numerics import logsumexp, masked_mean, other_pairs, softplus
 
 # Scores beyond this are clipped in SMILE's partition function: the published value.
 CLIP = 5.0

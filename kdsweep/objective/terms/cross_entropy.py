@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdsweep.objective.base import Term, mean_over_auxiliaries
-from kdsweep.objective.batch import Batch, Outputs, Sizes, log_softmax, masked_mean
+from kdsweep.objective.batch import Batch, Outputs, Sizes
+from kdsweep.objective.numerics import log_softmax, masked_mean, negative_log_likelihood
 
 
 class CrossEntropy(Term):
@@ -77,8 +78,3 @@ def class_weights(labels: Tensor, classes: int) -> Tensor:
         return torch.where(count_C > 0, (len(labels) - count_C) / count_C.clamp(min=1), 1.0)
     count_C = torch.bincount(labels, minlength=classes).float()
     return torch.where(count_C > 0, len(labels) / (classes * count_C.clamp(min=1)), 1.0)
-
-
-def negative_log_likelihood(logits_BC: Tensor, labels: Tensor) -> Tensor:
-    """Of the true classes, per row: [B]."""
-    return -torch.gather(log_softmax(logits_BC), 1, labels[:, None])[:, 0]

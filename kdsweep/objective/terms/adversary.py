@@ -9,9 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdsweep.objective.base import Term, frozen
-from kdsweep.objective.batch import EMBEDDINGS, Batch, Sizes, both_embeddings, masked_mean
-from kdsweep.objective.networks import discriminator
+from kdsweep.objective.base import Term
+from kdsweep.objective.batch import EMBEDDINGS, Batch, Sizes, both_embeddings
+from kdsweep.objective.critics import discriminator, frozen
+from kdsweep.objective.numerics import masked_mean
+from kdsweep.values.paper import Paper
+
+PENALTY = 10.0
 
 
 def critic_hinge(real_B: Tensor, fake_B: Tensor, rows: Tensor) -> Tensor:
@@ -37,7 +41,6 @@ def gradient_penalty(
 
 
 ADVERSARIES = {"hinge": critic_hinge, "wgan-gp": critic_wasserstein, "lsgan": critic_squares}
-PENALTY = 10.0
 
 
 class Adversary(Term):
@@ -53,10 +56,26 @@ class Adversary(Term):
         critic_lr: as a ratio to the main learning rate.
     """
 
-    paper = (
-        "Liu et al. Structured Knowledge Distillation for Semantic Segmentation. CVPR 2019, arXiv:1903.04197; "
-        "Gulrajani et al. Improved Training of Wasserstein GANs. arXiv:1704.00028; "
-        "Mao et al. Least Squares Generative Adversarial Networks. arXiv:1611.04076"
+    papers = (
+        Paper(
+            authors=("Liu", "others"),
+            title="Structured Knowledge Distillation for Semantic Segmentation",
+            venue="CVPR",
+            year=2019,
+            arxiv="1903.04197",
+        ),
+        Paper(
+            authors=("Gulrajani", "others"),
+            title="Improved Training of Wasserstein GANs",
+            year=2017,
+            arxiv="1704.00028",
+        ),
+        Paper(
+            authors=("Mao", "others"),
+            title="Least Squares Generative Adversarial Networks",
+            year=2016,
+            arxiv="1611.04076",
+        ),
     )
     reads = EMBEDDINGS
 

@@ -9,55 +9,65 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdsweep.objective.base import Term, frozen, mean_over_auxiliaries
+from kdsweep.objective.base import Term, mean_over_auxiliaries
 from kdsweep.objective.batch import Batch, Sizes
-from kdsweep.objective.bounds import (
+from kdsweep.objective.critics import PROJECTED_WIDTH, ConditionalGaussian, Projections, frozen
+from kdsweep.objective.terms._bounds import (
     club_bound,
     cross_entropy_of_pairs,
     gaussian_log_likelihood,
-    infonce_bound,
     js_bound,
     nwj_bound,
     smile_bound,
 )
-from kdsweep.objective.contrastive import WIDTH, MemoryBank, Projections
+from kdsweep.objective.terms._memory import MemoryBank
+from kdsweep.values.paper import Paper
 
-
-class ConditionalGaussian(nn.Module):
-    """q(y|x) of CLUB: a mean, and a log variance held to (-1, 1)."""
-
-    def __init__(self, inputs: int, outputs: int, hidden: int) -> None:
-        super().__init__()
-        self.mean = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
-        self.log_variance = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs), nn.Tanh())
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.mean(x), self.log_variance(x)
+ESTIMATORS = {
+    "infonce": Paper(
+        authors=("van den Oord", "Li", "Vinyals"),
+        title="Representation Learning with Contrastive Predictive Coding",
+        year=2018,
+        arxiv="1807.03748",
+    ),
+    "crd": Paper(
+        authors=("Tian", "Krishnan", "Isola"),
+        title="Contrastive Representation Distillation",
+        venue="ICLR",
+        year=2020,
+        arxiv="1910.10699",
+    ),
+    "nwj": Paper(
+        authors=("Nguyen", "Wainwright", "Jordan"),
+        title="Estimating Divergence Functionals and the Likelihood Ratio by Convex Risk Minimization",
+        year=2008,
+        arxiv="0809.0853",
+    ),
+    "js": Paper(
+        authors=("Hjelm", "others"),
+        title="Learning Deep Representations by Mutual Information Estimation and Maximization",
+        venue="ICLR",
+        year=2019,
+        arxiv="1808.06670",
+    ),
+    "smile": Paper(
+        authors=("Song", "Ermon"),
+        title="Understanding the Limitations of Variational Mutual Information Estimators",
+        venue="ICLR",
+        year=2020,
+        arxiv="1910.06222",
+    ),
+    "club": Paper(
+        authors=("Cheng", "others"),
+        title="CLUB: A Contrastive Log-ratio Upper Bound of Mutual Information",
+        venue="ICML",
+        year=2020,
+        arxiv="2006.12013",
+    ),
+}
 
 
 BOUNDS = {"nwj": nwj_bound, "js": js_bound, "smile": smile_bound}
-# Every estimator, with its paper.
-ESTIMATORS = {
-    "infonce": (
-        "van den Oord, Li, Vinyals. Representation Learning with Contrastive Predictive Coding. arXiv:1807.03748"
-    ),
-    "crd": "Tian, Krishnan, Isola. Contrastive Representation Distillation. ICLR 2020, arXiv:1910.10699",
-    "nwj": (
-        "Nguyen, Wainwright, Jordan. Estimating Divergence Functionals and the Likelihood Ratio by Convex Risk "
-        "Minimization. arXiv:0809.0853"
-    ),
-    "js": (
-        "Hjelm et al. Learning Deep Representations by Mutual Information Estimation and Maximization. ICLR 2019, "
-        "arXiv:1808.06670"
-    ),
-    "smile": (
-        "Song, Ermon. Understanding the Limitations of Variational Mutual Information Estimators. ICLR 2020, "
-        "arXiv:1910.06222"
-    ),
-    "club": (
-        "Cheng et al. CLUB: A Contrastive Log-ratio Upper Bound of Mutual Information. ICML 2020, arXiv:2006.12013"
-    ),
-}
 
 
 class MutualInformation(Term):
@@ -75,15 +85,15 @@ class MutualInformation(Term):
         negatives: of crd.
         steps: updates of club's q before each main update.
         critic_lr: of club's q, as a ratio to the main learning rate.
-        after: the paper whose use of the bound this is, for the bibliography.
+        after: papers whose use of the bound this is, for the bibliography.
     """
 
     temperature: Tensor
 
     def __init__(
         self,
-        left: str,
-        right: str,
+        left: str = "student",
+        right: str = "teacher",
         *,
         estimator: str = "infonce",
         temperature: float = 0.1,
@@ -91,7 +101,7 @@ class MutualInformation(Term):
         negatives: int = 4096,
         steps: int = 1,
         critic_lr: float = 1.0,
-        after: str = "",
+        after: tuple[Paper, ...] = (),
         **schedule: Any,
     ) -> None:
         if estimator not in ESTIMATORS:
@@ -100,7 +110,7 @@ class MutualInformation(Term):
         super().__init__(**numbers, **schedule)
         self.left, self.right, self.estimator, self.detached = left, right, estimator, detached
         self.negatives, self.steps = negatives, steps
-        self.paper = "; ".join(filter(None, (after, ESTIMATORS[estimator])))
+        self.papers = (*after, ESTIMATORS[estimator])
         # Memories hold samples as they are.
         self.mixes = estimator != "crd"
         self.reads = (f"{left}.embedding", f"{right}.embedding")
@@ -112,11 +122,15 @@ class MutualInformation(Term):
         if not self.partners:
             raise ValueError("this term reads auxiliary models, got none")
         left, widths = sizes.width(self.left), [sizes.width(partner) for partner in self.partners]
-        self.projections: Any = nn.ModuleList(Projections(left, width, WIDTH) for width in widths)
+        self.projections: Any = nn.ModuleList(Projections(left, width, PROJECTED_WIDTH) for width in widths)
         if self.estimator == "crd":
-            self.banks: Any = nn.ModuleList(MemoryBank(sizes, width=WIDTH, negatives=self.negatives) for _ in widths)
+            self.banks: Any = nn.ModuleList(
+                MemoryBank(sizes, width=PROJECTED_WIDTH, negatives=self.negatives) for _ in widths
+            )
         elif self.estimator == "club":
-            self.critic = nn.ModuleList(ConditionalGaussian(WIDTH, WIDTH, WIDTH) for _ in widths)
+            self.critic = nn.ModuleList(
+                ConditionalGaussian(PROJECTED_WIDTH, PROJECTED_WIDTH, PROJECTED_WIDTH) for _ in widths
+            )
 
     def draw(self, batch_size: int, rng: torch.Generator) -> dict[str, Tensor]:
         if self.estimator != "crd":
@@ -148,10 +162,6 @@ class MutualInformation(Term):
                 rows=rows & batch.of(partner).present,
             )
 
-    def readings(self, batch: Batch, rows: Tensor) -> dict[str, Tensor]:
-        """nats: the InfoNCE bound on the batch, which no choice of estimator changes."""
-        return {} if self.estimator == "club" else {"nats": self._over_partners(self._nats, batch, rows)}
-
     def _over_partners(self, value: Callable[[Batch, str, Tensor], Tensor], batch: Batch, rows: Tensor) -> Tensor:
         if self.right != "auxiliary":
             return value(batch, self.right, rows)
@@ -176,10 +186,6 @@ class MutualInformation(Term):
         left_BD, right_BD = self._project(batch, partner)
         mean_BD, log_variance_BD = self.critic[self.partners.index(partner)](left_BD.detach())
         return -gaussian_log_likelihood(mean_BD, log_variance_BD, right_BD.detach(), rows)
-
-    def _nats(self, batch: Batch, partner: str, rows: Tensor) -> Tensor:
-        left_BD, right_BD = self._project(batch, partner)
-        return infonce_bound(left_BD @ right_BD.T / self.temperature, rows)
 
     def _project(self, batch: Batch, partner: str) -> tuple[Tensor, Tensor]:
         left_BD, right_BD = batch.of(self.left).embedding, batch.of(partner).embedding
