@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
 from kdsweep.engine.build import Heard, Models, Recall, Weights, models, parts, recipe
+from kdsweep.engine.faults import Fault, Suspected, ends_the_process, fault_of, of_memory, of_the_machine
 from kdsweep.engine.probes import Said, probes
 from kdsweep.engine.single import Epoch, Run
 from kdsweep.engine.stacked.pack import Pack
@@ -59,10 +59,6 @@ class Outcome:
     error: str = ""
 
 
-# What is nobody's code's fault: such a trial leaves no result and is tried again.
-INFRASTRUCTURE = (OSError, MemoryError, torch.OutOfMemoryError)
-
-
 def run(
     trials: Sequence[Trial],
     dataset: Dataset,
@@ -72,21 +68,24 @@ def run(
     device: torch.device | None = None,
     workers: Workers | None = None,
     recall: Recall = lambda model, part, compute: compute(),
-) -> Iterator[Outcome]:
+    suspected: Suspected | None = None,
+) -> Iterator[Outcome | Fault]:
     """Train one trial, or several of one structure as a pack, and yield each outcome as it is there.
 
-    A trial's own faults are outcomes; faults of the machine are raised, but for a pack that does not fit the memory:
-    it is halved.
+    A trial that raises gives a Fault, or has failed where another process saw it raise the same (`faults`). Faults of
+    the machine are raised, but for a pack that does not fit the memory: it is halved.
 
     Args:
         trials: one, or several that stack (`Trial.arithmetic`).
         weights: the stored weights of a trained model and role.
         recall: what a frozen model says of a part, where somebody has computed it before.
+        suspected: what these trials raised before, by id.
 
     Raises:
-        OSError, MemoryError: the machine's doing, not the trial's.
+        Exception: the machine's doing, not the trial's (`faults.of_the_machine`).
     """
     device, workers = device or torch.device("cpu"), workers or Workers()
+    # What a pack's own loop yields are outcomes: it raises faults.
     ended: set[str] = set()
     try:
         for outcome in _run(trials, dataset, data, weights, device, workers, recall):
@@ -98,18 +97,17 @@ def run(
         if not left:
             # All have ended, and what they gave is there.
             return
-        out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if len(left) == 1 and isinstance(error, INFRASTRUCTURE):
+        if ends_the_process(error) or (len(left) == 1 and of_the_machine(error)):
             raise
         if len(left) == 1:
-            trace = traceback.format_exc(limit=-3)
-            yield Outcome(left[0], "failed", error=f"{type(error).__name__}: {error}\n{trace}")
+            fault, before = fault_of(error, left[0].id), (suspected or {}).get(left[0].id, ())
+            yield Outcome(left[0], "failed", error=fault.text) if fault.confirms(before) else fault
             return
+        half = (len(left) + 1) // 2 if of_memory(error) else 1
     # Whose fault it was shows when they run apart; nobody's numbers depend on it.
-    half = (len(left) + 1) // 2 if out_of_memory else 1
     for at in range(0, len(left), half):
         some = left[at : at + half]
-        yield from run(some, dataset, data, weights, device=device, workers=workers, recall=recall)
+        yield from run(some, dataset, data, weights, device=device, workers=workers, recall=recall, suspected=suspected)
 
 
 class Record:

@@ -105,13 +105,14 @@ def _start(module: Any, part: Mapping[str, Any]) -> Any:
     """The module with the weights that its specification names, where it does.
 
     Raises:
-        ValueError: they have changed since the study was read, or do not fit.
+        ChangedSource: they have changed since the study was read.
+        ValueError: they do not fit.
     """
     if "weights" not in part:
         return module
     path = part["weights"]["path"]
     if sources.weights(path)["digest"] != part["weights"]["digest"]:
-        raise ValueError(f"{path} has changed since the study was read: launch it again")
+        raise sources.ChangedSource(f"{path} has changed since the study was read: launch it again")
     try:
         module.load_state_dict(safetensors.torch.load_file(path))
     except RuntimeError as error:

@@ -6,7 +6,8 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
-Pack = list[dict[str, Any]]
+# Trials, and what they have raised before; empty where there is nothing more to do.
+Pack = dict[str, Any]
 
 
 class Desk:
@@ -14,6 +15,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.trays: defaultdict[str, asyncio.Queue[Pack]] = defaultdict(asyncio.Queue)
+        self.faults: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     async def put(self, place: str, pack: Pack) -> None:
         await self.trays[place].put(pack)
@@ -21,3 +23,11 @@ class Desk:
     async def take(self, place: str) -> Pack:
         """Waits until there is one; an empty one sends the worker home."""
         return await self.trays[place].get()
+
+    async def note(self, place: str, faults: list[dict[str, Any]]) -> None:
+        """What trials have raised under workers that cannot tell the one who has started them."""
+        self.faults[place] += faults
+
+    async def raised(self, place: str) -> list[dict[str, Any]]:
+        """What was noted for this place since it was last asked."""
+        return self.faults.pop(place, [])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kdsweep import methods
 from kdsweep.data import registry as source
 from kdsweep.data.augment import MIXUP
+from kdsweep.engine.faults import Fault
 from kdsweep.engine.stacked.width import Widths
 from kdsweep.protocol.packing import COMPILED, pack, settlement
 from kdsweep.protocol.plan import Known, Plan, Role, plan
@@ -64,6 +65,8 @@ class Launch:
     expected: Mapping[str, int] = field(default_factory=dict)
     trains: bool = True
     lost: Counter[str] = field(default_factory=Counter)
+    # What trials without a result have raised so far, by id: another process shows whether it is their own fault.
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         there = self.results.arithmetic()
@@ -136,6 +139,14 @@ class Launch:
         self.show(Event("commit", trial, self.role(id_), result))
         self._write_state()
 
+    def suspect(self, fault: Fault) -> None:
+        """A trial has raised, for the first time in that process: `take_back` hands it out again."""
+        self.faults.setdefault(fault.trial, []).append(fault)
+
+    def suspected(self, pack: Sequence[Trial]) -> dict[str, list[Fault]]:
+        """What a pack's trials have raised before: their worker tells an accident from a result by it."""
+        return {trial.id: self.faults[trial.id] for trial in pack if trial.id in self.faults}
+
     def take_back(self, pack: Sequence[Trial], reason: str) -> None:
         """A worker has ended with a pack, or died under it: what it had staged is committed, the rest tried again.
 
@@ -154,11 +165,17 @@ class Launch:
                 lost.append(trial)
         if not lost:
             return
+        raised = [self.faults[trial.id][-1] for trial in lost if trial.id in self.faults]
+        if raised:
+            reason = f"{raised[0].kind}: {raised[0].message}"
         left = [trial for trial in lost if self.lost[trial.id] < PATIENCE]
         again = "to be tried again" if left else f"lost {PATIENCE} times and not tried again in this launch"
         self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
         half = (len(left) + 1) // 2
-        if half and len(lost) == len(pack):
+        if raised:
+            # All that raised go through one more process together.
+            half = len(left)
+        elif half and len(lost) == len(pack):
             # However often the rest is cut again.
             self.widths.did_not_fit(structure(left[0]), len(pack))
         self._packs.extend(some for some in (left[:half], left[half:]) if some)

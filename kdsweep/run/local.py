@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kdsweep.engine.loop import INFRASTRUCTURE
+from kdsweep.engine.faults import of_the_machine
 from kdsweep.run.launch import Launch
 from kdsweep.run.worker import work
 
@@ -12,8 +12,19 @@ def run(launch: Launch) -> None:
     study = launch.study
     launch.begin(places=1)
     while pack := launch.next():
+        reason = "they have raised what may be an accident"
         try:
-            work(pack, study.data, launch.results, device=study.resources.device, staged=launch.commit)
-        except INFRASTRUCTURE as error:
-            left = [trial for trial in pack if trial.id in launch.in_flight]
-            launch.take_back(left, f"{type(error).__name__}: {error}")
+            work(
+                pack,
+                study.data,
+                launch.results,
+                device=study.resources.device,
+                staged=launch.commit,
+                faulted=launch.suspect,
+                suspected=launch.suspected(pack),
+            )
+        except Exception as error:
+            if not of_the_machine(error):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+        launch.take_back([trial for trial in pack if trial.id in launch.in_flight], reason)

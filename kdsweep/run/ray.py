@@ -15,6 +15,7 @@ import tempfile
 import threading
 import uuid
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 # Read by Ray when it is imported: no result files and no console reporter of its own, no snapshots of a state that
@@ -35,6 +36,7 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
+from kdsweep.engine.faults import Fault
 from kdsweep.run.desk import Desk
 from kdsweep.values.study import Data, Study
 from kdsweep.values.trial import Trial
@@ -164,6 +166,8 @@ class _Places(Searcher):  # type: ignore[misc]
         """A worker has come, or a pack has ended."""
         self.to_come.discard(trial_id)
         pack, self.at_work[trial_id] = self.at_work.get(trial_id, []), []
+        for fault in json.loads(result.get("faults", "[]")):
+            self.launch.suspect(Fault(**fault))
         self.launch.take_back(pack, f"their worker ended well, but its results are not in {self.launch.results.root}")
         self._serve()
 
@@ -186,11 +190,12 @@ class _Places(Searcher):  # type: ignore[misc]
                 self._hand(place, pack)
         if self.launch.done:
             for place in (*self.at_work, *self.to_come):
-                self.desk.put.remote(place, [])
+                self.desk.put.remote(place, {})
 
     def _hand(self, place: str, pack: list[Trial]) -> None:
         self.at_work[place] = pack
-        self.desk.put.remote(place, [trial.to_json() for trial in pack])
+        before = {id_: list(map(asdict, faults)) for id_, faults in self.launch.suspected(pack).items()}
+        self.desk.put.remote(place, {"trials": [trial.to_json() for trial in pack], "suspected": before})
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its searcher into a state that nobody restores; a launch holds a terminal and files.
@@ -210,22 +215,20 @@ class _Work(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any]) -> None:
         self.place, self.job, self.here = config["place"], json.loads(config["job"]), False
-        self.desk = ray.get_actor(config["desk"])
+        self.desk, self.desk_name = ray.get_actor(config["desk"]), config["desk"]
 
     def step(self) -> dict[str, Any]:
         if not self.here:
             self.here = True
             self._get_ready()
             return {"trials": 0}
-        trials: list[Any] = ray.get(self.desk.take.remote(self.place))
-        if not trials:
+        pack: dict[str, Any] = ray.get(self.desk.take.remote(self.place))
+        if not pack:
             return {tune.result.DONE: True}
-        job = {**self.job, "trials": trials}
-        if self.job["workers"] > 1:
-            _together(job)
-        else:
-            _alone(job)
-        return {"trials": len(trials)}
+        job = {**self.job, **pack, "desk": self.desk_name, "place": self.place}
+        faults = _together(job) if self.job["workers"] > 1 else _alone(job)
+        # One string: Tune flattens every list of a result.
+        return {"trials": len(pack["trials"]), "faults": json.dumps(faults)}
 
     def _get_ready(self) -> None:
         """Read the data, so that a pack's times are those of training."""
@@ -257,15 +260,27 @@ def _resources(study: Study) -> Any:
     return tune.PlacementGroupFactory([{"CPU": per_pack.get("cpus", 1.0), "GPU": per_pack.get("gpus", 0.0)}])
 
 
-def _alone(job: dict[str, Any], workers: Workers | None = None) -> None:
+def _alone(job: dict[str, Any], workers: Workers | None = None) -> list[dict[str, Any]]:
+    """Train a pack; what its trials have raised that is no result yet."""
     from kdsweep.run.store import Results
     from kdsweep.run.worker import work
 
     trials, data = [Trial.from_json(trial) for trial in job["trials"]], Data(**job["data"])
-    work(trials, data, Results(job["root"]), device=job["device"], workers=workers)
+    before = {id_: [Fault(**fault) for fault in faults] for id_, faults in job["suspected"].items()}
+    faults: list[Fault] = []
+    work(
+        trials,
+        data,
+        Results(job["root"]),
+        device=job["device"],
+        workers=workers,
+        faulted=faults.append,
+        suspected=before,
+    )
+    return [asdict(fault) for fault in faults]
 
 
-def _together(job: dict[str, Any]) -> None:
+def _together(job: dict[str, Any]) -> list[dict[str, Any]]:
     """The same loop on several workers of Ray Train; the first one writes."""
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
@@ -284,6 +299,8 @@ def _together(job: dict[str, Any]) -> None:
             ),
             run_config=RunConfig(name="kdsweep", storage_path=scratch),
         ).fit()
+    faults: list[dict[str, Any]] = ray.get(ray.get_actor(job["desk"]).raised.remote(job["place"]))
+    return faults
 
 
 def _loop(job: dict[str, Any]) -> None:
@@ -292,4 +309,6 @@ def _loop(job: dict[str, Any]) -> None:
     from kdsweep.engine.workers import Workers
 
     context = train.get_context()
-    _alone(job, Workers(context.get_world_rank(), context.get_world_size()))
+    faults = _alone(job, Workers(context.get_world_rank(), context.get_world_size()))
+    if faults:
+        ray.get(ray.get_actor(job["desk"]).note.remote(job["place"], faults))

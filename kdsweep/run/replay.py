@@ -10,6 +10,7 @@ import pandas as pd
 
 from kdsweep import methods
 from kdsweep.data import registry as source
+from kdsweep.engine.faults import Fault
 from kdsweep.protocol.trials import code_digest
 from kdsweep.run.store import Results
 from kdsweep.run.worker import device_like, one_thread, provenance, train
@@ -43,6 +44,8 @@ def replay(prefix: str, results: Results, *, allow_code: Sequence[str] = ()) -> 
     check(trial, data, allow_code)
     with one_thread():
         (outcome,) = train([trial], data, results, device=device_like(meta["device"]))
+    if isinstance(outcome, Fault):
+        return judge(id_, (), state="failed", error=outcome.text, known=known, results=results)
     points = ((point.epoch, point.metric, point.value) for point in outcome.points)
     return judge(id_, points, state=outcome.state, error=outcome.error, known=known, results=results)
 

@@ -26,8 +26,10 @@ from torch import Tensor
 
 import kdsweep
 from kdsweep.data import registry as source
+from kdsweep.engine.faults import Fault, Suspected, this_process
 from kdsweep.engine.loop import Outcome, run
 from kdsweep.engine.workers import Workers
+from kdsweep.run.apart import work_apart
 from kdsweep.run.frozen import shared
 from kdsweep.run.store import Results
 from kdsweep.tasks.measures import Predictions
@@ -47,16 +49,26 @@ def work(
     device: str = "auto",
     workers: Workers | None = None,
     staged: Callable[[str], None] = lambda id_: None,
+    faulted: Callable[[Fault], None] = lambda fault: None,
+    suspected: Suspected | None = None,
 ) -> None:
     """Train a pack and stage each result as it is there. With several workers the first one alone writes.
 
     Args:
         staged: is told the id of each trial that may be committed.
+        faulted: is told what a trial raised that is no result yet: it has to be handed out again.
+        suspected: what trials have raised before, by id. Those that raised in this process train in another.
 
     Raises:
-        OSError, MemoryError: the machine's doing; what was not staged has no result.
+        Exception: the machine's doing (`faults.of_the_machine`); what was not staged has no result.
     """
-    workers = workers or Workers()
+    workers, suspected, here = workers or Workers(), suspected or {}, this_process()
+    apart = [trial for trial in trials if any(fault.process == here for fault in suspected.get(trial.id, ()))]
+    trials = [trial for trial in trials if trial not in apart]
+    if apart:
+        work_apart(apart, data, results, device=device, suspected=suspected, staged=staged, faulted=faulted)
+    if not trials:
+        return
     run_on = {
         "start": now(),
         "device": str(device_of(device)),
@@ -66,8 +78,12 @@ def work(
     }
     keep_freed_memory()
     with one_thread():
-        for outcome in train(trials, data, results, device=device_of(device), workers=workers):
+        trained = train(trials, data, results, device=device_of(device), workers=workers, suspected=suspected)
+        for outcome in trained:
             if workers.rank:
+                continue
+            if isinstance(outcome, Fault):
+                faulted(outcome)
                 continue
             id_ = outcome.trial.id
             for role, weights in outcome.weights.items():
@@ -85,7 +101,8 @@ def train(
     *,
     device: torch.device,
     workers: Workers | None = None,
-) -> Iterator[Outcome]:
+    suspected: Suspected | None = None,
+) -> Iterator[Outcome | Fault]:
     """The trials' outcomes, nothing written."""
 
     @functools.cache
@@ -101,7 +118,16 @@ def train(
 
     recall = shared(trials[0], results, device=device, workers=workers or Workers())
     with compiled_code(results):
-        yield from run(trials, source.load(data), data, weights, device=device, workers=workers, recall=recall)
+        yield from run(
+            trials,
+            source.load(data),
+            data,
+            weights,
+            device=device,
+            workers=workers,
+            recall=recall,
+            suspected=suspected,
+        )
 
 
 def device_like(name: str) -> torch.device:

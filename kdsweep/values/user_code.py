@@ -30,6 +30,10 @@ def source_digest(dotted: str) -> str:
     return hashlib.blake2b(repr(sorted(seen.items())).encode(), digest_size=16).hexdigest()
 
 
+class ChangedSource(ImportError):
+    """The code here is another than a trial was named by: another node's, or a file that was saved in the meantime."""
+
+
 # The argument under which a specification holds the digest of the source of what it names.
 SOURCE = "source digest"
 
@@ -53,11 +57,12 @@ def own(name: str, arguments: Mapping[str, Any]) -> Callable[..., Any]:
     """The callable of a specification, with its arguments. Workers import it themselves.
 
     Raises:
-        ValueError: it cannot be imported, or its source is another than the trial was named by.
+        ChangedSource: its source is another than the trial was named by.
+        ValueError: it cannot be imported.
     """
     home = name.partition(":")[0]
     if find_spec(home) is not None and source_digest(home) != arguments[SOURCE]:
-        raise ValueError(f"the source of {name!r} has changed since the study was read: launch it again")
+        raise ChangedSource(f"the source of {name!r} has changed since the study was read: launch it again")
     return partial(load(name), **{key: value for key, value in arguments.items() if key != SOURCE})
 
 

@@ -19,6 +19,7 @@ from kdsweep.networks.network import build
 from kdsweep.run.launch import with_facts
 from kdsweep.values.card import Modality
 from kdsweep.values.trial import Given, Trial
+from kdsweep.values.user_code import ChangedSource
 from tests.helpers.fakes import run, study
 from tests.helpers.trials import DATA, Trainer, assert_equal, curve, distilled, stacked, teacher, train, trial
 
@@ -58,7 +59,7 @@ def test_weights_are_named_by_their_bytes_wherever_they_lie(weights, tmp_path):
 def test_weights_that_changed_or_do_not_fit_are_refused(weights):
     asked = trial(networks=student(weights=weights))
     safetensors.torch.save_file({"other": torch.zeros(1)}, weights)
-    with pytest.raises(ValueError, match="has changed since the study was read"):
+    with pytest.raises(ChangedSource, match="has changed since the study was read"):
         network(asked, "student", CARD)
     with pytest.raises(ValueError, match="does not fit"):
         network(trial(networks=student(weights=weights)), "student", CARD)

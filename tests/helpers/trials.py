@@ -9,6 +9,7 @@ import torch
 from kdsweep import methods
 from kdsweep.data.dataset import Dataset
 from kdsweep.engine.build import models, parts
+from kdsweep.engine.faults import Fault
 from kdsweep.engine.loop import Outcome, run
 from kdsweep.engine.workers import Workers
 from kdsweep.values.study import Data, Train
@@ -87,7 +88,8 @@ class Trainer:
         return self.done[asked.id]
 
 
-def one(asked: Trial, dataset: Dataset, weights) -> Outcome:
+def one(asked: Trial, dataset: Dataset, weights) -> Outcome | Fault:
+    """What became of it; what it raises is a Fault."""
     (outcome,) = run([asked], dataset, DATA, weights)
     return outcome
 

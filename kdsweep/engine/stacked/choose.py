@@ -20,7 +20,7 @@ from kdsweep import methods
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import Tensors
 from kdsweep.engine.build import Models, initial, models, parts
-from kdsweep.engine.loop import INFRASTRUCTURE
+from kdsweep.engine.faults import of_the_machine
 from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.compile import CompilerError, has_compiler
 from kdsweep.engine.stacked.pack import Pack
@@ -83,10 +83,10 @@ def settle(
         with Operations() as counted, _saved() as saved_bytes, _fallbacks_are_errors():
             pack = Pack(members, [make(member) for member in members], seen)
             next(pack.epochs(), None)
-    except INFRASTRUCTURE:
-        # The machine's doing settles nothing: it would decide the names of all later trials.
-        raise
     except Exception as stacking:
+        # The machine's doing settles nothing: it would decide the names of all later trials.
+        if of_the_machine(stacking):
+            raise
         try:
             next(Run(members[0], make(members[0]), seen).epochs(), None)
         except Exception as error:
@@ -133,9 +133,9 @@ def compile_ahead(trial: Trial, dataset: Dataset, data: Data, found: Arithmetic)
         Pack([member], [_untrained(member, dataset, seen)], seen).first_update()
     except CompilerError as error:
         return replace(found, name="stacked", reason=f"not compiled: {error}")
-    except INFRASTRUCTURE:
-        raise
     except Exception as error:
+        if of_the_machine(error):
+            raise
         # Not to be seen on the few rows of the dry run; whether it is the trials' own fault their training shows.
         return replace(found, name="stacked", reason=f"not compiled: {_first_line(error)}{_where(error)}")
     return found
@@ -259,9 +259,9 @@ def _untraceable(members: list[Trial], make: Any, seen: dict[Any, Tensors]) -> s
         with one_thread():
             for _ in pack.epochs():
                 pass
-    except INFRASTRUCTURE:
-        raise
     except Exception as error:
+        if of_the_machine(error):
+            raise
         return f"it cannot be traced: {_first_line(error)}{_where(error)}"
     return ""
 
