@@ -171,7 +171,7 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     """
     from rich.markup import escape
 
-    from kdsweep.report.facts import several
+    from kdsweep.report.facts import compared_studies
     from kdsweep.report.facts.collect import collect
     from kdsweep.report.render import page as html
     from kdsweep.report.sections import headline
@@ -185,10 +185,10 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
         if not results.read_rows(study.name, "index"):
             raise ValueError(f"{study.name} was not launched yet under {study.storage}")
         collected.append(collect(with_facts(study), results))
-    found = several.sort(collected)
+    found = compared_studies.sort(collected)
     for one in found.refused:
         console.print(f"not compared: {escape(one.b)} with {escape(one.a)}: {escape(one.why)}", soft_wrap=True)
-    runs = several.page(found)
+    runs = compared_studies.page(found)
     compared = [name for group in found.groups for name in group.names]
     title = f"{', '.join(compared[:-1])} and {compared[-1]} compared"
     datasets = f"{len(found.groups)} dataset{'s' if len(found.groups) > 1 else ''}"
@@ -233,12 +233,12 @@ def _imported(
         # Whether an auxiliary modality helps takes controls that a table of scores does not have.
         sentences = tuple(one for one in said.sentences if not claim or one != headline.helps(read))
         facts = (
-            f"{read.study['seeds']} seeds",
-            *([f"{read.study['test_count']:,} test samples"] if predictions is not None else []),
+            f"{read.study.budget.seeds} seeds",
+            *([f"{read.study.data.test:,} test samples"] if predictions is not None else []),
         )
         return said._replace(sentences=sentences, facts=(*facts, "made elsewhere: budget and selection not verified"))
 
-    written = html.build(read, reports / safe_name(read.study["name"]), say=say)
+    written = html.build(read, reports / safe_name(read.study.name), say=say)
     console.print(f"\n{escape(written.text)}", soft_wrap=True)
     console.print("budget, selection and number of looks: not verified", soft_wrap=True)
     console.print(f"report: {escape(str(written.path))}", soft_wrap=True)

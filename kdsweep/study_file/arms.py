@@ -13,7 +13,7 @@ from kdsweep.study_file import settings
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
 from kdsweep.study_file.settings import Numbers, Setting
 from kdsweep.values.space import Choice, Domain, Float, Int, Value
-from kdsweep.values.study import Arm
+from kdsweep.values.study import Arm, Recipe
 
 RESERVED = ("use", "teacher", "label")
 REFERENCES = ("teacher", "auxiliary_only")
@@ -105,7 +105,8 @@ def _arm(
         for key in keys:
             message = f"{method.name} is a reference row, trained as `teachers` says, and takes no keys, got {key!r}"
             findings.refuse((*here, key), message)
-        return Arm(name, name.replace("_", " "), method.name, "", method.defaults(), {}, {}, findings.line(here))
+        label, choices = name.replace("_", " "), method.defaults()
+        return Arm(name, label, method.name, "", choices, {}, {}, _recipe(method, choices), findings.line(here))
 
     own = _settings({k: ((*here, k), v) for k, v in keys.items() if k not in RESERVED}, findings)
     for key in own:
@@ -127,7 +128,21 @@ def _arm(
     space, fixed = _split(checked)
     teacher = _teacher(method, choices, keys, here, auxiliary, findings)
     label = keys.get("label", name.replace("_", " "))
-    return Arm(name, label, method.name, teacher, choices, fixed, {**structure, **space}, findings.line(here))
+    return Arm(
+        name=name,
+        label=label,
+        method=method.name,
+        teacher=teacher,
+        choices=choices,
+        fixed=fixed,
+        space={**structure, **space},
+        recipe=_recipe(method, choices),
+        line=findings.line(here),
+    )
+
+
+def _recipe(method: Method, choices: Mapping[str, Value]) -> Recipe:
+    return Recipe(method.summary, method.terms(choices), method.required, method.base)
 
 
 def name_fault(name: str) -> str:

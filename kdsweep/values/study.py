@@ -133,6 +133,23 @@ class Resources(Section):
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What an arm's method says of itself, under the arm's choices.
+
+    Attributes:
+        summary: what it does, in a sentence.
+        terms: of its objective, in order.
+        required: terms that are never ablated.
+        base: terms that add-one-in rows keep beside those.
+    """
+
+    summary: str = ""
+    terms: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    base: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Arm:
     """One row of the comparison.
 
@@ -143,6 +160,7 @@ class Arm:
         choices: every choice of the method, defaults included.
         fixed: numbers set to a value.
         space: numbers searched, with their ranges; also choices that are searched, by their names (without a dot).
+        recipe: what its method is.
         line: where the file lists it.
     """
 
@@ -153,6 +171,7 @@ class Arm:
     choices: Mapping[str, Value]
     fixed: Mapping[str, Value]
     space: Mapping[str, Domain]
+    recipe: Recipe = Recipe()
     line: int = 0
 
     @property

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kdsweep.report.facts.described import Budget, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.scores import units
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.values.study import Arm, Claim, Recipe, Row
 
 LABELS = {
     "student_only": "Student only",
@@ -31,7 +34,7 @@ TERMS = {
 NUMBERS = {"kd": ["kd.temperature", "kd.weight"], "amid": ["kd.weight", "entropy.weight"]}
 HINTON = "Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.02531"
 ROWS = {"without mi_teacher": ["mi_teacher"], "without entropy": ["entropy"], "only kd": ["mi_teacher", "entropy"]}
-CONTROLS = ["student_only_teacher", "shuffled_within_class", "untrained_teacher", "label_smoothing"]
+CONTROLS = ("student_only_teacher", "shuffled_within_class", "untrained_teacher", "label_smoothing")
 
 
 class World:
@@ -171,36 +174,32 @@ def make(
             world.role(f"{control}-search-{number}", "search", "amid", control=control, number=number)
         for key in keys:
             _confirm(world, "amid", key, control=control, skill=1.3)
-    study = {
-        "name": name, "task": "classification", "metric": metric, "select": "last", "student": ["top"],
-        "auxiliary": ["bottom"], "maximize": METRICS[metric].maximize, "equivalent": equivalent,
-        "claim": {"arm": "amid", "against": ["student_only", "kd"]} if claim else None,
-        "ablated": "amid", "retune": False, "seeds": seeds, "search_trials": search, "repeats": repeats,
-        "folds": folds, "test_count": samples, "test_groups": groups, "train_count": 1000,
-        "classes": [f"class {i}" for i in range(classes)], "file": "name: quickstart\narms:\n  amid:\n",
-        "command": "python -m kdsweep launch search_spaces/quickstart.yaml",
-        "arms": {
-            arm: {
-                "label": labels[arm], "method": arm, "summary": f"What {arm} does.",
-                "teacher": "multimodal" if len(TERMS[arm]) > 1 else "",
-                "reference": arm in ("teacher", "auxiliary_only"), "terms": TERMS[arm],
-                "required": ["ce"], "base": [], "choices": {},
-            }
-            for arm in ("student_only", "kd", "amid", "teacher", "auxiliary_only")
-        },
-        "rows": {
-            row: {
-                "kind": "add_one_in" if row.startswith("only") else "leave_one_out",
-                "dropped": dropped, "choices": {}, "numbers": {}, "data": {},
-            }
-            for row, dropped in ROWS.items()
-        }
-        | {
-            row: {"kind": "set", "dropped": [], "choices": {}, "numbers": {}, "data": {}, **entry}
-            for row, entry in (more_rows or {}).items()
-        },
-        "controls": CONTROLS, "complete": complete,
-    }  # fmt: skip
+    rows = {row: {"kind": _kind(row), "dropped": dropped} for row, dropped in ROWS.items()} | (more_rows or {})
+    study = Described(
+        name=name,
+        task="classification",
+        metric=metric,
+        select="last",
+        arms={arm: _arm(arm, labels[arm]) for arm in TERMS},
+        budget=Budget(search, seeds, repeats),
+        data=DescribedData(
+            train=1000,
+            test=samples,
+            test_groups=groups,
+            folds=folds,
+            classes=tuple(f"class {i}" for i in range(classes)),
+        ),
+        student=("top",),
+        auxiliary=("bottom",),
+        claim=Claim("amid", ("student_only", "kd")) if claim else None,
+        equivalent=equivalent,
+        ablated="amid",
+        rows={row: _row(row, **entry) for row, entry in rows.items()},
+        controls=CONTROLS,
+        file="name: quickstart\narms:\n  amid:\n",
+        command="python -m kdsweep launch search_spaces/quickstart.yaml",
+        complete=complete,
+    )
     return Runs(
         study=study,
         index=pd.DataFrame(world.index),
@@ -209,6 +208,20 @@ def make(
         predictions=world.kept.get,
         looks=pd.DataFrame({"n": looks or []}),
     )
+
+
+def _arm(name: str, label: str) -> Arm:
+    recipe = Recipe(f"What {name} does.", tuple(TERMS[name]), ("ce",))
+    teacher = "multimodal" if len(TERMS[name]) > 1 else ""
+    return Arm(name=name, label=label, method=name, teacher=teacher, choices={}, fixed={}, space={}, recipe=recipe)
+
+
+def _kind(row: str) -> str:
+    return "add_one_in" if row.startswith("only") else "leave_one_out"
+
+
+def _row(name: str, *, kind: str = "set", dropped: Sequence[str] = (), skill: float = 0.0, **changed: Any) -> Row:
+    return Row(name, kind, tuple(dropped), **changed)
 
 
 def _confirm(
@@ -235,27 +248,36 @@ def nasty() -> Runs:
     """A study whose every name is an attack."""
     labels = {"amid": NASTY, "kd": f"</script>{NASTY}"}
     runs = make(search=3, seeds=3, samples=30, name=NASTY, labels=labels)
-    rows = {f"{NASTY}{row}": entry for row, entry in runs.study["rows"].items()}
-    study = {**runs.study, "file": f"</pre>{NASTY}", "command": NASTY, "rows": rows, "classes": [NASTY] * 4}
     # Names of arms are checked where they are read; terms, numbers, choices and modalities come from a user's module.
-    terms = [f"{NASTY}{term}" if term != "ce" else term for term in TERMS["amid"]]
-    study["arms"] = {name: {**arm, "summary": NASTY, "choices": {NASTY: NASTY}} for name, arm in study["arms"].items()}
-    study["arms"]["amid"] = {**study["arms"]["amid"], "terms": terms, "teacher": NASTY}
-    study["rows"] = {
-        row: {**entry, "dropped": [f"{NASTY}{term}" for term in entry["dropped"]]} for row, entry in rows.items()
-    }
-    study |= {
-        "student": [NASTY],
-        "auxiliary": [f"=1+1{NASTY}"],
-        "controls": [*CONTROLS, NASTY],
-        "inapplicable": {NASTY: NASTY},
-    }
+    arms = {name: _nasty_arm(arm) for name, arm in runs.study.arms.items()}
+    arms["amid"] = replace(arms["amid"], teacher=NASTY)
+    rows = [
+        replace(row, name=f"{NASTY}{row.name}", dropped=tuple(NASTY + term for term in row.dropped))
+        for row in runs.study.rows.values()
+    ]
+    study = replace(
+        runs.study,
+        arms=arms,
+        rows={row.name: row for row in rows},
+        data=replace(runs.study.data, classes=(NASTY,) * 4),
+        student=(NASTY,),
+        auxiliary=(f"=1+1{NASTY}",),
+        controls=(*CONTROLS, NASTY),
+        inapplicable={NASTY: NASTY},
+        file=f"</pre>{NASTY}",
+        command=NASTY,
+    )
     index, trials = runs.index.copy(), runs.trials.rename(columns={"param.kd.weight": f"param.{NASTY}"})
     curves = runs.curves.replace({"metric": {"train/loss/ce": f"train/loss/{NASTY}"}})
     index["row"] = [f"{NASTY}{row}" if row else row for row in index["row"]]
     trials["error"], trials["host"] = NASTY, NASTY
     trials["papers"] = json.dumps({NASTY: f"javascript:alert(1) {NASTY}"})
-    return Runs(study, index, trials, curves, runs.predictions, runs.looks)
+    return replace(runs, study=study, index=index, trials=trials, curves=curves)
+
+
+def _nasty_arm(arm: Arm) -> Arm:
+    terms = tuple(f"{NASTY}{term}" if arm.name == "amid" and term != "ce" else term for term in arm.recipe.terms)
+    return replace(arm, choices={NASTY: NASTY}, recipe=replace(arm.recipe, summary=NASTY, terms=terms))
 
 
 class _Elements(HTMLParser):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -21,7 +23,7 @@ def runs() -> Runs:
         prediction = SAID[trial.split("-")[0]]
         return pd.DataFrame({"sample": list("abcd"), "label": LABEL, "prediction": prediction})
 
-    return Runs(made.study, made.index, made.trials, made.curves, said, made.looks)
+    return replace(made, predictions=said)
 
 
 def test_recall_is_counted_class_by_class(runs):

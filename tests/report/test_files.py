@@ -8,6 +8,7 @@ import io
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -223,7 +224,8 @@ def test_a_figure_is_written_as_svg_in_the_colours_of_paper(tmp_path):
 
 def test_settings_chosen_on_one_fold_are_said_beside_every_table():
     runs = report_fakes.make(search=4, samples=60, folds=3, seeds=2)
-    runs.study["fold_search"] = "first"
+    data = replace(runs.study.data, search_fold="first")
+    runs = replace(runs, study=replace(runs.study, data=data))
     tables = [table for module in html.discover() for table in html.told(html.draw(module, runs), runs).tables]
     assert tables
     assert all("Settings chosen on fold 1" in " ".join(table.notes) for table in tables)

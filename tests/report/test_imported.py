@@ -60,7 +60,7 @@ def test_what_cannot_be_checked_is_marked(files, tmp_path):
     assert page.count("not verified") >= 8
     assert "Tuning budget" not in page
     assert "equal tuning budget" not in page
-    state = {what: said for what, said, _ in read(files).study["checked"]}
+    state = {what: said for what, said, _ in read(files).study.checks}
     assert state["scores are those of the predictions"] == "yes"
     assert state["every arm had the same tuning budget"] == "not verified"
 
@@ -77,14 +77,14 @@ def test_class_names_are_kept(files, tmp_path):
     for column in ("label", "prediction"):
         predictions[column] = "class " + predictions[column].astype(str)
     predictions.to_parquet(tmp_path / "named.parquet")
-    assert read((files[0], tmp_path / "named.parquet")).study["classes"] == [f"class {i}" for i in range(4)]
+    assert read((files[0], tmp_path / "named.parquet")).study.data.classes == tuple(f"class {i}" for i in range(4))
 
 
 def test_numbered_classes_keep_their_order(files, tmp_path):
     predictions = pd.read_parquet(files[1])
     predictions["label"], predictions["prediction"] = 5 * predictions["label"], 5 * predictions["prediction"]
     predictions.to_parquet(tmp_path / "numbered.parquet")
-    assert read((files[0], tmp_path / "numbered.parquet")).study["classes"] == ["0", "5", "10", "15"]
+    assert read((files[0], tmp_path / "numbered.parquet")).study.data.classes == ("0", "5", "10", "15")
 
 
 def test_a_run_without_a_value_has_failed(files):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from kdsweep.report.sections import calibration, classes, confusion, recall, sam
 from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics.compare import compare, confirmed
 from kdsweep.report.statistics.paired import correct, paired
+from kdsweep.values.study import Claim
 from tests.helpers import report_fakes
 
 LABEL = [0, 0, 1, 1]
@@ -38,7 +41,7 @@ def told(trial: str) -> pd.DataFrame:
 @pytest.fixture
 def runs() -> Runs:
     made = report_fakes.make(search=2, seeds=3, samples=20)
-    return Runs(made.study, made.index, made.trials, made.curves, told, made.looks)
+    return replace(made, predictions=told)
 
 
 def test_a_score_over_all_samples_gives_the_interval_of_the_main_table():
@@ -55,9 +58,8 @@ def test_a_part_of_the_test_set_gets_the_interval_of_its_own_samples():
     table = paired(made, confirmed(made, "amid"), confirmed(made, "kd"), correct)
     part = table.label == 2
     assert table.interval(part) == stats.crossed(table.differences[:, part]).interval
-    rows = {row["class"]: row["difference"] for row in classes.table(
-        Runs({**made.study, "claim": {"arm": "amid", "against": ["kd"]}}, made.index, made.trials, made.curves,
-             made.predictions, made.looks))[0].rows}  # fmt: skip
+    claimed = replace(made, study=replace(made.study, claim=Claim("amid", ("kd",))))
+    rows = {row["class"]: row["difference"] for row in classes.table(claimed)[0].rows}
     low, high = table.interval(part).bounds()
     assert (rows["class 2"].low, rows["class 2"].high) == pytest.approx((100 * low, 100 * high))
 
@@ -83,7 +85,7 @@ def test_a_class_that_one_side_never_names_has_its_row(runs):
     def said(trial: str) -> pd.DataFrame:
         return told(trial).assign(prediction=wide[trial.split("-")[0]])
 
-    found = Runs(runs.study, runs.index, runs.trials, runs.curves, said, runs.looks)
+    found = replace(runs, predictions=said)
     assert ("class 1", "5") in [(row["class"], row["taken for"]) for row in confusion.table(found)[0].rows]
     assert confusion.figure(found) is not None
 
@@ -121,7 +123,7 @@ def test_without_logits_there_is_no_calibration(runs):
     def said(trial: str) -> pd.DataFrame:
         return told(trial).drop(columns="logits")
 
-    bare = Runs(runs.study, runs.index, runs.trials, runs.curves, said, runs.looks)
+    bare = replace(runs, predictions=said)
     assert calibration.table(bare)[0].rows == []
     assert calibration.figure(bare) is None
 
@@ -132,7 +134,7 @@ def test_recall_at_k_counts_ranks_below_k(runs):
     def said(trial: str) -> pd.DataFrame:
         return told(trial).assign(rank=ranks[trial.split("-")[0]])
 
-    asked = Runs({**runs.study, "task": "retrieval"}, runs.index, runs.trials, runs.curves, said, runs.looks)
+    asked = replace(runs, study=replace(runs.study, task="retrieval"), predictions=said)
     rows = {row["arm"]: row for row in recall.table(asked)[0].rows}
     assert [rows["AMID"][f"R@{k}"] for k in (1, 5, 10)] == [50, 75, 100]
     assert rows["AMID"]["MRR"] == pytest.approx((1 + 1 + 1 / 2 + 1 / 7) / 4)

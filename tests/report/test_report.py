@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -83,7 +84,7 @@ def test_a_confirm_run_that_could_not_run_has_failed_once_the_study_is_complete(
     runs = report_fakes.make()
     lost = confirmed(runs, "amid").finished[0, 0, 3]
     trials = runs.trials[runs.trials["trial"] != lost]
-    runs = Runs(runs.study, runs.index, trials, runs.curves, runs.predictions, runs.looks)
+    runs = replace(runs, trials=trials)
     assert confirmed(runs, "amid").count == "9; 1 of 10 failed"
     assert judge(runs, [pair(runs)])[0].word == "undecided"
 
@@ -105,7 +106,7 @@ def test_two_seeds_get_an_interval_and_no_verdict():
 def test_unequal_budgets_get_no_verdict():
     runs = report_fakes.make()
     index = runs.index[~((runs.index["arm"] == "kd") & (runs.index["stage"] == "search") & (runs.index["number"] > 9))]
-    runs = Runs(runs.study, index, runs.trials, runs.curves, runs.predictions, runs.looks)
+    runs = replace(runs, index=index)
     assert judge(runs, [pair(runs)])[0].detail == "the tuning budgets differ: 16 trials against 10"
 
 
@@ -169,7 +170,7 @@ def test_without_a_claim_everything_is_exploratory():
 def test_the_auxiliary_modality_helps_only_where_the_control_is_beaten_too(runs):
     assert headline.helps(runs).startswith("The auxiliary modality (bottom) helps")
     without = runs.index[runs.index["control"] != "student_only_teacher"]
-    runs = Runs(runs.study, without, runs.trials, runs.curves, runs.predictions, runs.looks)
+    runs = replace(runs, index=without)
     assert "was not asked" in headline.helps(runs)
 
 
@@ -179,7 +180,7 @@ def test_a_student_taught_as_well_by_its_own_modality_shows_no_help():
     # The control's runs are the method's own: nothing is left between them.
     control = index["control"] == "student_only_teacher"
     index.loc[control & (index["stage"] == "control"), "trial"] = list(confirmed(runs, "amid").finished.values())
-    runs = Runs(runs.study, index, runs.trials, runs.curves, runs.predictions, runs.looks)
+    runs = replace(runs, index=index)
     assert "is not shown" in headline.helps(runs)
 
 
@@ -227,7 +228,7 @@ def test_an_arms_seconds_hold_its_teachers_and_auxiliary_models_with_their_searc
     trials.loc[trials["trial"] == "kd-confirm-0-0-1", "auxiliaries"] = "auxiliary_only-0-0-1"
     searched = {**runs.index.iloc[0].to_dict(), "trial": "kd-final-0", "trains": "bottom", "seed": 0}
     index = pd.concat([runs.index, pd.DataFrame([searched])])
-    runs = Runs(runs.study, index, trials, runs.curves, runs.predictions, runs.looks)
+    runs = replace(runs, index=index, trials=trials)
     assert runs.spent("kd")["device-seconds"] == 3.5 * 18
 
 
@@ -375,7 +376,14 @@ def test_no_state_of_a_study_breaks_a_section(options, tmp_path, recwarn):
 
 def test_a_study_that_has_only_begun_has_a_report(tmp_path, recwarn):
     runs = report_fakes.make(search=2, seeds=3, samples=20, complete=False)
-    begun = Runs(runs.study, pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), lambda trial: None, pd.DataFrame())
+    begun = replace(
+        runs,
+        index=pd.DataFrame(),
+        trials=pd.DataFrame(),
+        curves=pd.DataFrame(),
+        predictions=lambda trial: None,
+        looks=pd.DataFrame(),
+    )
     page = build(begun, tmp_path).path.read_text()
     assert "could not be drawn" not in page, [str(warning.message) for warning in recwarn]
     assert "unfinished" in page

@@ -4,6 +4,7 @@ here."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -34,10 +35,10 @@ def search(trials: int = 48, *, low_wins: bool = False, scheduled: bool = False)
     table = pd.concat([rows] * trials, ignore_index=True).assign(trial=ids, state="complete", **numbers)
     role = made.index[made.index["trial"] == "kd-search-0"].head(1)
     index = pd.concat([role] * trials, ignore_index=True).assign(trial=ids, arm="kd", number=range(trials), wanted=True)
-    value = 1 - score if low_wins else score
-    curves = pd.DataFrame({"trial": ids, "epoch": 8, "metric": "valid/accuracy", "value": value})
-    study = {**made.study, "maximize": not low_wins, "arms": {"kd": made.study["arms"]["kd"]}, "claim": None}
-    return Runs(study, index, table, curves, lambda trial: None, made.looks)
+    metric, value = ("log_loss", 1 - score) if low_wins else ("accuracy", score)
+    curves = pd.DataFrame({"trial": ids, "epoch": 8, "metric": f"valid/{metric}", "value": value})
+    study = replace(made.study, metric=metric, arms={"kd": made.study.arms["kd"]}, claim=None)
+    return replace(made, study=study, index=index, trials=table, curves=curves, predictions=lambda trial: None)
 
 
 @pytest.mark.parametrize("low_wins", [False, True])
@@ -60,9 +61,7 @@ def test_fanova_gives_the_shares_of_variance_of_a_sum():
     runs = search(300)
     units = [searched(runs, "kd").unit(name, runs.trials[f"param.{name}"]) for name in ("kd.weight", "kd.temperature")]
     curves = runs.curves.assign(value=(3 * units[0] + units[1]) / 4)
-    first, second = importance.ranked(
-        Runs(runs.study, runs.index, runs.trials, curves, runs.predictions, runs.looks), "kd"
-    )
+    first, second = importance.ranked(replace(runs, curves=curves), "kd")
     assert (first.name, second.name) == ("kd.weight", "kd.temperature")
     assert first.fanova == pytest.approx(0.9, abs=0.07)
 
@@ -124,7 +123,7 @@ def test_rungs_count_who_was_judged_and_who_stopped():
         state=["complete", "pruned", "complete", "pruned"],
         epochs=[8, 2, 8, 4],
     )
-    first, second = rungs.table(Runs(runs.study, runs.index, trials, runs.curves, runs.predictions, runs.looks))[0].rows
+    first, second = rungs.table(replace(runs, trials=trials))[0].rows
     assert [first[k] for k in ("rung (epoch)", "reached it", "stopped there", "epochs saved")] == [2, 3, 1, 6]
     assert [second[k] for k in ("rung (epoch)", "reached it", "stopped there", "epochs saved")] == [4, 2, 1, 4]
     assert (first["bar, first"], second["bar, last"]) == (50, 70)
@@ -138,7 +137,7 @@ def ran(*spans: tuple[int, int], hosts: str = "", seconds: float = 1.0) -> times
         start=[one[0] for one in stamp], end=[one[1] for one in stamp], host=list(hosts or "a" * len(spans)),
         process=range(len(spans)), seconds=seconds,
     )  # fmt: skip
-    found = times.timeline(Runs(runs.study, runs.index, trials, runs.curves, runs.predictions, runs.looks))
+    found = times.timeline(replace(runs, trials=trials))
     assert found is not None
     return found
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
-from kdsweep import methods
+from kdsweep.report.facts.described import Budget, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.run.store import Results
-from kdsweep.values.space import to_json
-from kdsweep.values.study import Arm, Study
+from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial
 
 LOOK = ["n", "repeats", "when"]
@@ -35,8 +35,11 @@ def collect(
     there = {id_: known[id_] for id_ in asked if id_ in known}
     state = results.read_json(study.name, "state") or {}
     complete = bool(state.get("complete"))
-    described = _study(study, complete=complete, inapplicable=state.get("inapplicable", {}))
-    described |= {"expected": dict(expected or {}), "refresh": refresh and not complete}
+    described = replace(
+        describe(study, complete=complete, inapplicable=state.get("inapplicable", {})),
+        expected=expected or {},
+        refresh=refresh and not complete,
+    )
     curves = results.curves(there)
     return Runs(
         study=described,
@@ -50,7 +53,7 @@ def collect(
 
 def record_look(study: Study, results: Results, runs: Runs) -> None:
     """Remember that a complete confirm was shown at this number of seeds: a later look at more is judged as such."""
-    if runs.study["complete"]:
+    if runs.study.complete:
         results.write_rows(study.name, "looks", [dict(zip(LOOK, look, strict=True)) for look in runs.looks.values])
 
 
@@ -63,72 +66,44 @@ def _looks(study: Study, results: Results, *, complete: bool) -> list[dict[str, 
     return earlier
 
 
-def _study(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> dict[str, Any]:
+def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> Described:
+    """A study file's study, in a report's words."""
     assert study.facts is not None, "a report needs the facts of the data"
     counts = study.facts.folds[0].counts
-    return {
-        "name": study.name,
-        "task": study.task,
-        "metric": study.metric,
-        "maximize": study.maximize,
-        "select": study.select,
-        "student": list(study.student),
-        "auxiliary": list(study.auxiliary),
-        "equivalent": study.equivalent,
-        "claim": {"arm": study.claim.arm, "against": list(study.claim.against)} if study.claim else None,
-        "ablated": study.ablated,
-        "drop_auxiliary": study.data.drop_auxiliary,
-        "retune": study.retune,
-        "seeds": study.confirm.seeds,
-        "search_trials": study.search.trials,
-        "repeats": study.search.repeats,
-        "folds": len(study.facts.folds),
-        "fold_search": study.data.folds.search if study.data.folds else "each",
-        "test_count": counts["test"],
-        "test_groups": study.facts.test_groups,
-        "train_count": counts["train"],
-        "valid_count": counts["valid"],
-        "classes": list(study.card.classes),
-        "fingerprint": study.facts.fingerprint,
-        "parts": [dict(fold.digests) for fold in study.facts.folds],
-        "networks": dict(study.networks),
-        "train": study.train.model_dump(),
-        "file": study.source,
-        "path": study.path,
-        "command": f"python -m kdsweep launch {study.path}",
-        "storage": study.storage,
-        "arms": {arm.name: _arm(arm) for arm in study.arms.values()},
-        "rows": {
-            row.name: {
-                "kind": row.kind,
-                "dropped": list(row.dropped),
-                "choices": dict(row.choices),
-                "numbers": dict(row.numbers),
-                "data": dict(row.data),
-            }
-            for row in study.rows
-        },
-        "controls": list(study.controls),
-        "inapplicable": dict(inapplicable),
-        "complete": complete,
-    }
-
-
-def _arm(arm: Arm) -> dict[str, Any]:
-    method = methods.load(arm.method)
-    return {
-        "label": arm.label,
-        "method": arm.method,
-        "summary": method.summary,
-        "teacher": arm.teacher,
-        "joint": method.teacher(arm.choices) == "joint",
-        "reference": arm.reference,
-        "terms": list(method.terms(arm.choices)),
-        "required": list(method.required),
-        "base": list(method.base),
-        "choices": dict(arm.choices),
-        "space": {name: to_json(domain) for name, domain in arm.space.items()},
-    }
+    return Described(
+        name=study.name,
+        task=study.task,
+        metric=study.metric,
+        select=study.select,
+        arms=study.arms,
+        budget=Budget(study.search.trials, study.confirm.seeds, study.search.repeats),
+        data=DescribedData(
+            train=counts["train"],
+            test=counts["test"],
+            test_groups=study.facts.test_groups,
+            folds=len(study.facts.folds),
+            search_fold=study.data.folds.search if study.data.folds else "each",
+            classes=study.card.classes,
+            drop_auxiliary=study.data.drop_auxiliary,
+            fingerprint=study.facts.fingerprint,
+            parts=tuple(fold.digests for fold in study.facts.folds),
+        ),
+        student=study.student,
+        auxiliary=study.auxiliary,
+        claim=study.claim,
+        equivalent=study.equivalent,
+        ablated=study.ablated,
+        rows={row.name: row for row in study.rows},
+        controls=study.controls,
+        inapplicable=inapplicable,
+        networks=study.networks,
+        train=study.train.model_dump(),
+        file=study.source,
+        path=study.path,
+        command=f"python -m kdsweep launch {study.path}",
+        storage=study.storage,
+        complete=complete,
+    )
 
 
 def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdsweep.report.facts.described import Budget, Check, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.scores import units
 from kdsweep.tasks.metrics import METRICS
+from kdsweep.values.study import Arm, Claim
 
 KEYS = ["arm", "seed", "fold"]
 NEEDS = {"runs": ["arm", "seed", "metric", "value"], "predictions": ["arm", "seed", "sample", "label", "prediction"]}
@@ -27,7 +29,9 @@ SECTIONS = (
     *("papers", "words"),
 )
 UNKNOWN = "not verified"
-ABOUT = {
+# Names under which others publish a student that was trained alone.
+ALONE = {"student_only", "student only", "baseline"}
+CAPTIONS = {
     "arms": "Every arm of the tables that were given; tuning budgets are not verified. Differences are row minus "
     "baseline with a 95% interval, unadjusted."
 }
@@ -67,17 +71,26 @@ def read(
     tested = {} if said is None else dict(_by_run(said.table))
     _agree(scored, tested, metric, runs)
     groups = None if said is None or "group" not in said.table else said.table["group"].nunique()
-    study = {
-        **_study(name or runs.stem, names, metric, equivalent),
-        "claim": {"arm": claim, "against": list(against)} if claim else None,
-        "seeds": int(scored.groupby(["arm", "fold"])["seed"].nunique().max()),
-        "folds": int(scored["fold"].nunique()),
-        "test_count": 0 if said is None else int(said.table["sample"].nunique()),
-        "test_groups": None if groups is None else int(groups),
-        "classes": [] if said is None else said.classes,
-        "command": f"python -m kdsweep report --runs {runs}" + (f" --predictions {predictions}" if predictions else ""),
-        "checked": _checked(scored, tested, metric),
-    }
+    study = Described(
+        name=name or runs.stem,
+        task="classification",
+        metric=metric,
+        select="",
+        arms={arm: _arm(arm) for arm in names},
+        budget=Budget(0, int(scored.groupby(["arm", "fold"])["seed"].nunique().max())),
+        data=DescribedData(
+            test=0 if said is None else int(said.table["sample"].nunique()),
+            test_groups=None if groups is None else int(groups),
+            folds=int(scored["fold"].nunique()),
+            classes=() if said is None else tuple(said.classes),
+        ),
+        claim=Claim(claim, tuple(against)) if claim else None,
+        equivalent=equivalent,
+        command=f"python -m kdsweep report --runs {runs}" + (f" --predictions {predictions}" if predictions else ""),
+        checks=_checks(scored, tested, metric),
+        sections=SECTIONS,
+        captions=CAPTIONS,
+    )
     usable = metric not in READS or (said is not None and READS[metric] in said.table)
     ids = {key: _id(*key) for key in scored[KEYS].drop_duplicates().itertuples(index=False, name=None)}
     by_trial = {ids[key]: frame for key, frame in tested.items() if key in ids}
@@ -174,58 +187,42 @@ def _agree(scored: pd.DataFrame, tested: Mapping[Any, pd.DataFrame], metric: str
             )
 
 
-def _checked(scored: pd.DataFrame, tested: Mapping[Any, pd.DataFrame], metric: str) -> list[tuple[str, str, str]]:
-    """What is known of such runs, and what is not: (what, whether it was checked, in words)."""
+def _checks(scored: pd.DataFrame, tested: Mapping[Any, pd.DataFrame], metric: str) -> tuple[Check, ...]:
+    """What is known of such runs, and what is not."""
     mine = scored[scored["metric"] == metric]
     seeds = {arm: frozenset(zip(one["fold"], one["seed"], strict=True)) for arm, one in mine.groupby("arm", sort=False)}
     same = len(set(seeds.values())) == 1
     samples = {frozenset(frame["sample"]) for frame in tested.values()}
     folds = scored["fold"].nunique()
-    found = [
-        (
-            "every arm has the same seeds",
-            "yes" if same else "no",
-            "" if same else "comparisons use the seeds that both arms have",
-        )
+    every_arm = "every arm has the same seeds"
+    checks = [
+        Check(every_arm, "yes", "") if same else Check(every_arm, "no", "comparisons use the seeds that both arms have")
     ]
+    given = "scores are those of the predictions"
     if tested:
         missing = len(mine) - len({*mine[KEYS].itertuples(index=False, name=None)} & set(tested))
-        found += [
-            (
-                "scores are those of the predictions",
-                "yes" if METRICS[metric].mean and not missing else "in part" if METRICS[metric].mean else UNKNOWN,
-                f"{missing} runs without predictions" if missing else f"{len(mine)} runs",
-            ),
-            ("every run was tested on the same samples", "yes" if len(samples) <= folds else "no", ""),
+        state = "yes" if METRICS[metric].mean and not missing else "in part" if METRICS[metric].mean else UNKNOWN
+        note = f"{missing} runs without predictions" if missing else f"{len(mine)} runs"
+        checks += [
+            Check(given, state, note),
+            Check("every run was tested on the same samples", "yes" if len(samples) <= folds else "no", ""),
         ]
     else:
-        found.append(("scores are those of the predictions", UNKNOWN, "no predictions were given: no verdicts"))
-    return [
-        *found,
-        ("equal seeds pair the arms", UNKNOWN, "equal seeds were taken to mean equal splits and batch orders"),
-        ("every arm had the same tuning budget", UNKNOWN, "a larger search finds better settings"),
-        ("settings and epochs were chosen on validation", UNKNOWN, "chosen on test, every score is too high"),
-        ("test was read once", UNKNOWN, "seeds that were added after a look make p values too small"),
-        ("no run was left out", UNKNOWN, "a failed run that is not in the table flatters its arm"),
-        ("teachers had the same data", UNKNOWN, ""),
-    ]
+        checks.append(Check(given, UNKNOWN, "no predictions were given: no verdicts"))
+    return (
+        *checks,
+        Check("equal seeds pair the arms", UNKNOWN, "equal seeds were taken to mean equal splits and batch orders"),
+        Check("every arm had the same tuning budget", UNKNOWN, "a larger search finds better settings"),
+        Check("settings and epochs were chosen on validation", UNKNOWN, "chosen on test, every score is too high"),
+        Check("test was read once", UNKNOWN, "seeds that were added after a look make p values too small"),
+        Check("no run was left out", UNKNOWN, "a failed run that is not in the table flatters its arm"),
+        Check("teachers had the same data", UNKNOWN, ""),
+    )
 
 
-def _study(name: str, arms: Sequence[str], metric: str, equivalent: float | None) -> dict[str, Any]:
-    alone = {"student_only", "student only", "baseline"}
-    return {
-        "name": name, "task": "classification", "metric": metric, "maximize": METRICS[metric].maximize, "select": "",
-        "student": [], "auxiliary": [], "equivalent": equivalent, "ablated": "", "retune": False, "search_trials": 0,
-        "repeats": 1, "train_count": 0, "valid_count": 0, "file": "", "storage": "", "rows": {}, "controls": [],
-        "inapplicable": {}, "complete": True, "elsewhere": True, "sections": SECTIONS, "about": ABOUT,
-        "arms": {
-            arm: {
-                "label": arm, "method": "student_only" if arm.lower() in alone else "", "summary": "", "teacher": "",
-                "joint": False, "reference": False, "terms": [], "required": [], "base": [], "choices": {}, "space": {},
-            }
-            for arm in arms
-        },
-    }  # fmt: skip
+def _arm(name: str) -> Arm:
+    method = "student_only" if name.lower() in ALONE else ""
+    return Arm(name=name, label=name, method=method, teacher="", choices={}, fixed={}, space={})
 
 
 def _index(ids: Mapping[Any, str]) -> pd.DataFrame:

@@ -24,8 +24,8 @@ class Pair(NamedTuple):
 
 
 def pair(runs: Runs) -> Pair | None:
-    claim = runs.study["claim"]
-    method = claim["arm"] if claim else runs.arms[-1] if runs.arms else ""
+    claim = runs.study.claim
+    method = claim.arm if claim else runs.arms[-1] if runs.arms else ""
     others = [arm for arm in runs.baselines if arm != method]
     return Pair(method, others[0]) if method and others else None
 

@@ -48,7 +48,7 @@ class Stage(NamedTuple):
 
 def stages(runs: Runs) -> dict[str, Stage]:
     """Of each stage that the study asks for: how many of its runs have ended, and how many there will be."""
-    expected: dict[str, int] = dict(runs.study.get("expected") or {})
+    expected = runs.study.expected
     ended = runs.roles[runs.roles["state"].isin(["complete", "pruned", "failed"])]
     counts = ended["stage"].value_counts()
     asked = runs.roles["stage"].value_counts()
@@ -61,7 +61,7 @@ def stages(runs: Runs) -> dict[str, Stage]:
 
 def unfinished(section: str, runs: Runs) -> str:
     """What a section still waits for, in words; "" where it is whole."""
-    if runs.study["complete"]:
+    if runs.study.complete:
         return ""
     found = stages(runs)
     waits = [found[name] for name in RESTS.get(section, ()) if name in found]

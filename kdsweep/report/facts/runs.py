@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from kdsweep.report.facts.described import Described
 from kdsweep.report.statistics import scores
 from kdsweep.tasks.metrics import METRICS, Metric
+
+if TYPE_CHECKING:
+    from kdsweep.report.facts.compared_studies import ComparedStudies
 
 INDEX = [
     *("trial", "stage", "arm", "row", "retuned", "control", "trains"),
@@ -28,25 +32,27 @@ class Runs:
     """Everything that was asked for and everything that came back.
 
     Attributes:
-        study: the study, as JSON would hold it.
+        study: what was asked for.
         index: one row per role of a trial, every role ever asked for; `wanted` marks those asked for now.
         trials: one row per trial that has a result; `teacher` holds the trials it learned from, comma between them, and
             `auxiliaries` the auxiliary models that it read.
         curves: trial, epoch (from 1), metric, value; shares in [0, 1].
         predictions: of a trial, every test sample's label, prediction, rank of the label and logits; None if not kept.
         looks: one row per report that showed a complete confirm at a new `n`.
+        compared: the studies that the page puts beside each other; None on the page of one.
     """
 
-    study: dict[str, Any]
+    study: Described
     index: pd.DataFrame
     trials: pd.DataFrame
     curves: pd.DataFrame
     predictions: Callable[[str], pd.DataFrame | None]
     looks: pd.DataFrame
+    compared: ComparedStudies | None = None
 
     @property
     def metric(self) -> Metric:
-        return METRICS[self.study["metric"]]
+        return METRICS[self.study.metric]
 
     def __post_init__(self) -> None:
         # The tables of a study that has only begun may lack every column.
@@ -58,23 +64,23 @@ class Runs:
     @cached_property
     def arms(self) -> list[str]:
         """The arms that share the equal budget, in the study's order."""
-        return [name for name, arm in self.study["arms"].items() if not arm["reference"]]
+        return [name for name, arm in self.study.arms.items() if not arm.reference]
 
     @cached_property
     def references(self) -> list[str]:
         """Arms that only show models which are trained anyway."""
-        return [name for name, arm in self.study["arms"].items() if arm["reference"]]
+        return [name for name, arm in self.study.arms.items() if arm.reference]
 
     @cached_property
     def baselines(self) -> list[str]:
         """What the arms are compared with: the claim's, else the arms without a teacher, else the first arm."""
-        if self.study["claim"]:
-            return [arm for arm in self.study["claim"]["against"] if arm in self.arms]
-        alone = [arm for arm in self.arms if self.study["arms"][arm]["method"] == "student_only"]
+        if self.study.claim:
+            return [arm for arm in self.study.claim.against if arm in self.arms]
+        alone = [arm for arm in self.arms if self.study.arms[arm].method == "student_only"]
         return alone or self.arms[:1]
 
     def label(self, arm: str) -> str:
-        return str(self.study["arms"].get(arm, {}).get("label") or arm)
+        return self.study.arms[arm].label if arm in self.study.arms else arm
 
     @cached_property
     def joined(self) -> pd.DataFrame:
@@ -86,7 +92,7 @@ class Runs:
         # Pairing reads the role's seed and fold: a teacher that serves all seeds has one of its own.
         fields = self.trials.drop(columns=["seed", "fold"], errors="ignore")
         whole = self.index.merge(fields, on="trial", how="left")
-        whole["state"] = whole["state"].astype(object).fillna("failed" if self.study["complete"] else "waiting")
+        whole["state"] = whole["state"].astype(object).fillna("failed" if self.study.complete else "waiting")
         return whole
 
     @cached_property
@@ -125,14 +131,14 @@ class Runs:
         return {str(stage): roles for stage, roles in self.roles.groupby("stage")}
 
     def class_name(self, label: int) -> str:
-        names = self.study["classes"]
-        return str(names[label]) if label < len(names) else str(label)
+        names = self.study.data.classes
+        return names[label] if label < len(names) else str(label)
 
     def references_of(self, arm: str) -> dict[str, pd.DataFrame]:
         """A reference arm's runs, by the words for them: one entry a model, each trained for confirm's seeds."""
         as_arm = self.select("confirm", arm, trains=None)
         if as_arm.empty:
-            wanted = self.study["arms"][arm]["method"] == "teacher"
+            wanted = self.study.arms[arm].method == "teacher"
             models = self.select("teacher", None, trains=None)
             models = models[(models["trains"] == "teacher") == wanted]
             as_arm = models[models["trial"].isin(self.test().index)]
@@ -144,16 +150,16 @@ class Runs:
 
     def test(self, metric: str = "") -> pd.Series:
         """Score on test by trial, at the epoch that counts."""
-        return self.last(f"test/{metric or self.study['metric']}")
+        return self.last(f"test/{metric or self.study.metric}")
 
     @cached_property
     def valid(self) -> pd.Series:
         """Score on validation by trial, at the epoch that counts so far: `select` says which."""
-        name = f"valid/{self.study['metric']}"
-        if self.study["select"] == "last":
+        name = f"valid/{self.study.metric}"
+        if self.study.select == "last":
             return self.last(name)
         by_trial = self.curve(name).groupby("trial")["value"]
-        return by_trial.max() if self.study["maximize"] else by_trial.min()
+        return by_trial.max() if self.study.maximize else by_trial.min()
 
     def last(self, name: str) -> pd.Series:
         """A curve's last value, by trial."""
@@ -173,7 +179,7 @@ class Runs:
     def test_metrics(self) -> list[str]:
         """Metrics that were read on test and are known here, the study's own first."""
         found = [name.removeprefix("test/") for name in self._curves if name.startswith("test/")]
-        own = self.study["metric"]
+        own = self.study.metric
         return sorted((name for name in found if name in METRICS), key=lambda name: (name != own, name))
 
     @cached_property
@@ -188,25 +194,24 @@ class Runs:
     def look(self) -> int:
         """How often test was looked at with a complete confirm, this report included: once for each n."""
         seen = list(dict.fromkeys(int(n) for n in self.looks["n"])) if len(self.looks) else []
-        n = int(self.study["seeds"]) * int(self.study["repeats"])
+        n = self.study.budget.seeds * self.study.budget.repeats
         return seen.index(n) + 1 if n in seen else len(seen) + 1
 
     @property
     def one_fold(self) -> str:
         """Where settings were chosen for all folds on the first one's data: every table has to say so."""
-        # Runs made elsewhere do not tell.
-        first = self.study.get("fold_search") == "first" and self.study["folds"] > 1
+        first = self.study.data.search_fold == "first" and self.study.data.folds > 1
         return "settings chosen on fold 1" if first else ""
 
     @property
     def selection(self) -> str:
         """Which epoch counts, in words."""
         words = {"last": "the last epoch", "best_valid": "the epoch best on validation"}
-        return words.get(self.study["select"], "a rule that is not verified")
+        return words.get(self.study.select, "a rule that is not verified")
 
     def spent(self, arm: str) -> dict[str, int | float | str]:
         """What an arm cost: search trials by how they ended, and seconds of training, with the models that it read."""
-        if self.study.get("elsewhere"):
+        if self.study.imported:
             return {"budget": "not verified"}
         roles = self.roles[(self.roles["arm"] == arm) & (self.roles["row"] == "") & (self.roles["control"] == "")]
         tuning = roles[roles["stage"].isin(["search", "finalists"])]
@@ -227,7 +232,7 @@ class Runs:
 
     def teacher_scores(self, roles: pd.DataFrame) -> pd.Series:
         """Test score of the teacher that each run learned from, row by row; NaN where there is none."""
-        own = roles["trial"].map(self.last(f"test/teacher_{self.study['metric']}"))
+        own = roles["trial"].map(self.last(f"test/teacher_{self.study.metric}"))
         return own.astype(float).fillna(roles["teacher"].map(self.test()).astype(float))
 
     def teacher(self, roles: pd.DataFrame) -> str:
@@ -255,7 +260,7 @@ class Runs:
     @property
     def grouped(self) -> bool:
         """Whether a new sample is a new group: a speaker, a subject, a recording."""
-        return self.study["test_groups"] is not None
+        return self.study.data.test_groups is not None
 
     @cached_property
     def units(self) -> Callable[[str], pd.Series | None]:
@@ -266,7 +271,7 @@ class Runs:
             predictions = self.predictions(trial)
             if predictions is None or predictions.empty:
                 return None
-            return scores.units(predictions, self.study["metric"], grouped=self.grouped)
+            return scores.units(predictions, self.study.metric, grouped=self.grouped)
 
         return read
 
@@ -275,7 +280,7 @@ class Runs:
         """Decimals of a printed score: finer than one test sample, and no finer than that."""
         if self.metric.scale == 1:
             return 3
-        return 1 if self.study["test_count"] < 1000 else 2
+        return 1 if self.study.data.test < 1000 else 2
 
     def printed(self, value: float) -> float:
         """From the stored value to the metric's unit."""

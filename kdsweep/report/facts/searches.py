@@ -57,14 +57,14 @@ def searched(runs: Runs, arm: str) -> Searched:
     trials = trials[np.isfinite(trials["score"])]
     columns = {str(c): str(c).removeprefix("param.") for c in trials if str(c).startswith("param.")}
     varied = {name: column for column, name in columns.items() if trials[column].dropna().nunique() > 1}
-    told: Mapping[str, Any] = _told(runs.study["arms"][arm].get("space"))
+    space = runs.study.arms[arm].space
     kept = trials[["trial", "number", "state", "score", *varied.values()]]
     return Searched(
         arm=arm,
         label=runs.label(arm),
         trials=kept.rename(columns={column: name for name, column in varied.items()}).reset_index(drop=True),
-        space={name: _domain(told.get(name), trials[column].dropna()) for name, column in varied.items()},
-        maximize=bool(runs.study["maximize"]),
+        space={name: _domain(space.get(name), trials[column].dropna()) for name, column in varied.items()},
+        maximize=runs.study.maximize,
     )
 
 
@@ -99,22 +99,18 @@ def thinned(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     return frame.iloc[np.unique(np.linspace(0, len(frame) - 1, most).round().astype(int))]
 
 
-def _told(space: Any) -> Mapping[str, Any]:
-    return space if isinstance(space, Mapping) else {}
-
-
-def _domain(told: Mapping[str, Any] | None, tried: pd.Series) -> Domain:
-    """The study's range; of runs made elsewhere, and where an earlier file had another, what was tried."""
+def _domain(asked: Domain | None, tried: pd.Series) -> Domain:
+    """The study's range; of imported runs, and where an earlier file had another, what was tried."""
     numbers = pd.to_numeric(tried, errors="coerce")
-    if numbers.isna().any() or tried.map(lambda one: isinstance(one, bool)).any():
+    if numbers.isna().any() or tried.map(lambda value: isinstance(value, bool)).any():
         return Choice(tuple(dict.fromkeys(tried)))
     low, high = float(numbers.min()), float(numbers.max())
-    match told:
-        case {"choice": options}:
-            return Choice(tuple(options))
-        case {"float": [start, end], "log": log} | {"int": [start, end], "log": log}:
+    match asked:
+        case Choice():
+            return asked
+        case Float(start, end, log) | Int(start, end, log):
             # Numbers come back in single precision.
             slack = 1e-6 * max(abs(start), abs(end))
             if start - slack <= low <= high <= end + slack:
-                return Float(float(start), float(end), log=bool(log))
+                return Float(float(start), float(end), log=log)
     return Float(low, high, log=low > 0 and high > 5 * low)

@@ -110,7 +110,7 @@ def applies(module: ModuleType | Part, runs: Runs) -> bool:
     if isinstance(module, Part):
         return True
     # Runs made elsewhere, and several studies together, have a few sections only.
-    only = runs.study.get("sections")
+    only = runs.study.sections
     if only is not None and module.__name__.rpartition(".")[2] not in only:
         return False
     return bool(module.applies(runs)) if hasattr(module, "applies") else True
@@ -119,7 +119,7 @@ def applies(module: ModuleType | Part, runs: Runs) -> bool:
 def marked(part: Part, runs: Runs) -> Part:
     """The part, and what it still waits for; where the study says more truly what it is about, in its words."""
     name = part.slug.replace("-", "_")
-    about = runs.study.get("about", {}).get(name, part.about)
+    about = runs.study.captions.get(name, part.about)
     return replace(part, about=about, unfinished=progress.unfinished(name, runs))
 
 

@@ -38,8 +38,8 @@ def table(runs: Runs) -> list[Table]:
     found = judged(runs)
     if not found:
         return []
-    metric, terms = runs.metric, runs.study["arms"][runs.study["ablated"]]["terms"]
-    full = confirmed(runs, runs.study["ablated"])
+    metric, terms = runs.metric, runs.study.arms[runs.study.ablated].recipe.terms
+    full = confirmed(runs, runs.study.ablated)
     name = f"{metric.label} ({metric.unit})"
     first: dict[str, Cell] = {
         "row": f"{full.label} (full)",
@@ -54,7 +54,7 @@ def table(runs: Runs) -> list[Table]:
     }
     rows: list[Row] = [first]
     for one in found:
-        dropped = runs.study["rows"][one.row]["dropped"]
+        dropped = runs.study.rows[one.row].dropped
         rows.append(
             {
                 "row": one.row,
@@ -96,7 +96,7 @@ def table(runs: Runs) -> list[Table]:
 def figure(runs: Runs) -> go.Figure | None:
     """Row minus full method, with a 95% interval, unadjusted; exploratory. Filled:
     the row had its own search; open: at the full method's settings, which favours it."""
-    color = figures.mark(runs, runs.study["ablated"]).color if runs.study["ablated"] else ""
+    color = figures.mark(runs, runs.study.ablated).color if runs.study.ablated else ""
     lines = [
         figures.Line(one.row, shown.value, shown.low, shown.high, color, solid=one.retuned)
         for one in judged(runs)
@@ -105,13 +105,13 @@ def figure(runs: Runs) -> go.Figure | None:
     if not lines:
         return None
     title = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
-    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study["equivalent"])
+    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study.equivalent)
 
 
 def words(runs: Runs) -> list[str]:
     """The verdicts in words."""
     found = judged(runs)
-    if not found or not runs.study["complete"]:
+    if not found or not runs.study.complete:
         return []
     said = []
     for word, sentence in [
@@ -130,14 +130,14 @@ def words(runs: Runs) -> list[str]:
 @functools.lru_cache(maxsize=2)
 def judged(runs: Runs) -> list[Judged]:
     """Every row that has runs, one that was also retuned twice; one family."""
-    if not runs.study["ablated"]:
+    if not runs.study.ablated:
         return []
-    full = confirmed(runs, runs.study["ablated"])
+    full = confirmed(runs, runs.study.ablated)
     sides = [
         (row, retuned, ablated(runs, row, retuned=retuned))
-        for row in runs.study["rows"]
+        for row in runs.study.rows
         for retuned in (False, True)
-        if len(runs.select("ablate", runs.study["ablated"], row=row, retuned=retuned))
+        if len(runs.select("ablate", runs.study.ablated, row=row, retuned=retuned))
     ]
     compared = [compare(runs, side, full) for _, _, side in sides]
     return [
@@ -147,19 +147,19 @@ def judged(runs: Runs) -> list[Judged]:
 
 
 def _question(runs: Runs, row: str) -> str:
-    entry = runs.study["rows"][row]
-    dropped = ", ".join(entry["dropped"])
-    if entry["kind"] == "add_one_in":
+    entry = runs.study.rows[row]
+    dropped = ", ".join(entry.dropped)
+    if entry.kind == "add_one_in":
         return "Is this term enough on its own?"
     if dropped:
-        return f"Is {dropped} needed?" if len(entry["dropped"]) == 1 else f"Are {dropped} needed together?"
-    changed = [*entry["choices"], *entry["numbers"], *(f"data.{name}" for name in entry["data"])]
+        return f"Is {dropped} needed?" if len(entry.dropped) == 1 else f"Are {dropped} needed together?"
+    changed = [*entry.choices, *entry.numbers, *(f"data.{name}" for name in entry.data)]
     return f"Does it depend on {', '.join(changed)}?" if changed else ""
 
 
 def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
     """The controls of the same arm below its rows, as differences from the full method like them."""
-    if controls.of_arm(runs) != runs.study["ablated"]:
+    if controls.of_arm(runs) != runs.study.ablated:
         return []
     rows: list[Row] = []
     for control, side, one, verdict in controls.judged(runs):
@@ -187,12 +187,12 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
 
 def _by_term(runs: Runs, found: list[Judged]) -> list[Table]:
     """Leave-one-out beside add-one-in, and how much a term's effect depends on its company."""
-    arm = runs.study["arms"][runs.study["ablated"]]
-    always = {*arm["required"], *arm["base"]}
+    recipe = runs.study.arms[runs.study.ablated].recipe
+    always = {*recipe.required, *recipe.base}
     rows: list[Row] = []
-    for term in arm["terms"]:
+    for term in recipe.terms:
         left = [one for one in found if _is(runs, one.row, "leave_one_out", {term})]
-        alone = set(arm["terms"]) - always - {term}
+        alone = set(recipe.terms) - always - {term}
         added = [one for one in found if _is(runs, one.row, "add_one_in", alone)]
         if left or added:
             interaction = _interaction(runs, left, added)
@@ -214,10 +214,10 @@ def _by_term(runs: Runs, found: list[Judged]) -> list[Table]:
 
 
 def _interaction(runs: Runs, left: list[Judged], added: list[Judged]) -> Interval | None:
-    alone = [arm for arm in runs.arms if runs.study["arms"][arm]["method"] == "student_only"]
+    alone = [arm for arm in runs.arms if runs.study.arms[arm].method == "student_only"]
     if not left or not added or not alone:
         return None
-    full, base = confirmed(runs, runs.study["ablated"]), confirmed(runs, alone[0])
+    full, base = confirmed(runs, runs.study.ablated), confirmed(runs, alone[0])
     return contrast(runs, [full, base], [left[-1].side, added[-1].side])
 
 
@@ -249,8 +249,8 @@ def _by_search(runs: Runs, found: list[Judged]) -> list[Table]:
 
 
 def _is(runs: Runs, row: str, kind: str, dropped: set[str]) -> bool:
-    entry = runs.study["rows"][row]
-    return bool(entry["kind"] == kind and set(entry["dropped"]) == dropped)
+    entry = runs.study.rows[row]
+    return entry.kind == kind and set(entry.dropped) == dropped
 
 
 def _cells(runs: Runs, name: str, entries: list[Judged]) -> dict[str, Cell]:

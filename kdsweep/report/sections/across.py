@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 
+from kdsweep.report.facts.compared_studies import Group
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.facts.several import Group, Several
 from kdsweep.report.render.tables import Row, Table, difference, p_value
 from kdsweep.report.sections import arms
 from kdsweep.report.statistics.compare import Comparison, compare, confirmed
@@ -61,8 +61,8 @@ def figure(runs: Runs) -> go.Figure | None:
 
 
 def _groups(runs: Runs) -> list[Group]:
-    found: Several | None = runs.study.get("several")
-    return [group for group in found.groups if len(group.names) > 1] if found else []
+    groups = runs.compared.groups if runs.compared else ()
+    return [group for group in groups if len(group.names) > 1]
 
 
 def _same_arm(group: Group) -> list[Comparison]:

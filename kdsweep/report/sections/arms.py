@@ -33,13 +33,13 @@ def table(runs: Runs) -> list[Table]:
 def main(runs: Runs) -> Table:
     """The table without what its comparisons can detect: arms of several studies vary in that beyond any use."""
     judged = against_baselines(runs)
-    metric, claim = runs.metric, runs.study["claim"] or {"arm": "", "against": []}
+    metric, claim = runs.metric, runs.study.claim
     name = f"{metric.label} ({metric.unit})"
     rows: list[Row] = []
     for arm in runs.arms:
         side = confirmed(runs, arm)
         values = runs.test().reindex(list(side.finished.values())).dropna() * metric.scale
-        role = "claim" if arm == claim["arm"] else "baseline" if arm in runs.baselines else "exploratory"
+        role = "claim" if claim and arm == claim.arm else "baseline" if arm in runs.baselines else "exploratory"
         row: dict[str, Cell] = {"arm": runs.label(arm), "role": role, name: _mean(values), "SD": _sd(values)}
         for baseline in runs.baselines:
             one = judged.get((arm, baseline))
@@ -112,7 +112,7 @@ def figure(runs: Runs) -> go.Figure | None:
 
 
 def _notes(runs: Runs) -> tuple[str, ...]:
-    claimed = "Comparisons of the claim are one Holm family" if runs.study["claim"] else "No claim was stated"
+    claimed = "Comparisons of the claim are one Holm family" if runs.study.claim else "No claim was stated"
     notes = [
         f"{claimed}; every other comparison is exploratory, and they are a family of their own. p and verdicts are "
         "adjusted within the family, intervals are not."
@@ -129,7 +129,7 @@ def _notes(runs: Runs) -> tuple[str, ...]:
         f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best "
         "mean among the arms, which need not be better than the next."
     )
-    if runs.study["metric"] == "log_loss":
+    if runs.study.metric == "log_loss":
         notes.append(
             "Intervals of log loss come from stored scores of half precision: they and the means may differ in the "
             "fourth digit."
@@ -143,7 +143,7 @@ def _best(runs: Runs, rows: list[Row], column: str) -> frozenset[tuple[int, str]
     known = {place: mean for place, mean in means.items() if isinstance(mean, float)}
     if len(known) < 2:
         return frozenset()
-    pick = max if runs.study["maximize"] else min
+    pick = max if runs.study.maximize else min
     return frozenset({(pick(known, key=lambda place: known[place]), column)})
 
 

@@ -74,7 +74,7 @@ def words(runs: Runs) -> list[str]:
     # Arms may have scores of different numbers of trials: compared at those that all know.
     known = sorted(set.intersection(*(set(expected) for expected in ends.values())))
     shortest = known[-1]
-    pick = max if runs.study["maximize"] else min
+    pick = max if runs.study.maximize else min
     leaders: list[tuple[int, str]] = []
     for n in known:
         first = pick(ends, key=lambda arm: ends[arm][n])
@@ -105,7 +105,7 @@ def _expected(runs: Runs, arm: str) -> dict[int, float]:
     """By number of trials."""
     values = _scores(runs, arm)
     draws = _thinned(len(values))
-    best = stats.expected_best(values * runs.metric.scale, draws=draws, maximize=runs.study["maximize"])
+    best = stats.expected_best(values * runs.metric.scale, draws=draws, maximize=runs.study.maximize)
     return dict(zip(draws, map(float, best), strict=True)) if len(values) else {}
 
 

@@ -22,7 +22,7 @@ BINS = 10
 
 
 def applies(runs: Runs) -> bool:
-    return bool(runs.study["task"] == "classification")
+    return runs.study.task == "classification"
 
 
 def table(runs: Runs) -> list[Table]:

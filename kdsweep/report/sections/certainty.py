@@ -87,7 +87,7 @@ def figure(runs: Runs) -> go.Figure | None:
             name=figures.plain(f"{runs.label(arm)} − {runs.label(baseline)}", 40),
             hovertemplate="%{x} seeds: ±%{y:.2f}<extra></extra>",
         )
-    drawn.update_xaxes(title="repeats" if runs.study["repeats"] > 1 else "seeds")
+    drawn.update_xaxes(title="repeats" if runs.study.budget.repeats > 1 else "seeds")
     drawn.update_yaxes(title=f"± {unit(runs.metric.unit)}", rangemode="tozero")
     return drawn if drawn.data else None
 
@@ -113,7 +113,7 @@ def _others(runs: Runs, judged: list[Judged]) -> Table:
     rows: list[Row] = []
     for one in judged:
         comparison = one.comparison
-        sign = 1 if runs.study["maximize"] else -1
+        sign = 1 if runs.study.maximize else -1
         a, b = (sign * np.array(scores) for scores in comparison.scores)
         d = sign * np.array(comparison.pairs)
         if len(d) < 2:
@@ -146,7 +146,7 @@ def _others(runs: Runs, judged: list[Judged]) -> Table:
 
 
 def _rope(runs: Runs, d: np.ndarray) -> beside.Rope | None:
-    margin = runs.study["equivalent"]
+    margin = runs.study.equivalent
     if margin is None:
         return None
     return beside.signed_rank(d, margin / runs.metric.scale, np.random.default_rng(0))
@@ -154,7 +154,7 @@ def _rope(runs: Runs, d: np.ndarray) -> beside.Rope | None:
 
 def _by_seed(runs: Runs) -> bool:
     """Whether the runs' differences are independent: with folds or repeats they are not."""
-    return bool(runs.study["folds"] == 1 and runs.study["repeats"] == 1)
+    return runs.study.data.folds == 1 and runs.study.budget.repeats == 1
 
 
 def _exact(runs: Runs, one: Judged, test: Callable[[ArrayLike], float]) -> P | None:

@@ -13,13 +13,11 @@ ORDER = 15
 
 
 def applies(runs: Runs) -> bool:
-    return bool(runs.study.get("elsewhere"))
+    return runs.study.imported
 
 
 def table(runs: Runs) -> list[Table]:
-    rows: list[Row] = [
-        {"what": what, "checked": state, "note": note} for what, state, note in runs.study.get("checked", ())
-    ]
+    rows: list[Row] = [{"what": what, "checked": state, "note": note} for what, state, note in runs.study.checks]
     return [Table("checked", "Not verified: nothing in the tables says whether it is so.", rows)]
 
 

@@ -23,7 +23,7 @@ CLASSES = 20  # of a matrix
 
 
 def applies(runs: Runs) -> bool:
-    return bool(runs.study["task"] == "classification")
+    return runs.study.task == "classification"
 
 
 def table(runs: Runs) -> list[Table]:

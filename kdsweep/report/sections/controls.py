@@ -24,14 +24,14 @@ QUESTIONS = {
 
 
 def table(runs: Runs) -> list[Table]:
-    if not runs.study["controls"] or not of_arm(runs):
+    if not runs.study.controls or not of_arm(runs):
         return []
     found = {control: (side, one, verdict) for control, side, one, verdict in judged(runs)}
     metric = runs.metric
     name = f"{metric.label} ({metric.unit})"
     full = confirmed(runs, of_arm(runs))
     rows: list[Row] = []
-    for control in runs.study["controls"]:
+    for control in runs.study.controls:
         row: dict[str, Cell] = {"control": control, "question": QUESTIONS.get(control, "")}
         if control in found:
             side, one, verdict = found[control]
@@ -47,8 +47,8 @@ def table(runs: Runs) -> list[Table]:
             }
         else:
             row |= dict.fromkeys([name, "difference", "p"])
-            why = runs.study.get("inapplicable", {}).get(control, "")
-            absent = "does not apply" if runs.study["complete"] or why else "not yet"
+            why = runs.study.inapplicable.get(control, "")
+            absent = "does not apply" if runs.study.complete or why else "not yet"
             row |= {"verdict": absent, "n": None, "teacher": None, "what would decide it": why}
         rows.append(row)
     return [
@@ -76,19 +76,19 @@ def figure(runs: Runs) -> go.Figure | None:
     if not lines:
         return None
     title = f"method − control, {runs.metric.label} ({unit(runs.metric.unit)})"
-    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study["equivalent"])
+    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study.equivalent)
 
 
 def of_arm(runs: Runs) -> str:
     """Whose controls they are: the claim's arm, or the one that is taken apart."""
-    claim = runs.study["claim"]
-    return str(claim["arm"] if claim else runs.study["ablated"] or "")
+    claim = runs.study.claim
+    return claim.arm if claim else runs.study.ablated
 
 
 def judged(runs: Runs) -> list[tuple[str, Side, Comparison, Verdict]]:
     """The method against each control that has runs; one family."""
     there = set(runs.roles["control"])
-    asked = [control for control in runs.study["controls"] if control in there]
+    asked = [control for control in runs.study.controls if control in there]
     sides = [controlled(runs, control) for control in asked]
     compared = [compare(runs, confirmed(runs, of_arm(runs)), side) for side in sides]
     return list(zip(asked, sides, compared, judge(runs, compared), strict=True))

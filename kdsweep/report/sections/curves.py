@@ -22,7 +22,7 @@ def table(runs: Runs) -> list[Table]:
         if student.empty:
             continue
         teacher = _of_arm(runs, arm, "valid/teacher_")
-        best = student["median"].idxmax() if runs.study["maximize"] else student["median"].idxmin()
+        best = student["median"].idxmax() if runs.study.maximize else student["median"].idxmin()
         rows.append(
             {
                 "arm": runs.label(arm),
@@ -85,7 +85,7 @@ def _of_arm(runs: Runs, arm: str, prefix: str) -> pd.DataFrame:
 
 def by_epoch(runs: Runs, trials: Iterable[str], prefix: str) -> pd.DataFrame:
     """Median, low and high over some runs."""
-    curve = runs.curve(prefix + runs.study["metric"])
+    curve = runs.curve(prefix + runs.study.metric)
     curve = curve[curve["trial"].isin(set(trials))]
     values = curve.groupby("epoch")["value"]
     return pd.DataFrame({"median": values.median(), "low": values.min(), "high": values.max()}) * runs.metric.scale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
@@ -32,17 +33,17 @@ class Said(NamedTuple):
 
 def say(runs: Runs) -> Said:
     """The claim in words, with its verdict; without a claim, that there is none."""
-    claim = runs.study["claim"]
+    claim = runs.study.claim
     metric = runs.metric.label
     if not claim:
         title = "No claim was stated: all of this is exploratory"
         return Said(title, "open", tuple(filter(None, [weak_teacher(runs)])), facts(runs))
     judged = against_baselines(runs)
-    pairs = [judged[claim["arm"], arm] for arm in runs.baselines if arm != claim["arm"]]
-    arm = runs.label(claim["arm"])
+    pairs = [judged[claim.arm, arm] for arm in runs.baselines if arm != claim.arm]
+    arm = runs.label(claim.arm)
     everyone, words = _listed([one.comparison.b for one in pairs]), {one.verdict.word for one in pairs}
     state: Literal["holds", "fails", "open"]
-    if not runs.study["complete"] or not pairs:
+    if not runs.study.complete or not pairs:
         title, state = (
             f"Not yet known whether {arm} is better than {_listed([one.comparison.b for one in pairs])}",
             "open",
@@ -63,20 +64,22 @@ def say(runs: Runs) -> Said:
         unclear = [one.comparison.b for one in pairs if one.verdict.word != "better"]
         title, state = f"Undecided: {arm} is not shown to be better than {_listed(unclear)} in {metric}", "open"
     sentences = [" ".join(_sentence(runs, arm, one) for one in pairs)]
-    if runs.study["complete"]:
+    if runs.study.complete:
         sentences.append(helps(runs))
     return Said(title, state, tuple(filter(None, [*sentences, weak_teacher(runs)])), facts(runs))
 
 
 def helps(runs: Runs) -> str:
     """Whether the auxiliary modality helps: only where the claim beats both students that never met it."""
-    claim = runs.study["claim"]
-    name = _listed([str(one) for one in runs.study["auxiliary"]]) or "auxiliary"
-    alone = [arm for arm in runs.baselines if runs.study["arms"][arm]["method"] == "student_only"]
+    claim = runs.study.claim
+    if claim is None:
+        return ""
+    name = _listed(runs.study.auxiliary) or "auxiliary"
+    alone = [arm for arm in runs.baselines if runs.study.arms[arm].method == "student_only"]
     if not alone:
         return f"Whether the auxiliary modality ({name}) helps was not asked: the claim names no student trained alone."
     pairs = against_baselines(runs)
-    if any(pairs[claim["arm"], arm].verdict.word != "better" for arm in alone):
+    if any(pairs[claim.arm, arm].verdict.word != "better" for arm in alone):
         return f"That the auxiliary modality ({name}) helps is not shown: a student trained alone is not beaten."
     verdicts = {control: verdict for control, _, _, verdict in controls.judged(runs)}
     if "student_only_teacher" not in verdicts:
@@ -86,7 +89,7 @@ def helps(runs: Runs) -> str:
         )
     if verdicts["student_only_teacher"].word == "better":
         return (
-            f"The auxiliary modality ({name}) helps: {runs.label(claim['arm'])} also beats itself with a teacher that "
+            f"The auxiliary modality ({name}) helps: {runs.label(claim.arm)} also beats itself with a teacher that "
             "sees only the student's modalities."
         )
     return (
@@ -97,12 +100,12 @@ def helps(runs: Runs) -> str:
 
 def weak_teacher(runs: Runs) -> str:
     """That the claim's teacher, without a claim any, does worse than a student trained alone; "" where none does."""
-    claim = runs.study["claim"]
-    students = [arm for arm in (*runs.baselines, *runs.arms) if runs.study["arms"][arm]["method"] == "student_only"]
-    if not runs.study["complete"] or not students:
+    claim = runs.study.claim
+    students = [arm for arm in (*runs.baselines, *runs.arms) if runs.study.arms[arm].method == "student_only"]
+    if not runs.study.complete or not students:
         return ""
     alone = float(runs.test().reindex(list(confirmed(runs, students[0]).finished.values())).mean())
-    for arm in [claim["arm"]] if claim else runs.arms:
+    for arm in [claim.arm] if claim else runs.arms:
         roles = runs.select("confirm", arm)
         roles = roles[roles["state"] == "complete"]
         teacher = float(runs.teacher_scores(roles).mean())
@@ -119,16 +122,16 @@ def weak_teacher(runs: Runs) -> str:
 def facts(runs: Runs) -> tuple[str, ...]:
     """What the answer rests on, in a line."""
     study = runs.study
-    test = f"{study['test_count']:,} test samples"
+    test = f"{study.data.test:,} test samples"
     if runs.grouped:
-        test += f" in {study['test_groups']} groups"
+        test += f" in {study.data.test_groups} groups"
     return (
-        f"{study['seeds']} seeds",
-        *([f"{study['folds']} folds"] if study["folds"] > 1 else []),
+        f"{study.budget.seeds} seeds",
+        *([f"{study.data.folds} folds"] if study.data.folds > 1 else []),
         *([runs.one_fold] if runs.one_fold else []),
         test,
-        f"{study['search_trials']} search trials an arm",
-        f"{study['repeats']} repeats of the search" if study["repeats"] > 1 else "at the settings found",
+        f"{study.budget.search_trials} search trials an arm",
+        f"{study.budget.repeats} repeats of the search" if study.budget.repeats > 1 else "at the settings found",
         *([f"look {runs.look}"] if runs.look > 1 else []),
     )
 
@@ -152,7 +155,7 @@ def figure(runs: Runs) -> go.Figure | None:
         return None
     better = "right is better" if runs.metric.maximize else "left is better"
     title = f"difference in {runs.metric.label} ({unit(runs.metric.unit)})<br>{better}"
-    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study["equivalent"])
+    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study.equivalent)
 
 
 def _sentence(runs: Runs, arm: str, one: Judged) -> str:
@@ -171,5 +174,5 @@ def _sentence(runs: Runs, arm: str, one: Judged) -> str:
     return f"Against {b} there is no verdict{number}{detail}."
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

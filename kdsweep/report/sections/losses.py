@@ -33,8 +33,8 @@ def table(runs: Runs) -> list[Table]:
 def figure(runs: Runs) -> go.Figure | None:
     """Training loss of each term of the claim's arm, or else of the last arm, before its weight; dotted: its critic's.
     Median over seeds; no interval is drawn."""
-    claim = runs.study["claim"]
-    arm = claim["arm"] if claim else runs.arms[-1] if runs.arms else ""
+    claim = runs.study.claim
+    arm = claim.arm if claim else runs.arms[-1] if runs.arms else ""
     drawn = figures.new(340)
     for place, (term, curve) in enumerate(_parts(runs, arm).items()):
         drawn.add_scatter(

@@ -3,6 +3,8 @@ this study's; keys in brackets are those of references.bib."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
@@ -32,30 +34,30 @@ def _compared(runs: Runs) -> str:
     study = runs.study
     arms = _listed([f"{runs.label(arm)}{_cite(runs, arm)}" for arm in runs.arms])
     words = (
-        f"We compare {arms}. At test time the student sees {_listed(study['student'])}; "
-        f"{_listed(study['auxiliary'])} {'is' if len(study['auxiliary']) == 1 else 'are'} available in training only."
+        f"We compare {arms}. At test time the student sees {_listed(study.student)}; "
+        f"{_listed(study.auxiliary)} {'is' if len(study.auxiliary) == 1 else 'are'} available in training only."
     )
-    sizes = f"{study['train_count']:,} training samples, {study['test_count']:,} test samples"
+    sizes = f"{study.data.train:,} training samples, {study.data.test:,} test samples"
     if runs.grouped:
-        sizes += f" in {study['test_groups']} groups that no two splits share"
+        sizes += f" in {study.data.test_groups} groups that no two splits share"
     return f"{words} The data was split once ({sizes})."
 
 
 def _protocol(runs: Runs) -> str:
     study = runs.study
     repeats = (
-        f" The whole protocol, searches included, was repeated {study['repeats']} times."
-        if study["repeats"] > 1
+        f" The whole protocol, searches included, was repeated {study.budget.repeats} times."
+        if study.budget.repeats > 1
         else " Each search was run once, so that statements hold at the settings found."
     )
-    folds = f" All of it ran inside each of {study['folds']} folds." if study["folds"] > 1 else ""
+    folds = f" All of it ran inside each of {study.data.folds} folds." if study.data.folds > 1 else ""
     if runs.one_fold:
-        folds = f" Models were trained inside each of {study['folds']} folds, with {runs.one_fold}."
+        folds = f" Models were trained inside each of {study.data.folds} folds, with {runs.one_fold}."
     return (
-        f"Every method had the same tuning budget of {study['search_trials']} search trials, its published settings "
-        "first, chosen by validation alone; the best points were run again with fresh seeds, and these chose among "
-        f"them. The chosen point was trained with seeds 1 to {study['seeds']}, paired between methods (equal batch "
-        "order, "
+        f"Every method had the same tuning budget of {study.budget.search_trials} search trials, its published "
+        "settings first, chosen by validation alone; the best points were run again with fresh seeds, and these chose "
+        f"among them. The chosen point was trained with seeds 1 to {study.budget.seeds}, paired between methods (equal "
+        "batch order, "
         f"and equal initial weights where shapes agree), and tested once a run, at {runs.selection}.{repeats}{folds}"
     )
 
@@ -63,8 +65,8 @@ def _protocol(runs: Runs) -> str:
 def _judged(runs: Runs) -> str:
     study, metric = runs.study, runs.metric
     level = stats.level(runs.look, ALPHA)
-    rows = "repeats" if study["repeats"] > 1 else "seeds"
-    if study["folds"] > 1:
+    rows = "repeats" if study.budget.repeats > 1 else "seeds"
+    if study.data.folds > 1:
         interval = (
             "Intervals are 95% Student intervals over fold means, their variance corrected for overlapping training "
             f"sets {_key(papers.FOLDS)}."
@@ -80,15 +82,15 @@ def _judged(runs: Runs) -> str:
     words = f"{interval} p values are adjusted within each family of comparisons {_key(papers.STATISTICS['family'])}"
     words += f" and tested at {level:g}"
     words += f" (look {runs.look}; seeds were added after an earlier look)." if runs.look > 1 else "."
-    if study["equivalent"] is not None:
+    if study.equivalent is not None:
         words += (
-            f" Equivalence within ±{study['equivalent']:g} {unit(metric.unit)}, set beforehand, is tested by two "
+            f" Equivalence within ±{study.equivalent:g} {unit(metric.unit)}, set beforehand, is tested by two "
             f"one-sided tests {_key(papers.EQUIVALENCE)}."
         )
-    if study["claim"]:
-        against = _listed([runs.label(arm) for arm in study["claim"]["against"]])
+    if study.claim:
+        against = _listed([runs.label(arm) for arm in study.claim.against])
         words += (
-            f" The study's claim, stated beforehand, was that {runs.label(study['claim']['arm'])} is better than "
+            f" The study's claim, stated beforehand, was that {runs.label(study.claim.arm)} is better than "
             f"{against}; every other comparison is exploratory."
         )
     else:
@@ -122,5 +124,5 @@ def _key(paper: str) -> str:
     return f"[{bibtex.key(paper)}]"
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"

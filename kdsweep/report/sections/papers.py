@@ -79,12 +79,12 @@ def of(column: pd.Series) -> dict[str, set[str]]:
 
 def _statistics(runs: Runs) -> dict[str, str]:
     statistics = dict(STATISTICS)
-    if runs.study["equivalent"] is not None:
+    if runs.study.equivalent is not None:
         statistics["equivalence"] = EQUIVALENCE
         statistics["Bayesian signed-rank test"] = BAYES
     if not runs.metric.mean:
         statistics["pseudo-values"] = JACKKNIFE
-    if runs.study["folds"] > 1:
+    if runs.study.data.folds > 1:
         statistics["folds"] = FOLDS
     return statistics
 

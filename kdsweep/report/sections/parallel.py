@@ -127,7 +127,7 @@ def _ends(one: Searched) -> tuple[float, float]:
 
 def _arms(runs: Runs) -> list[Searched]:
     """Arms with three searched numbers or more, the claim's first; with fewer, the landscape shows all there is."""
-    claim = runs.study["claim"]
-    order = sorted(runs.arms, key=lambda arm: not (claim and arm == claim["arm"]))
+    claim = runs.study.claim
+    order = sorted(runs.arms, key=lambda arm: not (claim and arm == claim.arm))
     found = [searched(runs, arm) for arm in order]
     return [one for one in found if len(one.space) >= 3 and len(one.complete) >= 4]

@@ -19,7 +19,7 @@ SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
 def table(runs: Runs) -> list[Table]:
-    sign = 1 if runs.study["maximize"] else -1
+    sign = 1 if runs.study.maximize else -1
     rows: list[Row] = []
     for arm, values in _values(runs).items():
         ordered = np.sort(sign * values.to_numpy())[::-1] * sign
@@ -35,7 +35,7 @@ def figure(runs: Runs) -> go.Figure | None:
     values = _values(runs)
     if not values:
         return None
-    sign = 1 if runs.study["maximize"] else -1
+    sign = 1 if runs.study.maximize else -1
     drawn = figures.new(340)
     every = np.unique(np.concatenate([one.to_numpy() for one in values.values()]))
     room = 0.05 * float(np.ptp(every)) or 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
@@ -25,21 +27,21 @@ def words(runs: Runs) -> list[str]:
     study = runs.study
     superseded = int((~runs.index["wanted"].astype(bool)).sum())
     paragraphs = [
-        f"The student sees {_listed(study['student'])} at test time; {_listed(study['auxiliary'])} "
-        f"{'is' if len(study['auxiliary']) == 1 else 'are'} there in training only.",
-        f"Every arm had {study['search_trials']} search trials, pruned and failed ones included. Settings were chosen "
-        f"on the validation split alone, and the best few points of each search were run again with fresh seeds to "
-        f"choose among them. {_settings(runs)}",
+        f"The student sees {_listed(study.student)} at test time; {_listed(study.auxiliary)} "
+        f"{'is' if len(study.auxiliary) == 1 else 'are'} there in training only.",
+        f"Every arm had {study.budget.search_trials} search trials, pruned and failed ones included. Settings were "
+        "chosen on the validation split alone, and the best few points of each search were run again with fresh seeds "
+        f"to choose among them. {_settings(runs)}",
         f"A run's score is that of {runs.selection}, in every table and figure. Test was read once a run, in the runs "
-        f"of seeds 1 to {study['seeds']} that follow the search; equal seeds pair the arms: same batch order, and same "
-        "initial weights where shapes agree.",
+        f"of seeds 1 to {study.budget.seeds} that follow the search; equal seeds pair the arms: same batch order, and "
+        "same initial weights where shapes agree.",
         _splits(runs),
         _interval(runs),
         _looks(runs),
     ]
-    if study["equivalent"] is not None:
+    if study.equivalent is not None:
         paragraphs.append(
-            f"Equivalent means that both one-sided tests put the difference within ±{study['equivalent']:g} "
+            f"Equivalent means that both one-sided tests put the difference within ±{study.equivalent:g} "
             f"{unit(runs.metric.unit)}, which the study file set beforehand."
         )
     else:
@@ -53,9 +55,9 @@ def words(runs: Runs) -> list[str]:
 
 
 def _settings(runs: Runs) -> str:
-    if runs.study["repeats"] > 1:
+    if runs.study.budget.repeats > 1:
         return (
-            f"The whole protocol ran {runs.study['repeats']} times with seeds of its own; verdicts are about the "
+            f"The whole protocol ran {runs.study.budget.repeats} times with seeds of its own; verdicts are about the "
             "method with its search."
         )
     return (
@@ -66,20 +68,20 @@ def _settings(runs: Runs) -> str:
 
 def _splits(runs: Runs) -> str:
     study = runs.study
-    sizes = f"{study['train_count']:,} samples to train on and {study['test_count']:,} to test on"
-    groups = f", in {study['test_groups']} groups that no two splits share" if runs.grouped else ""
+    sizes = f"{study.data.train:,} samples to train on and {study.data.test:,} to test on"
+    groups = f", in {study.data.test_groups} groups that no two splits share" if runs.grouped else ""
     inside = f"teachers inside each, {runs.one_fold}" if runs.one_fold else "search and teachers inside each"
-    folds = f" {study['folds']} folds, {inside}." if study["folds"] > 1 else ""
+    folds = f" {study.data.folds} folds, {inside}." if study.data.folds > 1 else ""
     return f"The split was drawn once for the data, never by a training seed: {sizes}{groups}.{folds}"
 
 
 def _interval(runs: Runs) -> str:
-    if runs.study["folds"] > 1:
+    if runs.study.data.folds > 1:
         return (
             "Intervals are Student's t over the folds' means, their variance widened for the overlap of training sets "
             "(Nadeau and Bengio 2003)."
         )
-    row = "repeats" if runs.study["repeats"] > 1 else "seeds"
+    row = "repeats" if runs.study.budget.repeats > 1 else "seeds"
     column = "test groups" if runs.grouped else "test samples"
     return (
         f"Intervals come from the two-way table of {row} and {column}: both vary, so both are in the interval, with "
@@ -96,5 +98,5 @@ def _looks(runs: Runs) -> str:
     )
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return " and ".join(str(name) for name in names) or "nothing else"

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from kdsweep.report.facts import several
+from kdsweep.report.facts import compared_studies
+from kdsweep.report.facts.compared_studies import Group
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.facts.several import Group, Several
 from kdsweep.report.render import figures
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics.compare import confirmed
@@ -89,8 +89,7 @@ def _joined(average: np.ndarray, critical: float) -> list[tuple[float, float]]:
 
 
 def _groups(runs: Runs) -> tuple[Group, ...]:
-    found: Several | None = runs.study.get("several")
-    return found.groups if found else ()
+    return runs.compared.groups if runs.compared else ()
 
 
 def _arms(runs: Runs) -> list[str]:
@@ -109,8 +108,8 @@ def _up(runs: Runs, scores: np.ndarray) -> np.ndarray:
     return scores if runs.metric.maximize else -scores
 
 
-def _ranks(runs: Runs) -> several.Ranks:
-    return several.ranks(_up(runs, _scores(runs)))
+def _ranks(runs: Runs) -> compared_studies.Ranks:
+    return compared_studies.ranks(_up(runs, _scores(runs)))
 
 
 def _mean(group: Group, arm: str) -> float | None:

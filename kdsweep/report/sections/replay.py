@@ -22,8 +22,8 @@ def table(runs: Runs) -> list[Table]:
             "arm": runs.label(str(role["arm"])),
             "row": str(role["row"] or role["control"] or ""),
             "seed": int(role["seed"]),
-            **({"repeat": int(role["repeat"])} if runs.study["repeats"] > 1 else {}),
-            **({"fold": int(role["fold"])} if runs.study["folds"] > 1 else {}),
+            **({"repeat": int(role["repeat"])} if runs.study.budget.repeats > 1 else {}),
+            **({"fold": int(role["fold"])} if runs.study.data.folds > 1 else {}),
             "state": str(role["state"]),
             runs.metric.label: runs.printed(float(test[role["trial"]])) if role["trial"] in test else None,
             "command": Command(f"python -m kdsweep replay {role['trial']}{_storage(runs)}"),
@@ -39,5 +39,5 @@ def figure(runs: Runs) -> go.Figure | None:
 
 def _storage(runs: Runs) -> str:
     """The option that finds the store, where it is not the default."""
-    storage = str(runs.study.get("storage", "runs/"))
+    storage = runs.study.storage or "runs/"
     return "" if storage == "runs/" else f" --storage {shlex.quote(storage)}"

@@ -64,7 +64,7 @@ def figure(runs: Runs) -> go.Figure | None:
     ]
     if not points:
         return None
-    mark = figures.mark(runs, runs.study["ablated"])
+    mark = figures.mark(runs, runs.study.ablated)
     drawn = figures.new(340, showlegend=False)
     drawn.add_scatter(
         x=[point.share for point, _ in points],
@@ -88,18 +88,16 @@ def figure(runs: Runs) -> go.Figure | None:
 
 @functools.lru_cache(maxsize=2)
 def _points(runs: Runs) -> list[Point]:
-    arm, alone = runs.study["ablated"], _alone(runs)
+    arm, alone = runs.study.ablated, _alone(runs)
     if not arm or not alone:
         return []
-    sides = [(100.0 * runs.study.get("drop_auxiliary", 0.0), f"{runs.label(arm)} (full)", confirmed(runs, arm))]
-    for row, entry in runs.study["rows"].items():
-        only = set(entry["data"]) == {"drop_auxiliary"} and not (
-            entry["dropped"] or entry["choices"] or entry["numbers"]
-        )
+    sides = [(100.0 * runs.study.data.drop_auxiliary, f"{runs.label(arm)} (full)", confirmed(runs, arm))]
+    for row, entry in runs.study.rows.items():
+        only = set(entry.data) == {"drop_auxiliary"} and not (entry.dropped or entry.choices or entry.numbers)
         for retuned in (True, False):
             side = ablated(runs, row, retuned=retuned)
             if only and side.finished:
-                sides.append((100.0 * float(entry["data"]["drop_auxiliary"]), row, side))
+                sides.append((100.0 * float(entry.data["drop_auxiliary"]), row, side))
                 break
     if len(sides) < 2:
         return []
@@ -110,4 +108,4 @@ def _points(runs: Runs) -> list[Point]:
 
 
 def _alone(runs: Runs) -> str:
-    return next((arm for arm in runs.arms if runs.study["arms"][arm]["method"] == "student_only"), "")
+    return next((arm for arm in runs.arms if runs.study.arms[arm].method == "student_only"), "")

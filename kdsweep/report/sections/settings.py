@@ -42,7 +42,7 @@ def figure(runs: Runs) -> go.Figure | None:
     """Search trials: the validation score against each number, failed trials left out; of arms with many trials the
     best and an even draw of the others. Open: pruned, with the last score it reached. A number whose cloud is flat
     hardly matters here."""
-    trials = {arm: _thinned(_scored(runs, arm), maximize=runs.study["maximize"]) for arm in runs.arms}
+    trials = {arm: _thinned(_scored(runs, arm), maximize=runs.study.maximize) for arm in runs.arms}
     searched = {arm: _searched(scored) for arm, scored in trials.items()}
     names = list(dict.fromkeys(name for tried in searched.values() for name in tried))
     if not names:

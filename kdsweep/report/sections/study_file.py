@@ -16,18 +16,18 @@ def table(runs: Runs) -> list[Table]:
         {
             "arm": runs.label(name),
             "name": name,
-            "method": str(arm["method"]),
-            "teacher": str(arm["teacher"] or "–"),
-            "terms": ", ".join(arm["terms"]),
+            "method": arm.method,
+            "teacher": arm.teacher or "–",
+            "terms": ", ".join(arm.recipe.terms),
             "choices": ", ".join(
                 f"{choice}: {compact(value) if isinstance(value, float) else value}"
-                for choice, value in arm["choices"].items()
+                for choice, value in arm.choices.items()
             ),
-            "what it is": str(arm["summary"]),
+            "what it is": arm.recipe.summary,
         }
-        for name, arm in runs.study["arms"].items()
+        for name, arm in runs.study.arms.items()
     ]
-    command: list[Row] = [{"to do": "run it again", "command": Command(str(runs.study["command"]))}]
+    command: list[Row] = [{"to do": "run it again", "command": Command(runs.study.command)}]
     return [Table("study", "The arms.", rows), Table("command", "How this report was made.", command)]
 
 
@@ -36,4 +36,4 @@ def figure(runs: Runs) -> go.Figure | None:
 
 
 def listing(runs: Runs) -> str:
-    return str(runs.study["file"])
+    return runs.study.file

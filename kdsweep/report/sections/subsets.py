@@ -56,7 +56,7 @@ def figure(runs: Runs) -> go.Figure | None:
         return None
     terms, metric = _terms(runs), runs.metric
     drawn = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.03, row_heights=[240, 26 * max(len(terms), 2)])
-    color = figures.mark(runs, runs.study["ablated"]).color
+    color = figures.mark(runs, runs.study.ablated).color
     for place, one in enumerate(found):
         spread = [place - 0.2 + 0.4 * (i + 0.5) / len(one.values) for i in range(len(one.values))]
         drawn.add_scatter(
@@ -97,28 +97,28 @@ def subsets(runs: Runs) -> list[Subset]:
 
     A row that was also retuned counts with its own search, which says more of its terms.
     """
-    arm = runs.study["ablated"]
+    arm = runs.study.ablated
     if not arm or not ablation.judged(runs):
         return []
     terms = frozenset(_terms(runs))
     sides: dict[frozenset[str], tuple[str, Side]] = {}
-    for alone in [name for name in runs.arms if runs.study["arms"][name]["method"] == "student_only"][:1]:
+    for alone in [name for name in runs.arms if runs.study.arms[name].method == "student_only"][:1]:
         sides[frozenset()] = (runs.label(alone), confirmed(runs, alone))
     full = confirmed(runs, arm)
     sides[terms] = (f"{full.label} (full)", full)
     for one in ablation.judged(runs):
-        entry = runs.study["rows"][one.row]
-        if not (entry["choices"] or entry["numbers"] or entry["data"]):
-            sides[terms - set(entry["dropped"])] = (one.row, one.side)
+        entry = runs.study.rows[one.row]
+        if not (entry.choices or entry.numbers or entry.data):
+            sides[terms - set(entry.dropped)] = (one.row, one.side)
     found = [
         Subset(name, inside, side, values)
         for inside, (name, side) in sides.items()
         if len(values := runs.test().reindex(list(side.finished.values())).dropna() * runs.metric.scale)
     ]
-    return sorted(found, key=lambda one: float(one.values.mean()), reverse=bool(runs.study["maximize"]))
+    return sorted(found, key=lambda one: float(one.values.mean()), reverse=runs.study.maximize)
 
 
 def _terms(runs: Runs) -> list[str]:
     """The terms that a row may drop, in the method's order."""
-    arm = runs.study["arms"][runs.study["ablated"]]
-    return [term for term in arm["terms"] if term not in arm["required"]]
+    recipe = runs.study.arms[runs.study.ablated].recipe
+    return [term for term in recipe.terms if term not in recipe.required]

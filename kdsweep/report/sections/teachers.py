@@ -96,8 +96,8 @@ def figure(runs: Runs) -> go.Figure | None:
 def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
     """By row: its finished runs that had a teacher, with both scores in the printed unit."""
     rows = {runs.label(arm): runs.select("confirm", arm) for arm in runs.arms}
-    rows |= {name: runs.select("ablate", row=name, retuned=False) for name in runs.study["rows"]}
-    rows |= {f"control {name}": runs.select("control", control=name) for name in runs.study["controls"]}
+    rows |= {name: runs.select("ablate", row=name, retuned=False) for name in runs.study.rows}
+    rows |= {f"control {name}": runs.select("control", control=name) for name in runs.study.controls}
     found = {}
     for name, roles in rows.items():
         done = roles[roles["state"] == "complete"]

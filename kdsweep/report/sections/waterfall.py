@@ -53,7 +53,7 @@ def figure(runs: Runs) -> go.Figure | None:
     steps = _steps(runs)
     if not steps:
         return None
-    metric, color = runs.metric, figures.mark(runs, runs.study["ablated"]).color
+    metric, color = runs.metric, figures.mark(runs, runs.study.ablated).color
     ends = [steps[0][0], *(after for _, after, _ in steps)]
     means = [float(one.values.mean()) for one in ends]
     names = [ends[0].name, *(f"+ {', '.join(sorted(after.terms - before.terms))}" for before, after, _ in steps)]

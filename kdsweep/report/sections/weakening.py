@@ -20,7 +20,7 @@ def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
     for name, (teacher, student) in _curves(runs).items():
         medians = teacher["median"]
-        best = medians.max() if runs.study["maximize"] else medians.min()
+        best = medians.max() if runs.study.maximize else medians.min()
         rows.append(
             {
                 "row": name,
@@ -62,10 +62,10 @@ def figure(runs: Runs) -> go.Figure | None:
 
 def _curves(runs: Runs) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """By row: the teacher's and the student's curve, where the teacher trains beside its student."""
-    arm = runs.study["ablated"]
+    arm = runs.study.ablated
     rows = {runs.label(arm): runs.select("confirm", arm)} if arm else {}
-    rows |= {name: runs.select("ablate", arm, row=name, retuned=False) for name in runs.study["rows"]}
-    rows |= {f"control {name}": runs.select("control", control=name) for name in runs.study["controls"]}
+    rows |= {name: runs.select("ablate", arm, row=name, retuned=False) for name in runs.study.rows}
+    rows |= {f"control {name}": runs.select("control", control=name) for name in runs.study.controls}
     both = {
         name: (by_epoch(runs, roles["trial"], "valid/teacher_"), by_epoch(runs, roles["trial"], "valid/"))
         for name, roles in rows.items()

@@ -99,14 +99,14 @@ def confirmed(runs: Runs, arm: str) -> Side:
 
 def ablated(runs: Runs, row: str, *, retuned: bool) -> Side:
     """An ablation row's runs; one that was not tuned anew stands on the arm's own budget."""
-    arm = runs.study["ablated"]
+    arm = runs.study.ablated
     search = runs.select("search", arm, row=row, retuned=True) if retuned else runs.select("search", arm)
     return _side(runs, row, runs.select("ablate", arm, row=row, retuned=retuned), search)
 
 
 def controlled(runs: Runs, control: str) -> Side:
     """A control's runs, of the claim's arm; searched ones have a budget of their own."""
-    arm = runs.study["claim"]["arm"] if runs.study["claim"] else runs.study["ablated"]
+    arm = runs.study.claim.arm if runs.study.claim else runs.study.ablated
     search = runs.select("search", arm, control=control, row=None)
     roles = runs.select("control", arm, control=control, row=None)
     return _side(runs, control, roles, search if len(search) else runs.select("search", arm))
@@ -120,12 +120,12 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
         {key: test.get(a.finished[key], math.nan) - test.get(b.finished[key], math.nan) for key in shared}, dtype=float
     ).dropna()
     pairs.index = pd.MultiIndex.from_tuples(list(pairs.index), names=["repeat", "fold", "seed"])
-    repeated, folded = runs.study["repeats"] > 1, runs.study["folds"] > 1
+    repeated, folded = runs.study.budget.repeats > 1, runs.study.data.folds > 1
     rows = pairs.groupby(level="fold" if folded else "repeat").mean() if folded or repeated else pairs
     word = "folds" if folded else "repeats" if repeated else "seeds"
 
     crossed, samples_only, over, table = None, None, f"{word} only", None
-    if not folded and runs.study["metric"] not in UNSOUND:
+    if not folded and runs.study.metric not in UNSOUND:
         table = _differences(runs, [(key, a.finished[key], b.finished[key]) for key in pairs.index])
     if table is not None and min(table.shape) >= 2:
         crossed = stats.crossed(table)
@@ -136,7 +136,7 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
     if folded and len(rows) >= 2:
         over, interval = "folds", stats.over_folds(rows, **_fold_sizes(runs, a))
 
-    if not runs.study["complete"]:
+    if not runs.study.complete:
         barriers = ["the study is unfinished"]
     else:
         barriers = _barriers(runs, a, b, rows=len(rows), word=word, crossed=crossed is not None)
@@ -163,16 +163,16 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.I
     """
     signed = [*((1, side) for side in plus), *((-1, side) for side in minus)]
     shared = sorted(set.intersection(*(set(side.finished) for _, side in signed)))
-    if len(shared) < 2 or runs.study["folds"] > 1:
+    if len(shared) < 2 or runs.study.data.folds > 1:
         return None
     rows: dict[object, list[pd.Series]] = {}
     for key in shared:
         units = [(sign, runs.units(side.finished[key])) for sign, side in signed]
-        if any(values is None for _, values in units) or runs.study["metric"] in UNSOUND:
+        if any(values is None for _, values in units) or runs.study.metric in UNSOUND:
             test = runs.test()
             means = [sum(sign * test.get(side.finished[key], math.nan) for sign, side in signed) for key in shared]
-            return stats.over(means) if runs.study["repeats"] == 1 and not np.isnan(means).any() else None
-        row = key[0] if runs.study["repeats"] > 1 else key
+            return stats.over(means) if runs.study.budget.repeats == 1 and not np.isnan(means).any() else None
+        row = key[0] if runs.study.budget.repeats > 1 else key
         rows.setdefault(row, []).append(functools.reduce(pd.Series.add, [s * v for s, v in units if v is not None]))
     table = pd.concat([pd.concat(row, axis=1).mean(axis=1, skipna=False) for row in rows.values()], axis=1).dropna()
     return stats.crossed(table.to_numpy().T).interval if min(table.shape) >= 2 else None
@@ -181,7 +181,7 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.I
 def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bool) -> list[str]:
     """Why a finished study gives no verdict here."""
     barriers = []
-    if runs.study["metric"] in UNSOUND:
+    if runs.study.metric in UNSOUND:
         barriers.append(f"no interval over samples is known to hold for {runs.metric.label}")
     elif word != "folds" and not crossed and rows >= 2:
         barriers.append("no predictions were kept, so the interval covers seeds only")
@@ -198,7 +198,7 @@ def _scores(test: pd.Series, side: Side) -> tuple[float, ...]:
 
 def _side(runs: Runs, label: str, roles: pd.DataFrame, search: pd.DataFrame) -> Side:
     study = runs.study
-    return Side(label, roles, study["seeds"] * study["repeats"] * study["folds"], len(search))
+    return Side(label, roles, study.budget.seeds * study.budget.repeats * study.data.folds, len(search))
 
 
 def _differences(runs: Runs, pairs: Iterable[tuple[Key, str, str]]) -> np.ndarray | None:
@@ -208,7 +208,7 @@ def _differences(runs: Runs, pairs: Iterable[tuple[Key, str, str]]) -> np.ndarra
         left, right = runs.units(a), runs.units(b)
         if left is None or right is None:
             return None
-        rows.setdefault(key[0] if runs.study["repeats"] > 1 else key, []).append(left - right)
+        rows.setdefault(key[0] if runs.study.budget.repeats > 1 else key, []).append(left - right)
     if not rows:
         return None
     # Samples that some run lacks leave the table: every row must be about the same test set.
@@ -220,5 +220,5 @@ def _fold_sizes(runs: Runs, side: Side) -> dict[str, float]:
     """Test and training samples of a fold."""
     tested = [runs.predictions(trial) for trial in side.finished.values()]
     sizes = [len(predictions) for predictions in tested if predictions is not None]
-    test = float(np.mean(sizes)) if sizes else runs.study["test_count"] / runs.study["folds"]
-    return {"test": test, "train": float(runs.study["train_count"])}
+    test = float(np.mean(sizes)) if sizes else runs.study.data.test / runs.study.data.folds
+    return {"test": test, "train": float(runs.study.data.train)}

@@ -57,7 +57,7 @@ def paired(
     """
     look = runs.predictions if logits else functools.partial(predicted.read, runs)
     shared = sorted(a.finished.keys() & b.finished.keys())
-    if runs.study["folds"] > 1 or not shared:
+    if runs.study.data.folds > 1 or not shared:
         return None
     rows: dict[int | tuple[int, int, int], list[pd.Series]] = {}
     first: pd.DataFrame | None = None
@@ -66,7 +66,7 @@ def paired(
         if any(one is None for one in said):
             return None
         left, right = (pd.Series(score(one), index=one["sample"].astype(str)) for one in said if one is not None)
-        rows.setdefault(key[0] if runs.study["repeats"] > 1 else key, []).append(left - right)
+        rows.setdefault(key[0] if runs.study.budget.repeats > 1 else key, []).append(left - right)
         first = said[0] if first is None else first
     assert first is not None
     # Samples that some run lacks leave the table: every row must be about the same test set.

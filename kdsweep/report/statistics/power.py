@@ -28,10 +28,10 @@ def note(runs: Runs, family: Sequence[Comparison]) -> tuple[str, ...]:
     least, most = amount(found[0]), amount(found[-1])
     which = "" if least == most else ", depending on the comparison"
     span = least if least == most else f"{least} to {most}"
-    rows = "repeats" if runs.study["repeats"] > 1 else "seeds"
-    test = f"{runs.study['test_count']} test samples"
+    rows = "repeats" if runs.study.budget.repeats > 1 else "seeds"
+    test = f"{runs.study.data.test} test samples"
     if runs.grouped:
-        test += f" of {runs.study['test_groups']} groups"
+        test += f" of {runs.study.data.test_groups} groups"
     return (
         f"{max(one.seeds for one in parts)} {rows} on {test} detect differences of {span} {unit(runs.metric.unit)} or "
         f"more{which} (80% power, at {alpha:.2g}, with the variances found here).",

@@ -37,7 +37,7 @@ class Verdict:
 def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
     """One verdict each, the p values adjusted for being judged together (Holm 1979)."""
     alpha = stats.level(runs.look, ALPHA)
-    margin = runs.study["equivalent"]
+    margin = runs.study.equivalent
     judged = [i for i, one in enumerate(family) if one.interval is not None and not one.barriers]
     # The family is as large as it was planned: what got no verdict counts as a test that showed nothing.
     silent = [1.0] * (len(family) - len(judged))
@@ -69,10 +69,10 @@ def against_baselines(runs: Runs) -> dict[tuple[str, str], Judged]:
     """Every arm against every baseline, by their names: the claim's pairs are one family, all others another."""
     # Two baselines meet once, the later one against the earlier.
     pairs = [(a, b) for i, b in enumerate(runs.baselines) for a in runs.arms if a not in runs.baselines[: i + 1]]
-    claim = runs.study["claim"]
+    claim = runs.study.claim
     families = [
-        [pair for pair in pairs if claim and pair[0] == claim["arm"] and pair[1] in claim["against"]],
-        [pair for pair in pairs if not (claim and pair[0] == claim["arm"] and pair[1] in claim["against"])],
+        [pair for pair in pairs if claim and pair[0] == claim.arm and pair[1] in claim.against],
+        [pair for pair in pairs if not (claim and pair[0] == claim.arm and pair[1] in claim.against)],
     ]
     judged: dict[tuple[str, str], Judged] = {}
     for family, claimed in zip(families, (True, False), strict=True):
@@ -94,7 +94,7 @@ def _verdict(runs: Runs, one: Comparison, differ: float, equal: float | None, al
                 "undecided", differ, f"{failed} of {winner}'s confirm runs failed, so it cannot be called better"
             )
         return Verdict("better" if ahead else "worse", differ)
-    margin = runs.study["equivalent"]
+    margin = runs.study.equivalent
     written = f"±{margin:g} {unit(metric.unit)}" if margin is not None else ""
     if equal is not None and equal <= alpha:
         if sum(one.failures):
@@ -128,14 +128,14 @@ def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) ->
     equal = None
     if seeds is not None:
         found.append(f"{_more(seeds - one.n, row)} would show it {ahead}, if the difference stays what it is")
-    if margin:
-        width = runs.study["equivalent"] / metric.scale
+    if runs.study.equivalent is not None:
+        width = runs.study.equivalent / metric.scale
         equal = one.crossed.seeds_to_equal(alpha, width)
         if equal is not None:
             found.append(f"{_more(equal - one.n, row)} would show it equivalent within {margin}, if it is")
         elif width <= (least := stats.quantile(1 - alpha, one.crossed.samples - 1) * _sample_error(one.crossed)):
             found.append(
-                f"±{runs.study['equivalent']:g} is less than this test set can show: at best "
+                f"±{runs.study.equivalent:g} is less than this test set can show: at best "
                 f"±{amount(least * metric.scale)} {unit(metric.unit)}"
             )
     if seeds is None and mean == 0:

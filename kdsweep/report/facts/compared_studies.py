@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from kdsweep.report.facts.described import Described
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.beside import critical_difference
 from kdsweep.report.statistics.compare import confirmed
+from kdsweep.values.study import Arm
 
 SECTIONS = ("compared", "across", "ranks", "papers", "words")
-# What has to be the same in any two studies whose scores are put beside each other, in words.
-SAME = {
-    "task": "a score of one task says nothing about another",
-    "metric": "scores of two metrics have no common scale",
-    "select": "a score of the last epoch is not one of the best",
-    "repeats": "a row of one is a seed, of the other a whole repeat of the search",
-}
-# And of two studies on the same data.
-SAME_THERE = {
-    "parts": "other rows are in their parts: they are not tested on the same samples",
-    "student": "their students see other modalities at test time",
-}
-# What may differ, and a reader has to know.
-TOLD = ("auxiliary", "networks", "train", "search_trials", "seeds")
 
 Array = NDArray[np.float64]
+
+
+class Rule(NamedTuple):
+    """What has to be the same in two studies whose scores are put beside each other, and why."""
+
+    what: str
+    of: Callable[[Described], object]
+    why: str
+
+
+ALWAYS = (
+    Rule("task", lambda study: study.task, "a score of one task says nothing about another"),
+    Rule("metric", lambda study: study.metric, "scores of two metrics have no common scale"),
+    Rule("select", lambda study: study.select, "a score of the last epoch is not one of the best"),
+    Rule(
+        "repeats",
+        lambda study: study.budget.repeats,
+        "a row of one is a seed, of the other a whole repeat of the search",
+    ),
+)
+ON_THE_SAME_DATA = (
+    Rule(
+        "parts",
+        lambda study: study.data.parts,
+        "other rows are in their parts: they are not tested on the same samples",
+    ),
+    Rule("student", lambda study: study.student, "their students see other modalities at test time"),
+)
 
 
 class Refusal(NamedTuple):
@@ -61,8 +78,8 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class Several:
-    """The studies, sorted by what they can be compared in.
+class ComparedStudies:
+    """Studies, sorted by what they can be compared in.
 
     Attributes:
         groups: one for each dataset, in the order of the studies.
@@ -74,40 +91,46 @@ class Several:
     refused: tuple[Refusal, ...]
 
 
-def sort(studies: Sequence[Runs]) -> Several:
+def sort(studies: Sequence[Runs]) -> ComparedStudies:
     """Group studies on the same data.
 
     Raises:
         ValueError: two have the same name, or no two are comparable.
     """
-    names = [str(runs.study["name"]) for runs in studies]
+    names = [runs.study.name for runs in studies]
     if len(set(names)) < len(names):
         raise ValueError(f"studies are told apart by their names, got {', '.join(names)}")
     refused, kept = [], list[Runs]()
     for runs in studies:
         against = [(other, why) for other in kept if (why := barrier(other, runs))]
-        refused += [Refusal(str(other.study["name"]), str(runs.study["name"]), why) for other, why in against]
+        refused += [Refusal(other.study.name, runs.study.name, why) for other, why in against]
         if not against:
             kept.append(runs)
     if len(kept) < 2:
         raise ValueError("nothing to compare:\n" + "\n".join(f"{one.a} and {one.b}: {one.why}" for one in refused))
     by_data: dict[str, list[Runs]] = {}
     for runs in kept:
-        by_data.setdefault(str(runs.study["fingerprint"]), []).append(runs)
-    groups = tuple(
-        Group(tuple(str(r.study["name"]) for r in same), together(same), same[0]) for same in by_data.values()
-    )
-    return Several(tuple(studies), groups, tuple(refused))
+        by_data.setdefault(runs.study.data.fingerprint, []).append(runs)
+    groups = tuple(Group(tuple(runs.study.name for runs in same), together(same), same[0]) for same in by_data.values())
+    return ComparedStudies(tuple(studies), groups, tuple(refused))
 
 
 def barrier(a: Runs, b: Runs) -> str:
     """Why two studies are not comparable; "" where they are."""
-    for key, why in SAME.items():
-        if a.study[key] != b.study[key]:
-            return f"{key} is {a.study[key]} in one and {b.study[key]} in the other: {why}"
-    if a.study["fingerprint"] == b.study["fingerprint"]:
-        return next((why for key, why in SAME_THERE.items() if a.study[key] != b.study[key]), "")
+    for what, of, why in ALWAYS:
+        if of(a.study) != of(b.study):
+            return f"{what} is {of(a.study)} in one and {of(b.study)} in the other: {why}"
+    if a.study.data.fingerprint == b.study.data.fingerprint:
+        return next((why for _, of, why in ON_THE_SAME_DATA if of(a.study) != of(b.study)), "")
     return ""
+
+
+def settings(study: Described) -> dict[str, str]:
+    """What may differ between studies that are compared, and a reader has to know: "train.epochs": "8"."""
+    words = {"auxiliary": json.dumps(study.auxiliary)}
+    for name, keys in (("networks", study.networks), ("train", study.train)):
+        words |= {f"{name}.{key}": json.dumps(value, sort_keys=True) for key, value in keys.items()}
+    return words | {"search trials": str(study.budget.search_trials), "seeds": str(study.budget.seeds)}
 
 
 def together(studies: Sequence[Runs]) -> Runs:
@@ -116,8 +139,8 @@ def together(studies: Sequence[Runs]) -> Runs:
     Arms that are the same trials are one arm. Seeds beyond those that all studies have are left out.
     """
     first = studies[0].study
-    seeds = min(int(runs.study["seeds"]) for runs in studies)
-    arms: dict[str, Any] = {}
+    seeds = min(runs.study.budget.seeds for runs in studies)
+    arms: dict[str, Arm] = {}
     seen: dict[tuple[str, ...], str] = {}
     index, owner = [], dict[str, Runs]()
     counts = pd.Series([arm for runs in studies for arm in runs.arms]).value_counts()
@@ -126,28 +149,28 @@ def together(studies: Sequence[Runs]) -> Runs:
             trials = tuple(sorted(confirmed(runs, arm).finished.values()))
             if trials and trials in seen:
                 continue
-            whose = "" if counts[arm] == 1 else f" ({runs.study['name']})"
+            whose = "" if counts[arm] == 1 else f" ({runs.study.name})"
             name = f"{arm}{whose}"
             seen[trials] = name
-            arms[name] = {**runs.study["arms"][arm], "label": f"{runs.label(arm)}{whose}"}
+            arms[name] = replace(runs.study.arms[arm], label=f"{runs.label(arm)}{whose}")
             roles = runs.index[runs.index["wanted"].astype(bool) & (runs.index["arm"] == arm)]
             roles = roles[(roles["row"] == "") & (roles["control"] == "")]
             within = (roles["stage"] == "confirm") & (roles["seed"] % 10_000 <= seeds)
             roles = roles[within | roles["stage"].isin(["search", "finalists"])]
             index.append(roles.assign(arm=name))
             owner |= dict.fromkeys(roles["trial"], runs)
-    study = {
-        **first,
-        "name": " + ".join(str(runs.study["name"]) for runs in studies),
-        "claim": None,
-        "arms": arms,
-        "ablated": "",
-        "rows": {},
-        "controls": [],
-        "seeds": seeds,
-        "equivalent": min((r.study["equivalent"] for r in studies if r.study["equivalent"] is not None), default=None),
-        "complete": all(runs.study["complete"] for runs in studies),
-    }
+    study = replace(
+        first,
+        name=_names(studies),
+        claim=None,
+        arms=arms,
+        ablated="",
+        rows={},
+        controls=(),
+        budget=replace(first.budget, seeds=seeds),
+        equivalent=min((runs.study.equivalent for runs in studies if runs.study.equivalent is not None), default=None),
+        complete=all(runs.study.complete for runs in studies),
+    )
     return Runs(
         study=study,
         index=pd.concat(index, ignore_index=True),
@@ -161,17 +184,20 @@ def together(studies: Sequence[Runs]) -> Runs:
     )
 
 
-def page(several: Several) -> Runs:
+def page(compared: ComparedStudies) -> Runs:
     """What the page's sections read."""
-    whole = together([group.runs for group in several.groups])
-    study = {
-        **whole.study,
-        "name": " + ".join(str(runs.study["name"]) for runs in several.studies),
-        "sections": SECTIONS,
-        "several": several,
-        "command": "python -m kdsweep report " + " ".join(str(runs.study.get("path", "")) for runs in several.studies),
-    }
-    return Runs(study, whole.index, whole.trials, whole.curves, whole.predictions, whole.looks)
+    whole = together([group.runs for group in compared.groups])
+    study = replace(
+        whole.study,
+        name=_names(compared.studies),
+        sections=SECTIONS,
+        command="python -m kdsweep report " + " ".join(runs.study.path for runs in compared.studies),
+    )
+    return replace(whole, study=study, compared=compared)
+
+
+def _names(studies: Sequence[Runs]) -> str:
+    return " + ".join(runs.study.name for runs in studies)
 
 
 class Ranks(NamedTuple):

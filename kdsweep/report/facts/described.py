@@ -1,0 +1,125 @@
+"""What a report knows of a study beside the tables of its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from kdsweep.tasks.metrics import METRICS
+from kdsweep.values.card import Part
+from kdsweep.values.study import Arm, Claim, Row
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much every arm was allowed.
+
+    Attributes:
+        search_trials: of every arm, pruned and failed ones included; 0 where nobody knows.
+        seeds: of the confirm runs, 1 to n.
+        repeats: how often the whole protocol ran, with seeds of its own.
+    """
+
+    search_trials: int
+    seeds: int
+    repeats: int = 1
+
+
+@dataclass(frozen=True)
+class DescribedData:
+    """The dataset.
+
+    Attributes:
+        train, test: samples of the first fold's parts; 0 where nobody knows.
+        test_groups: groups of test samples (speakers, subjects); None where a new sample is a new unit.
+        folds: how often the data was cut.
+        search_fold: "first" where the first fold's data chose the settings of all folds, else "each".
+        classes: their names, in the order of the labels.
+        drop_auxiliary: the share of training samples whose auxiliary modalities the study takes away.
+        fingerprint: names the content.
+        parts: digests of the row ids of each fold's parts.
+    """
+
+    test: int
+    train: int = 0
+    test_groups: int | None = None
+    folds: int = 1
+    search_fold: str = "each"
+    classes: tuple[str, ...] = ()
+    drop_auxiliary: float = 0.0
+    fingerprint: str = ""
+    parts: tuple[Mapping[Part, str], ...] = ()
+
+
+class Check(NamedTuple):
+    """Something that a comparison rests on: whether it holds ("yes", "no", "in part", "not verified"), and a note."""
+
+    what: str
+    state: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Described:
+    """A study, or runs that somebody else made, in the nouns of a study.
+
+    Attributes:
+        select: which epoch counts, "last" or "best_valid"; "" where nobody knows.
+        student, auxiliary: modalities seen at deployment, and in training only.
+        arms: by name, in the study's order.
+        claim: what it set out to show; None where all is exploratory.
+        equivalent: half the width of the region of equivalence, in the metric's printed unit; None: no such verdict.
+        ablated: the arm that `rows` change; "" where there is no ablation.
+        rows: of the ablation, by name.
+        inapplicable: why controls have no meaning here, by control.
+        networks, train: what the study says of them, as JSON would hold it.
+        file: the text of the study's file.
+        path: where that lies.
+        command: makes this report again.
+        storage: root of the results.
+        complete: whether everything that was asked for is there.
+        expected: how many runs each stage of an unfinished study has in all.
+        refresh: whether the page loads itself anew.
+        checks: of runs that kdsweep did not make: what of them could be verified.
+        sections: the only ones that the page has, by module; None: all of them.
+        captions: instead of sections' own, by module.
+    """
+
+    name: str
+    task: str
+    metric: str
+    select: str
+    arms: Mapping[str, Arm]
+    budget: Budget
+    data: DescribedData
+    student: tuple[str, ...] = ()
+    auxiliary: tuple[str, ...] = ()
+    claim: Claim | None = None
+    equivalent: float | None = None
+    ablated: str = ""
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    controls: tuple[str, ...] = ()
+    inapplicable: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+    path: str = ""
+    command: str = ""
+    storage: str = ""
+    complete: bool = True
+    expected: Mapping[str, int] = field(default_factory=dict)
+    refresh: bool = False
+    checks: tuple[Check, ...] = ()
+    sections: tuple[str, ...] | None = None
+    captions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def maximize(self) -> bool:
+        """Whether a larger score is better."""
+        return METRICS[self.metric].maximize
+
+    @property
+    def imported(self) -> bool:
+        """Whether somebody else made the runs: then nothing but their scores is known."""
+        return bool(self.checks)
