@@ -1,5 +1,6 @@
 # make quickstart   install, run the quickstart's study, and write reports/quickstart/index.html
-# make test         install, and run the whole test suite
+# make test         install, and run the whole test suite in two processes
+# make test-fast    install, and run in a minute the tests of the folders that have changed
 # make check        ruff, ruff format --check and mypy --strict
 # make bench        how much faster than the tools it is made of, as ratios
 # make docs         write the methods' pages again
@@ -12,13 +13,16 @@ STAMP := $(VENV)/.installed
 TESTED := $(VENV)/.installed-for-tests
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: quickstart test check docs bench clean
+.PHONY: quickstart test test-fast check docs bench clean
 
 quickstart: $(STAMP)
 	$(BIN)/python -m kdsweep launch search_spaces/quickstart.yaml
 
 test: $(TESTED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test-fast: $(TESTED)
+	$(BIN)/python -m tests.fast
 
 check: $(TESTED)
 	$(BIN)/ruff check .

@@ -9,14 +9,28 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import pytest
 
+SLOW_SECONDS = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests share what they made, so a process runs all of it; one process runs all that need Ray, first."""
+    for item in items:
+        on_ray = "cluster" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+    items.sort(key=lambda item: "cluster" not in getattr(item, "fixturenames", ()))
+
 
 @pytest.fixture(scope="session")
 def cluster():
-    from kdsweep.run import ray
+    """Ray with two processors, whatever the machine has, and without its dashboard."""
+    from kdsweep.run import ray as on_ray  # isort: skip  (it says how Ray is to be imported)
+    import ray
 
-    ray.start(None)
-    yield ray
-    ray.stop()
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 * 2**20)
+    yield on_ray
+    on_ray.stop()
 
 
 @pytest.fixture(scope="session")

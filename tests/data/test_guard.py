@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdsweep import study_file
-from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.disk import format
 from kdsweep.run import local
@@ -63,7 +62,6 @@ def destroyed(path: Path, row_groups: list[int]) -> None:
 
 def searched(tmp_path: Path, folds: str = "") -> dict[str, set[tuple[str, bool]]]:
     """Run a study on the dataset in tmp_path/d: by stage, how its trials ended, and whether destroyed bytes did it."""
-    source._load.cache_clear()
     study = with_facts(study_file.parse(STUDY.format(path=tmp_path / "d", folds=folds), name="guarded"))
     results = Results(tmp_path / "runs")
     driver = Launch(study, results)

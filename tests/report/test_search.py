@@ -87,7 +87,7 @@ def test_a_map_is_highest_where_the_best_trials_lie_and_blank_where_none_do():
     corner = landscape.smooth(np.full(9, 0.1), np.full(9, 0.2), np.linspace(1, 2, 9))
     assert np.isnan(corner[-1, -1])
     assert corner[4, 2] == pytest.approx(1.5)
-    found = landscape._landscapes(search())[0]
+    found = landscape.landscapes(search())[0]
     _, x = np.unravel_index(np.nanargmax(found.heights), found.heights.shape)
     assert abs((x + 0.5) / landscape.CELLS - 0.5) < 0.2
 

@@ -133,9 +133,9 @@ def test_the_critical_difference_is_that_of_the_published_table():
 
 
 def test_bars_join_what_is_not_told_apart():
-    assert ranks._joined(np.array([1.0, 1.5, 3.0, 3.2]), 1.0) == [(1.0, 1.5), (3.0, 3.2)]
-    assert ranks._joined(np.array([1.0, 2.0, 3.0]), 1.0) == [(1.0, 2.0), (2.0, 3.0)]
-    assert ranks._joined(np.array([1.0, 3.0]), 1.0) == []
+    assert ranks.joined(np.array([1.0, 1.5, 3.0, 3.2]), 1.0) == [(1.0, 1.5), (3.0, 3.2)]
+    assert ranks.joined(np.array([1.0, 2.0, 3.0]), 1.0) == [(1.0, 2.0), (2.0, 3.0)]
+    assert ranks.joined(np.array([1.0, 3.0]), 1.0) == []
 
 
 def test_the_page_has_the_comparison_alone(pair, tmp_path):

@@ -43,7 +43,7 @@ class Landscape:
 
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
-    for one in _landscapes(runs):
+    for one in landscapes(runs):
         best = one.found.best
         rows.append(
             {
@@ -69,7 +69,7 @@ def figure(runs: Runs) -> go.Figure | None:
     """Each arm's validation score over its two most important numbers by PED-ANOVA: a kernel average of the trials
     nearby, blank where hardly any lie; points: trials, open where pruned. A smooth picture of noisy runs: no interval
     is drawn."""
-    maps = _landscapes(runs)
+    maps = landscapes(runs)
     if not maps:
         return None
     titles = [figures.plain(one.found.label, 40) for one in maps]
@@ -152,7 +152,7 @@ def compact_or_text(one: object) -> str:
     return compact(one) if isinstance(one, int | float) and not isinstance(one, bool) else str(one)
 
 
-def _landscapes(runs: Runs) -> list[Landscape]:
+def landscapes(runs: Runs) -> list[Landscape]:
     found = []
     for arm in runs.arms:
         numbers = importance.ranked(runs, arm)

@@ -56,7 +56,7 @@ def figure(runs: Runs) -> go.Figure | None:
         return None
     found = _ranks(runs)
     order = np.argsort(found.average, kind="stable")
-    bars = _joined(np.sort(found.average), found.critical)
+    bars = joined(np.sort(found.average), found.critical)
     drawn = figures.new(120 + 28 * len(arms) + 14 * len(bars), showlegend=False)
     for place, i in enumerate(order):
         drawn.add_scatter(
@@ -78,7 +78,7 @@ def figure(runs: Runs) -> go.Figure | None:
     return drawn
 
 
-def _joined(average: np.ndarray, critical: float) -> list[tuple[float, float]]:
+def joined(average: np.ndarray, critical: float) -> list[tuple[float, float]]:
     """The longest runs of sorted ranks whose ends are closer than the critical difference."""
     bars: list[tuple[float, float]] = []
     for i, low in enumerate(average):
