@@ -3,7 +3,7 @@
 # make test-fast    install, and run in a minute the tests of the folders that have changed
 # make check        ruff, ruff format --check and mypy --strict
 # make bench        how much faster than the tools it is made of, as ratios
-# make docs         write the methods' pages again
+# make docs         write the methods' pages and the networks' tables again
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -35,6 +35,7 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_methods.py
+	$(BIN)/python docs/make_networks.py
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

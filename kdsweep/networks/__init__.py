@@ -1,13 +1,16 @@
-"""Networks by name: an encoder for each modality, a fusion of several, a head. Read without torch.
+"""Networks by name: an encoder for each modality, a fusion of several, a head.
 
 A specification says, for one role, which encoder reads each modality and how they are fused:
 
     {"top": {"mlp": {"hidden": [64], "embedding": 64}}, "bottom": {"mlp": {}}, "fusion": {"concat": {}}}
 
-`complete` writes short forms out in full, so that equal networks have equal specifications. Instead of a name there may
-be a user's own `package.module:callable`: called with one sample's shape (a fusion: with the embedding widths by name)
-and its arguments as keywords, it returns an nn.Module with a whole number `embedding` that maps [B, *shape] (a fusion:
-two mappings by name, embeddings [B, D] and presence [B] bool) to [B, embedding]. Beside the name a place may say
+`complete` writes short forms out in full, so that equal networks have equal specifications. Encoders and fusions are
+found in their folders, one a file, and read without torch.
+
+Instead of a name there may be a user's own `package.module:callable`: called with one sample's shape (a fusion: with
+the embedding widths by name) and its arguments as keywords, it returns an nn.Module with a whole number `embedding`
+that maps [B, *shape] (a fusion: two mappings by name, embeddings [B, D] and presence [B] bool) to [B, embedding].
+Beside the name a place may say
 
     weights     a safetensors file that the part starts from
     freeze      true: the part stays as it is
@@ -18,181 +21,18 @@ A role may instead be one module of the user's own (`kdsweep.networks.whole`), w
     {"module": {"package.module:callable": {}}, "embedding": "layer4", "features": {"map": "layer3"}, "head": "fc"}
 """
 
-from __future__ import annotations
+from kdsweep.networks.registry import DEFAULT_ENCODER, ENCODERS, FUSIONS, Part
+from kdsweep.networks.specification import MODULE, OPTIONS, SHOWN, complete, complete_module, name_of
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from kdsweep.values import user_code as sources
-from kdsweep.values.card import Kind
-
-# What a place may say beside its part, with the defaults, which are left out.
-OPTIONS: Mapping[str, Any] = {"weights": None, "freeze": False, "lr_scale": 1.0}
-# A role that is one module of the user's own, and what else it may say.
-MODULE = "module"
-SHOWN = ("embedding", "features", "head")
-
-
-@dataclass(frozen=True)
-class Part:
-    """An encoder or a fusion: where its class is, what it reads, and its arguments with their defaults."""
-
-    home: str
-    summary: str
-    kinds: tuple[Kind, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-ENCODERS = {
-    "mlp": Part(
-        "kdsweep.networks.vector:MLP",
-        "flattens what it reads; linear layers with LayerNorm and ReLU",
-        kinds=("vector", "image", "spectrogram", "sequence", "video"),
-        defaults={"hidden": [64], "embedding": 64, "dropout": 0.0},
-    ),
-    "cnn": Part(
-        "kdsweep.networks.image:CNN",
-        "3x3 convolutions with GroupNorm and ReLU, halving between stages, then the mean over positions",
-        kinds=("image", "spectrogram"),
-        defaults={"channels": [16, 32], "embedding": 64},
-    ),
-    "spectrogram": Part(
-        "kdsweep.networks.image:SpectrogramCNN",
-        "the cnn, averaged over time alone: a pitch stays apart from another",
-        kinds=("spectrogram",),
-        defaults={"channels": [16, 32], "embedding": 64},
-    ),
-    "tcn": Part(
-        "kdsweep.networks.sequence:TemporalCNN",
-        "dilated convolutions over time with LayerNorm and ReLU; mean and maximum over real steps",
-        kinds=("sequence",),
-        defaults={"channels": [64, 64], "embedding": 64, "dropout": 0.0},
-    ),
-    "transformer": Part(
-        "kdsweep.networks.sequence:Transformer",
-        "self-attention over real steps, then their mean",
-        kinds=("sequence",),
-        defaults={"width": 64, "layers": 2, "heads": 4, "embedding": 64, "dropout": 0.0},
-    ),
-    "gru": Part(
-        "kdsweep.networks.sequence:GRU",
-        "a recurrent network, the mean of its states over real steps; trials with it do not stack",
-        kinds=("sequence",),
-        defaults={"width": 64, "layers": 1, "embedding": 64},
-    ),
-    "frames": Part(
-        "kdsweep.networks.video:Frames",
-        "the cnn's stages on every frame, kept to 4 x 4 places; the mean over time, and the mean change",
-        kinds=("video",),
-        defaults={"channels": [16, 32], "embedding": 64},
-    ),
-    "cnn3d": Part(
-        "kdsweep.networks.video:FactorisedCNN",
-        "convolutions in space and then in time with GroupNorm and ReLU, halving between stages, then the mean",
-        kinds=("video",),
-        defaults={"channels": [16, 32], "embedding": 64},
-    ),
-}
-FUSIONS = {
-    "concat": Part("kdsweep.networks.fusion:Concat", "embeddings side by side, then a layer", defaults={"width": 64}),
-    "gated": Part(
-        "kdsweep.networks.fusion:Gated", "a sum weighted by gates over what is there", defaults={"width": 64}
-    ),
-    "attention": Part(
-        "kdsweep.networks.fusion:CrossAttention",
-        "modalities look at one another; the mean over what is there",
-        defaults={"width": 64, "heads": 4},
-    ),
-}
-DEFAULT_ENCODER: Mapping[Kind, str] = {
-    "vector": "mlp",
-    "image": "cnn",
-    "spectrogram": "spectrogram",
-    "sequence": "tcn",
-    "video": "frames",
-}
-
-
-def complete(part: str | Mapping[str, Any] | None, *, kind: Kind | None = None) -> dict[str, Any]:
-    """A part's specification in full: `"mlp"`, `{"mlp": {"hidden": [32]}}` or None become {name: every argument}.
-
-    Args:
-        kind: the modality's kind for an encoder; None for a fusion.
-
-    Raises:
-        ValueError: no such part, one that does not read this kind, or an argument or option that it does not take.
-    """
-    table = FUSIONS if kind is None else ENCODERS
-    if part is None:
-        part = {}
-    if isinstance(part, str):
-        part = {part: {}}
-    names = [name for name in part if name not in OPTIONS]
-    if len(names) > 1:
-        raise ValueError(f"one encoder or fusion a place, got {', '.join(map(str, names))}")
-    name = names[0] if names else "concat" if kind is None else DEFAULT_ENCODER[kind]
-    arguments, beside = part.get(name), options(part)
-    if not isinstance(arguments, Mapping | None):
-        raise ValueError(f"the arguments of {name} are a mapping, got {arguments!r}")
-    if ":" in name:
-        return {**sources.named(name, arguments, what="a network"), **beside}
-    if name not in table:
-        raise ValueError(f"no {'fusion' if kind is None else 'encoder'} {name!r}: found {', '.join(sorted(table))}")
-    if kind is not None and kind not in table[name].kinds:
-        raise ValueError(f"encoder {name!r} reads {', '.join(table[name].kinds)}, got kind {kind!r}")
-    arguments = dict(arguments or {})
-    for argument in arguments:
-        if argument not in table[name].defaults:
-            raise ValueError(f"{name!r} takes {', '.join(table[name].defaults)}, got {argument!r}")
-    return {name: {**table[name].defaults, **arguments}, **beside}
-
-
-def complete_module(role: Mapping[str, Any]) -> dict[str, Any]:
-    """The specification of a role that is one module of the user's own, in full.
-
-    Raises:
-        ValueError: it is not one callable, or says something else beside.
-    """
-    if unknown := [key for key in role if key not in (MODULE, *SHOWN, *OPTIONS)]:
-        raise ValueError(f"a role of one module has {', '.join((MODULE, *SHOWN, *OPTIONS))}, got {unknown[0]!r}")
-    module = {role[MODULE]: {}} if isinstance(role[MODULE], str) else role[MODULE]
-    if not isinstance(module, Mapping) or len(module) != 1 or ":" not in next(iter(module)):
-        raise ValueError(f"module is package.module:callable, or that with its arguments, got {role[MODULE]!r}")
-    ((name, arguments),) = module.items()
-    if not isinstance(arguments, Mapping | None):
-        raise ValueError(f"the arguments of {name} are a mapping, got {arguments!r}")
-    features = role.get("features") or {}
-    if not isinstance(features, Mapping) or not all(isinstance(place, str) for place in features.values()):
-        raise ValueError(f"features names submodules, such as {{map: layer3}}, got {features!r}")
-    for key in ("embedding", "head"):
-        if not isinstance(role.get(key, ""), str):
-            raise ValueError(f"{key} is the name of a submodule, got {role[key]!r}")
-    shown = {"embedding": role.get("embedding", ""), "features": dict(features), "head": role.get("head", "")}
-    return {MODULE: sources.named(name, arguments, what="a network"), **shown, **options(role)}
-
-
-def options(part: Mapping[str, Any]) -> dict[str, Any]:
-    """What a place says beside its part, where that is not the default; weights by their bytes.
-
-    Raises:
-        ValueError: an option is of the wrong kind, or the weights cannot be read.
-    """
-    found: dict[str, Any] = {}
-    weights, freeze, scale = (part.get(name, default) for name, default in OPTIONS.items())
-    if weights is not None:
-        found["weights"] = dict(weights) if isinstance(weights, Mapping) else sources.weights(weights)
-    if not isinstance(freeze, bool):
-        raise ValueError(f"freeze is true or false, got {freeze!r}")
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not scale > 0:
-        raise ValueError(f"lr_scale is a number above 0, got {scale!r}")
-    if freeze:
-        found["freeze"] = True
-    elif scale != 1:
-        found["lr_scale"] = float(scale)
-    return found
-
-
-def name_of(part: Mapping[str, Any]) -> str:
-    """The name of the part that a specification in full is about."""
-    return next(name for name in part if name not in OPTIONS)
+__all__ = [
+    "DEFAULT_ENCODER",
+    "ENCODERS",
+    "FUSIONS",
+    "MODULE",
+    "OPTIONS",
+    "SHOWN",
+    "Part",
+    "complete",
+    "complete_module",
+    "name_of",
+]

@@ -8,8 +8,9 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor, nn
 
-from kdsweep.networks import ENCODERS, FUSIONS, MODULE, SHOWN, Part, complete, name_of
 from kdsweep.networks.base import Network
+from kdsweep.networks.registry import ENCODERS, FUSIONS, Part
+from kdsweep.networks.specification import MODULE, SHOWN, complete, name_of
 from kdsweep.networks.whole import Whole
 from kdsweep.objective.batch import Outputs
 from kdsweep.values import user_code as sources

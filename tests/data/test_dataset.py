@@ -14,9 +14,6 @@ import torch
 from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import to_tensors
-from kdsweep.engine.streams import stream
-from kdsweep.networks import ENCODERS, FUSIONS, complete
-from kdsweep.networks.network import build
 from kdsweep.values.card import Card, Modality
 from kdsweep.values.study import Data, Folds
 from tests.helpers.datasets import blobs
@@ -133,53 +130,6 @@ def test_a_selection_keeps_rows_together():
     assert list(chosen.groups) == ["group 1", "group 3"]
     tensors = to_tensors(chosen, ("hidden",), torch.device("cpu"))
     assert set(tensors.inputs) == {"hidden"}
-
-
-SHAPES = {"vector": (5,), "image": (3, 8, 6), "spectrogram": (16, 12), "sequence": (7, 4), "video": (2, 1, 4, 4)}
-READS = [(name, kind) for name, part in ENCODERS.items() for kind in part.kinds]
-
-
-@pytest.mark.parametrize(("name", "kind"), READS)
-def test_an_encoder_keeps_its_contract(name, kind):
-    """For any kind that it reads: its width, a gradient everywhere, equal under a seed, rows on their own."""
-    card = Card({"m": Modality(kind, SHAPES[kind])}, ("a", "b", "c"))
-    specification = {"m": complete(name, kind=kind)}
-
-    def make():
-        with stream(0, "student"):
-            return build(specification, card, needs=("m",), classes=3)
-
-    network = make()
-    x, there = (
-        torch.randn(4, *SHAPES[kind], generator=torch.Generator().manual_seed(0)),
-        torch.ones(4, dtype=torch.bool),
-    )
-    if kind == "sequence":
-        x[..., -1] = 1
-    said = network({"m": x}, {"m": there})
-    assert said.logits.shape == (4, 3)
-    assert said.embedding.shape == (4, network.embedding)
-    assert {name: tuple(f.shape[1:]) for name, f in said.features.items()} == network.features
-    said.logits.square().sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
-    assert torch.equal(make()({"m": x}, {"m": there}).logits, said.logits)
-    alone = network({"m": x[:1]}, {"m": there[:1]}).logits
-    assert torch.allclose(alone, said.logits[:1], atol=1e-5)
-
-
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_a_fusion_does_not_look_at_what_is_missing(fusion):
-    card = Card({"seen": Modality("vector", (3,)), "hidden": Modality("vector", (2,))}, ("a", "b"))
-    mlp = complete("mlp", kind="vector")
-    specification = {"seen": mlp, "hidden": mlp, "fusion": complete(fusion)}
-    network = build(specification, card, needs=("seen",), any_of=("hidden",), classes=2)
-    inputs = {"seen": torch.randn(3, 3), "hidden": torch.randn(3, 2)}
-    present = {"seen": torch.tensor([True, True, False]), "hidden": torch.tensor([True, False, True])}
-    said = network(inputs, present)
-    assert said.present.tolist() == [True, False, False]
-    inputs["hidden"] = inputs["hidden"].clone()
-    inputs["hidden"][1] = 99.0
-    assert torch.equal(network(inputs, present).logits[1], said.logits[1])
 
 
 def test_the_documented_loader_runs(tmp_path, monkeypatch):

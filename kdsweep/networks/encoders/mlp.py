@@ -1,4 +1,7 @@
-"""Encoders of vectors. B rows, D embedding width."""
+"""Flattens what it reads; linear layers with LayerNorm and ReLU.
+
+B rows, D embedding width.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,16 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+READS = (
+    "vector",
+    "image",
+    "spectrogram",
+    "sequence",
+    "video",
+)
 
-class MLP(nn.Module):
+
+class Encoder(nn.Module):
     """Flatten, Linear-LayerNorm-ReLU-dropout for each hidden width, then a linear embedding: [B, *shape] to [B, D].
 
     Args:

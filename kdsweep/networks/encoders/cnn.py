@@ -1,4 +1,7 @@
-"""Encoders of images and spectrograms. B rows, D embedding width, Ch channels, H by W positions."""
+"""3x3 convolutions with GroupNorm and ReLU, halving between stages, then the mean over positions.
+
+B rows, D embedding width, Ch channels, H by W positions.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+READS = (
+    "image",
+    "spectrogram",
+)
 
-class CNN(nn.Module):
+
+class Encoder(nn.Module):
     """Conv3x3-GroupNorm-ReLU for each stage, halved in between where it can be; then the mean. [B, Ch, H, W] -> [B, D].
 
     The last stage's map is shown to terms as the inner feature "map".
@@ -41,26 +49,3 @@ class CNN(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         found = self.map(x if x.dim() == 4 else x[:, None])
         return self.out(found.mean((2, 3))), {"map": found}
-
-
-class SpectrogramCNN(nn.Module):
-    """The stages of `CNN`, averaged over time alone, then a layer on what each bin holds. [B, Ch, F, T] -> [B, D].
-
-    Args:
-        shape: of one sample, [bins, frames] or [channels, bins, frames].
-        channels: width of each stage.
-        embedding: D.
-    """
-
-    inner = ("map",)
-
-    def __init__(self, shape: tuple[int, ...], *, channels: Sequence[int] = (16, 32), embedding: int = 64) -> None:
-        super().__init__()
-        stages = CNN(shape, channels=channels, embedding=embedding)
-        self.map, self.shape = stages.map, stages.shape
-        self.out = nn.Linear(self.shape[0] * self.shape[1], embedding)
-        self.embedding = embedding
-
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        found = self.map(x if x.dim() == 4 else x[:, None])
-        return self.out(found.mean(3).flatten(1)), {"map": found}

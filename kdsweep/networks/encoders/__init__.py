@@ -1,0 +1,1 @@
+"""One encoder a file: `cnn` is `cnn.Encoder`."""

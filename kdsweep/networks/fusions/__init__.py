@@ -1,0 +1,1 @@
+"""One fusion a file: `gated` is `gated.Fusion`."""
