@@ -12,6 +12,7 @@ import yaml
 
 from kdsweep import study_file
 from kdsweep.protocol.plan import Known, Plan, plan
+from kdsweep.protocol.trials import Memory
 from kdsweep.values.card import Facts, Rows
 from kdsweep.values.result import Proposal, Result
 from kdsweep.values.study import Study
@@ -104,11 +105,12 @@ def run(
 ) -> tuple[Store, Plan]:
     """Unfold a study to its end. `order` and `at_once`: which of the ready trials finish, and how many between plans.
 
-    `kill_after`: stop dead after that many trials, with nothing but the store left.
+    `kill_after`: stop dead after that many trials, with nothing but the store left. The plans share one memory, as
+    those of a launch do.
     """
-    store, done = store if store is not None else Store(), 0
+    store, memory, done = store if store is not None else Store(), Memory(), 0
     while True:
-        unfolded = plan(found, store.known)
+        unfolded = plan(found, store.known, memory)
         if unfolded.complete:
             return store, unfolded
         store.settle(unfolded)
