@@ -54,14 +54,14 @@ def run(study: Study, console: Console, *, local: bool, address: str | None, dry
     Raises:
         ValueError, ConnectionError: the study cannot be run so.
     """
-    from kdsweep.run import opening
     from kdsweep.run.cluster import reach
+    from kdsweep.run.store import open_store
 
     if local and study.resources.workers > 1:
         raise ValueError("--local trains in this process: with resources.workers above 1, leave it out")
     if address and not local:
         reach(address)
-    results = opening.store(study.storage)
+    results = open_store(study.storage)
     with _started_early(study, results, here=not (local or address or dry_run)) as starting:
         return _run(
             study, results, console, local=local, address=address, dry_run=dry_run, reports=reports, starting=starting

@@ -31,9 +31,10 @@ def replay(
         return _row(row, seeds=seeds, data=data, allow_code=allow_code or ())
     from rich.markup import escape
 
-    from kdsweep.run import opening, replay
+    from kdsweep.run import replay
+    from kdsweep.run.store import open_store
 
-    answer = replay.replay(str(trial), opening.store(storage), allow_code=allow_code or ())
+    answer = replay.replay(str(trial), open_store(storage), allow_code=allow_code or ())
     console().print(escape(answer.text), soft_wrap=True)
     return DONE if answer.identical else INCOMPLETE
 

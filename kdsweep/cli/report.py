@@ -81,18 +81,17 @@ def _one(study: Study, console: Console, reports: Path, *, watch: bool, figures:
         ValueError: the storage cannot be used, or figures were asked for and what draws them is not installed.
     """
     from kdsweep.cli.status import alive
-    from kdsweep.run import opening
     from kdsweep.run.launch import Launch, with_facts
+    from kdsweep.run.store import open_store
 
-    results, study = opening.store(study.storage), with_facts(study)
+    results, study = open_store(study.storage), with_facts(study)
 
     def write() -> None:
         state = results.read_json(study.name, "state")
         if state is None or not alive(state):
             # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
             # the index is the launch's.
-            with opening.writing(study.storage):
-                Launch(study, results, trains=False).close()
+            Launch(study, results, trains=False).close()
         write_report(study, results, console, reports, figures=figures, refresh=watch)
 
     if watch:
@@ -175,13 +174,12 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     from kdsweep.report.facts.collect import collect
     from kdsweep.report.render import page as html
     from kdsweep.report.sections import headline
-    from kdsweep.run import opening
     from kdsweep.run.launch import with_facts
-    from kdsweep.run.store import safe_name
+    from kdsweep.run.store import open_store, safe_name
 
     collected = []
     for study in studies:
-        results = opening.store(study.storage)
+        results = open_store(study.storage)
         if not results.read_rows(study.name, "index"):
             raise ValueError(f"{study.name} was not launched yet under {study.storage}")
         collected.append(collect(with_facts(study), results))

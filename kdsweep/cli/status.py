@@ -37,9 +37,9 @@ def show(study: Study, console: Console, *, watch: bool) -> int:
     from rich.markup import escape
 
     from kdsweep.cli import live
-    from kdsweep.run import opening
+    from kdsweep.run.store import open_store
 
-    results = opening.store(study.storage)
+    results = open_store(study.storage)
 
     def now() -> tuple[Table | str, bool]:
         roles = [role for role in results.read_rows(study.name, "index") if role["wanted"]]

@@ -128,9 +128,9 @@ class Launch:
 
     def commit(self, id_: str) -> None:
         """A worker has staged this trial: make it a result."""
-        trial = self.in_flight.pop(id_)
         # One mapping for all plans: thousands of results are not copied for each that comes.
         result = self._trials[id_] = self.results.commit(id_)
+        trial = self.in_flight.pop(id_)
         # The first epoch of a process pays for what later ones find there.
         if result.pace and any(len(curve) > 1 for curve in result.curves.values()):
             self.widths.took(structure(trial), result.width, result.pace)
@@ -157,9 +157,9 @@ class Launch:
         """
         lost = []
         for trial in pack:
-            if self.results.is_staged(trial.id):
+            try:
                 self.commit(trial.id)
-            else:
+            except FileNotFoundError:
                 del self.in_flight[trial.id]
                 self.lost[trial.id] += 1
                 lost.append(trial)

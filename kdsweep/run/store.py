@@ -7,34 +7,47 @@ models/<id>/<role>.safetensors      predictions/<id>.parquet
 arithmetic/<structure>.json    whether a structure's trials train stacked, settled before the first of them
 heard/<model>/<digest>.safetensors   what a frozen model says of a part of the data; compiled/: code; both are only kept
 proposals/<key>/<generation>.json   what a search asks for, stored before it runs
-studies/<name>/index.parquet   every role of every trial that the study ever asked for
-studies/<name>/looks.parquet   how many seeds each report showed
+studies/<name>/                what `kdsweep.run.journal` keeps of a study; looks/: how many seeds each report showed
+
+Any number of processes on any number of machines read and write one store at once, on a folder that they share or on an
+object store. The contract, which tests hold with several processes on both:
+
+- A file appears whole. What two processes write under one name is the same, or each replaces the other's whole.
+- A reader never fails because of a writer, and never misses a result that was there when it began, nor reads one twice:
+  `compact` removes a loose file only once a pack holds its rows, and a reader to whom a file is gone lists again.
+- A trial's rows are staged last, after its weights and predictions. Whoever finds them staged may commit them, be it
+  another launch: a trial's id says all that decides its numbers. `commit` of what somebody else has committed is
+  answered with that result.
+- What a dead launch has left is swept by one that is alone on the store (`sweep_strays`); beside others nothing is.
+- `forget` is for a store on which nothing runs.
 """
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import fs
 
-from kdsweep.atomic import replacing
+from kdsweep.run.files import Damaged, Files
 from kdsweep.values.result import Proposal, Result
 from kdsweep.values.trial import digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 KEY = b"kdsweep"
 # Loose files beyond this many are put together when a launch ends.
 LOOSE = 256
+PACK = "pack-"
+# Seconds for which workers may outlive the launch that started them: what is younger is left to them.
+OUTLIVE = 600.0
 SCHEMA = pa.schema(
     [
         ("trial", pa.dictionary(pa.int32(), pa.string())),
@@ -45,19 +58,15 @@ SCHEMA = pa.schema(
         ("seconds", pa.float64()),
     ]
 )
+RULE = "the storage has to be a folder that can be written to, or an address that pyarrow opens"
 
 
 class Results:
     """The store under one root: a folder, or any URI that pyarrow opens."""
 
     def __init__(self, root: str | Path) -> None:
-        if "://" in str(root):
-            self.root = str(root)
-            self._fs, self._base = fs.FileSystem.from_uri(self.root)
-        else:
-            # Absolute from the start: a worker opens the same root from another working directory.
-            self.root = self._base = str(Path(root).resolve())
-            self._fs = fs.LocalFileSystem()
+        self.files = Files(root)
+        self.root = self.files.root
 
     # --- trials
 
@@ -66,12 +75,16 @@ class Results:
         return {id_: _result(meta) for id_, meta in self.metadata().items()}
 
     def metadata(self) -> dict[str, dict[str, Any]]:
-        """Every finished trial's description: trial, state, provenance, numbers, papers, validation curves."""
-        found: dict[str, dict[str, Any]] = {}
-        for path in self._trial_files():
-            with self._fs.open_input_file(path) as file:
-                found |= json.loads(pq.read_schema(file).metadata[KEY])
-        return found
+        """Every finished trial's description: trial, state, provenance, numbers, papers, validation curves.
+
+        Raises:
+            Damaged: a file of the store cannot be read; so does everything else that reads.
+        """
+        every: dict[str, dict[str, Any]] = {}
+        for _, described in self._each_trial_file(lambda file: _described(pq.read_schema(file))):
+            # Two forms of a trial hold the same rows: the first one counts, for its curves as well.
+            every = described | every
+        return every
 
     def stage(self, id_: str, points: Iterable[tuple[int, str, float, float]], meta: Mapping[str, Any]) -> None:
         """Write a trial's rows where `commit` will find them. `points`: (epoch, metric, value, seconds)."""
@@ -89,90 +102,119 @@ class Results:
         )
         self._write_table(f"staging/{id_}.parquet", table)
 
-    def is_staged(self, id_: str) -> bool:
-        """Whether a worker has left this trial whole, waiting for its commit."""
-        found: bool = self._fs.get_file_info(self._path(f"staging/{id_}.parquet")).type == fs.FileType.File
-        return found
+    def staged(self) -> list[str]:
+        """Trials that a worker has left whole, waiting for their commit."""
+        return [_stem(name) for name in self.files.names("staging")]
 
     def commit(self, id_: str) -> Result:
-        """Make a staged trial a result, at once and whole.
+        """Make a staged trial a result, at once and whole; where another process has, this is its result.
 
         Raises:
-            FileNotFoundError: nothing was staged under this id.
+            FileNotFoundError: nothing was staged under this id, and it is no result.
         """
-        staged, committed = self._path(f"staging/{id_}.parquet"), self._path(f"trials/{id_}.parquet")
-        self._fs.create_dir(self._path("trials"))
         try:
-            self._fs.move(staged, committed)
+            self.files.move(f"staging/{id_}.parquet", f"trials/{id_}.parquet")
+        except FileNotFoundError as error:
+            # Another launch on this store trained the same trial or adopted it, and its driver came first.
+            if self.files.exists(f"trials/{id_}.parquet"):
+                pass
+            elif (meta := self.metadata().get(id_)) is not None:
+                return _result(meta)
+            else:
+                raise FileNotFoundError(f"nothing is staged of trial {id_} under {self.root}") from error
+        try:
+            with self.files.reading(f"trials/{id_}.parquet") as file:
+                return _result(_described(pq.read_schema(file))[id_])
         except FileNotFoundError:
-            # Another launch on this store trained the same trial, and its driver came first: the rows are the same.
-            if self._fs.get_file_info(committed).type != fs.FileType.File:
-                raise
-        with self._fs.open_input_file(committed) as file:
-            return _result(json.loads(pq.read_schema(file).metadata[KEY])[id_])
+            # Compacted since.
+            return _result(self.metadata()[id_])
 
-    def sweep_strays(self, known: Mapping[str, object], *, older_than: float = 3600.0) -> int:
-        """Remove what a killed run left behind: staged rows, and models and predictions of trials without a result.
+    def adopt(self) -> list[str]:
+        """Commit whatever is staged, by whomever: a killed driver's, or what another one was about to commit."""
+        waiting = self.staged()
+        for id_ in waiting:
+            self.commit(id_)
+        return waiting
+
+    def sweep_strays(self, known: Collection[str], *, older_than: float = OUTLIVE) -> int:
+        """Remove models and predictions of trials without a result, and half-written files. Returns how many.
+
+        Only for a launch that is alone on the store: another one's workers write weights before they stage.
 
         Args:
-            older_than: seconds. A worker of another launch writes weights moments before its commit: leave it alone.
+            older_than: seconds.
         """
-        strays = list(self._list("staging"))
-        strays += [path for path in self._list("predictions") if Path(path).stem not in known]
-        strays += [path for path in self._list("models", recursive=True) if Path(path).parent.name not in known]
-        strays += list(self._list("", recursive=True, half_written=True))
-        infos = self._fs.get_file_info(strays) if strays else []
-        now = datetime.now(UTC)
-        old = [
-            info.path
-            for info in infos
-            if info.type == fs.FileType.File and (now - info.mtime).total_seconds() >= older_than
+        strays = [name for name in self.files.names("predictions") if _stem(name) not in known]
+        strays += [
+            name for name in self.files.names("models", deep=True) if PurePosixPath(name).parent.name not in known
         ]
-        for path in old:
-            self._fs.delete_file(path)
+        folders = ("arithmetic", "heard", "models", "predictions", "proposals", "staging", "studies", "trials")
+        strays += [name for folder in folders for name in self.files.half_written(folder)]
+        old = self.files.older_than(older_than, strays)
+        for name in old:
+            self.files.delete(name)
         return len(old)
 
     def compact(self, *, more_than: int = LOOSE) -> None:
         """Put loose trial files together, a row group each, so that ten thousand trials stay readable.
 
-        A kill in between leaves trials in both forms; they are the same rows, and are read once.
+        A kill in between, or another process that compacts, leaves trials in two files; they are read once.
         """
-        loose = [path for path in self._trial_files() if not Path(path).name.startswith("pack-")]
+        loose = [name for name in self._trial_files() if not _is_pack(name)]
         if len(loose) <= more_than:
             return
-        tables = [self._read_table(path) for path in loose]
-        meta: dict[str, Any] = {}
-        for table in tables:
-            meta |= json.loads(table.schema.metadata[KEY])
-        name = f"trials/pack-{digest(sorted(meta))}.parquet"
-        schema = SCHEMA.with_metadata({KEY: json.dumps(meta)})
+        tables = {}
+        for name in loose:
+            try:
+                tables[name] = self._read_table(name)
+            except FileNotFoundError:
+                # Another process has packed it.
+                continue
+        self._write_pack(tables.values())
+        for name in tables:
+            self.files.delete(name)
 
-        def write(file: Any) -> None:
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-                for table in tables:
-                    writer.write_table(table.replace_schema_metadata(schema.metadata))
+    def forget(self, ids: Collection[str]) -> None:
+        """Remove these trials' results, also out of packs: they are trained again when a study asks for them.
 
-        self._write(name, write)
-        for path in loose:
-            self._fs.delete_file(path)
+        Not while a launch runs on the store: what it is packing would come back.
+        """
+        for name in self._trial_files():
+            try:
+                with self.files.reading(name) as file:
+                    here = _described(pq.read_schema(file))
+                gone = here.keys() & set(ids)
+                if gone and len(here) > len(gone):
+                    # The others' pack is there before this one goes.
+                    table = self._read_table(name)
+                    kept = table.filter(pc.invert(pc.is_in(table["trial"].cast(pa.string()), pa.array(sorted(gone)))))
+                    left = {id_: meta for id_, meta in here.items() if id_ not in gone}
+                    self._write_pack([kept.replace_schema_metadata({KEY: json.dumps(left)})])
+            except FileNotFoundError:
+                continue
+            if gone:
+                self.files.delete(name)
 
     def curves(self, ids: Iterable[str], metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows (trial, epoch, metric, value, seconds) of these trials, of these metrics or of all."""
         wanted, pieces, seen = set(ids), [SCHEMA.empty_table()], set[str]()
-        for path in self._trial_files():
-            with self._fs.open_input_file(path) as file:
-                parquet = pq.ParquetFile(file)
-                here = set(json.loads(parquet.schema_arrow.metadata[KEY]))
-                new = here & wanted - seen
-                if not new:
-                    continue
-                table = parquet.read().replace_schema_metadata(None).cast(SCHEMA)
+
+        def read(file: Any) -> tuple[set[str], pa.Table | None]:
+            parquet = pq.ParquetFile(file)
+            here = set(_described(parquet.schema_arrow))
+            new = here & wanted - seen
+            if not new:
+                return new, None
+            table = parquet.read().replace_schema_metadata(None).cast(SCHEMA)
             if new != here:
                 table = table.filter(pc.is_in(table["trial"].cast(pa.string()), pa.array(sorted(new))))
             if metrics is not None:
                 table = table.filter(pc.is_in(table["metric"].cast(pa.string()), pa.array(list(metrics), pa.string())))
+            return new, table
+
+        for _, (new, table) in self._each_trial_file(read):
             seen |= new
-            pieces.append(table)
+            pieces += [table] if table is not None else []
         # Words stay numbers with a dictionary throughout: ten thousand trials are millions of rows.
         frame: pd.DataFrame = pa.concat_tables(pieces).unify_dictionaries().to_pandas()
         for name in ("trial", "metric", "state"):
@@ -184,16 +226,18 @@ class Results:
 
     def write_model(self, id_: str, role: str, data: bytes) -> None:
         """Weights of one role, as safetensors bytes."""
-        self._write(f"models/{id_}/{safe_name(role)}.safetensors", lambda file: file.write(data))
+        self.files.write_bytes(f"models/{id_}/{safe_name(role)}.safetensors", data)
 
     def read_model(self, id_: str, role: str) -> bytes:
-        with self._fs.open_input_file(self._path(f"models/{id_}/{safe_name(role)}.safetensors")) as file:
-            data: bytes = file.read()
+        name = f"models/{id_}/{safe_name(role)}.safetensors"
+        data = self.files.read(name)
+        if not _is_whole(data):
+            raise Damaged(f"{self.root}/{name} is damaged. Remove trials/{id_}.parquet: the trial is trained again")
         return data
 
     def write_heard(self, name: str, data: bytes) -> None:
         """What a frozen model says of a part of the data, `<model>/<digest>`, as safetensors bytes."""
-        self._write(f"heard/{name}.safetensors", lambda file: file.write(data))
+        self.files.write_bytes(f"heard/{name}.safetensors", data)
 
     def write_predictions(self, id_: str, table: pa.Table) -> None:
         self._write_table(f"predictions/{id_}.parquet", table)
@@ -201,7 +245,7 @@ class Results:
     def predictions(self, id_: str) -> pd.DataFrame | None:
         """What a model said of every test sample: group, label, prediction, rank, logits; None if it read none."""
         try:
-            table = self._read_table(self._path(f"predictions/{id_}.parquet"))
+            table = self._read_table(f"predictions/{id_}.parquet")
         except FileNotFoundError:
             return None
         frame: pd.DataFrame = table.to_pandas()
@@ -211,114 +255,176 @@ class Results:
 
     def proposals(self) -> dict[tuple[str, int], tuple[Proposal, ...]]:
         """Everything that searches asked for, by (key, generation)."""
-        found = {}
-        for path in self._list("proposals", recursive=True):
-            if path.endswith(".json"):
-                key, generation = Path(path).parent.name, int(Path(path).stem)
-                points = json.loads(self._read(path))
-                found[key, generation] = tuple(
+        stored = {}
+        for name in self.files.names("proposals", deep=True):
+            with self.files.reading(name) as file:
+                key, generation = PurePosixPath(name).parent.name, int(_stem(name))
+                stored[key, generation] = tuple(
                     Proposal(point["numbers"], tuple((int(e), float(v)) for e, v in point["thresholds"]))
-                    for point in points
+                    for point in json.loads(file.read())
                 )
-        return found
+        return stored
 
     def store_proposals(self, key: str, generation: int, points: Sequence[Proposal]) -> None:
-        text = json.dumps([{"numbers": point.numbers, "thresholds": point.thresholds} for point in points], indent=1)
-        self._write(f"proposals/{key}/{generation}.json", lambda file: file.write(text.encode()))
+        self._write_json(
+            f"proposals/{key}/{generation}.json",
+            [{"numbers": point.numbers, "thresholds": point.thresholds} for point in points],
+        )
 
     # --- arithmetic
 
     def arithmetic(self) -> dict[str, dict[str, Any]]:
         """How each settled structure computes ("name"), why ("reason"), and a member's bytes ("memory"), by digest."""
-        files = [path for path in self._list("arithmetic") if path.endswith(".json")]
-        return {Path(path).stem: json.loads(self._read(path)) for path in files}
+        return {_stem(name): self._read_json(name) for name in self.files.names("arithmetic")}
 
     def store_arithmetic(self, structure: str, name: str, reason: str, memory: int = 0) -> None:
-        text = json.dumps({"name": name, "reason": reason, "memory": memory})
-        self._write(f"arithmetic/{structure}.json", lambda file: file.write(text.encode()))
+        self._write_json(f"arithmetic/{structure}.json", {"name": name, "reason": reason, "memory": memory})
 
     # --- studies
 
     def write_rows(self, study: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """A study's table, whole: "index" or "looks"."""
-        self._write_table(
-            f"studies/{safe_name(study)}/{name}.parquet", pa.Table.from_pylist([dict(row) for row in rows])
-        )
+        """A study's table, whole."""
+        self._write_table(f"{_folder(study)}/{name}.parquet", pa.Table.from_pylist([dict(row) for row in rows]))
 
     def read_rows(self, study: str, name: str) -> list[dict[str, Any]]:
+        """Empty where there is none."""
         try:
-            rows: list[dict[str, Any]] = self._read_table(
-                self._path(f"studies/{safe_name(study)}/{name}.parquet")
-            ).to_pylist()
+            rows: list[dict[str, Any]] = self._read_table(f"{_folder(study)}/{name}.parquet").to_pylist()
         except FileNotFoundError:
             return []
         return rows
 
     def write_json(self, study: str, name: str, value: Any) -> None:
-        text = json.dumps(value, indent=1)
-        self._write(f"studies/{safe_name(study)}/{name}.json", lambda file: file.write(text.encode()))
+        self._write_json(f"{_folder(study)}/{name}.json", value)
 
     def read_json(self, study: str, name: str) -> Any:
         """None where there is none."""
         try:
-            return json.loads(self._read(self._path(f"studies/{safe_name(study)}/{name}.json")))
+            return self._read_json(f"{_folder(study)}/{name}.json")
         except FileNotFoundError:
             return None
 
+    def looks(self, study: str) -> list[dict[str, Any]]:
+        """When a report first showed a complete confirm at each number of seeds `n` and of `repeats`."""
+        # The table is of stores that earlier versions have written.
+        looks = self.read_rows(study, "looks")
+        looks += [self._read_json(name) for name in self.files.names(f"{_folder(study)}/looks")]
+        return sorted(looks, key=lambda look: str(look["when"]))
+
+    def add_look(self, study: str, *, n: int, repeats: int) -> None:
+        """A file for each kind of look: two reports at once lose neither's."""
+        name = f"{_folder(study)}/looks/{n}-{repeats}.json"
+        if not self.files.exists(name):
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            self._write_json(name, {"n": n, "repeats": repeats, "when": when})
+
     # --- files
 
-    def look(self) -> None:
-        """Whether this root can be listed at all; one that does not exist yet is an empty store.
-
-        Raises:
-            OSError: it is a file, is out of reach, or may not be read.
-        """
-        if self._fs.get_file_info(self._base).type == fs.FileType.File:
-            raise NotADirectoryError(f"{self._base} is a file")
-        list(self._list(""))
+    def _each_trial_file(self, read: Callable[[Any], T]) -> Iterator[tuple[str, T]]:
+        """What `read` makes of every trial file, those too that replace others meanwhile."""
+        done: set[str] = set()
+        while waiting := [name for name in self._trial_files() if name not in done]:
+            for name in waiting:
+                done.add(name)
+                try:
+                    with self.files.reading(name) as file:
+                        made = read(file)
+                except FileNotFoundError:
+                    # Compacted since the listing: its rows are in a pack, which the next listing shows.
+                    continue
+                yield name, made
 
     def _trial_files(self) -> list[str]:
-        return [path for path in self._list("trials") if path.endswith(".parquet")]
+        return [name for name in self.files.names("trials") if name.endswith(".parquet")]
 
-    def _path(self, name: str) -> str:
-        return f"{self._base}/{name}"
-
-    def _list(self, folder: str, *, recursive: bool = False, half_written: bool = False) -> Iterator[str]:
-        selector = fs.FileSelector(self._path(folder).rstrip("/"), allow_not_found=True, recursive=recursive)
-        # A file that a kill left half-written has a leading dot.
-        found = self._fs.get_file_info(selector)
-        yield from sorted(info.path for info in found if info.base_name.startswith(".") == half_written)
-
-    def _write(self, name: str, write: Any) -> None:
-        path = self._path(name)
-        self._fs.create_dir(path.rpartition("/")[0], recursive=True)
-        if not isinstance(self._fs, fs.LocalFileSystem):
-            # An object store shows an object when its upload is complete: one PUT is whole.
-            buffer = io.BytesIO()
-            write(buffer)
-            with self._fs.open_output_stream(path) as file:
-                file.write(buffer.getvalue())
+    def _write_pack(self, tables: Iterable[pa.Table]) -> None:
+        tables, meta = list(tables), dict[str, Any]()
+        for table in tables:
+            meta |= _described(table.schema)
+        if not meta:
             return
-        with replacing(Path(path)) as partial, self._fs.open_output_stream(str(partial)) as file:
-            write(file)
+        schema = SCHEMA.with_metadata({KEY: json.dumps(meta)})
+
+        def write(file: Any) -> None:
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for table in tables:
+                    writer.write_table(
+                        table.replace_schema_metadata(None).cast(SCHEMA).replace_schema_metadata(schema.metadata)
+                    )
+
+        self.files.write(f"trials/{PACK}{digest(sorted(meta))}.parquet", write)
 
     def _write_table(self, name: str, table: pa.Table) -> None:
-        self._write(name, lambda file: pq.write_table(table, file, compression="zstd"))
+        self.files.write(name, lambda file: pq.write_table(table, file, compression="zstd"))
 
-    def _read(self, path: str) -> bytes:
-        with self._fs.open_input_file(path) as file:
-            data: bytes = file.read()
-        return data
-
-    def _read_table(self, path: str) -> pa.Table:
-        with self._fs.open_input_file(path) as file:
+    def _read_table(self, name: str) -> pa.Table:
+        with self.files.reading(name) as file:
             return pq.read_table(file)
+
+    def _write_json(self, name: str, value: Any) -> None:
+        self.files.write_bytes(name, json.dumps(value, indent=1).encode())
+
+    def _read_json(self, name: str) -> Any:
+        with self.files.reading(name) as file:
+            return json.loads(file.read())
+
+
+def open_store(root: str) -> Results:
+    """The store under a root, which need not exist yet; what is wrong with it is said before anything else is done.
+
+    Raises:
+        ValueError: no store can be there: an address that nothing opens, a file where a folder has to be, no rights.
+    """
+    try:
+        if "://" not in root:
+            _no_file_above(Path(root))
+        results = Results(root)
+        results.files.look()
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{RULE}, got {root}: {str(error).splitlines()[0]}") from error
+    return results
+
+
+def safe_name(name: str) -> str:
+    """A user's name as a file name: what a file system might read as a path is spelt out."""
+    return "".join(c if c.isalnum() or c in "-_ " else f"%{ord(c):02x}" for c in name)
+
+
+def _folder(study: str) -> str:
+    return f"studies/{safe_name(study)}"
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
+
+
+def _is_pack(name: str) -> bool:
+    return name.startswith(f"trials/{PACK}")
+
+
+def _described(schema: pa.Schema) -> dict[str, dict[str, Any]]:
+    described: dict[str, dict[str, Any]] = json.loads((schema.metadata or {})[KEY])
+    return described
 
 
 def _result(meta: Mapping[str, Any]) -> Result:
     return Result(meta["state"], meta["selected"], meta["valid"], meta.get("width", 0), meta.get("pace", 0.0))
 
 
-def safe_name(name: str) -> str:
-    """A user's name as a file name: what a file system might read as a path is spelt out."""
-    return "".join(c if c.isalnum() or c in "-_ " else f"%{ord(c):02x}" for c in name)
+def _is_whole(safetensors: bytes) -> bool:
+    """Whether the bytes are as many as their header says: torch would take a short file for the trial's own fault."""
+    try:
+        size = int.from_bytes(safetensors[:8], "little")
+        header = json.loads(safetensors[8 : 8 + size])
+        ends = [part["data_offsets"][1] for name, part in header.items() if name != "__metadata__"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return len(safetensors) == 8 + size + max(ends, default=0)
+
+
+def _no_file_above(path: Path) -> None:
+    for part in (path, *path.parents):
+        if part.exists():
+            if not part.is_dir():
+                raise NotADirectoryError(f"{part} is a file")
+            return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import safetensors.numpy
 
 from kdsweep.run.store import Results
 from kdsweep.values.result import Proposal
@@ -16,6 +18,7 @@ def meta(**changes):
     return {"state": "complete", "selected": 2, "valid": {"accuracy": [0.1, 0.25]}, "trial": {}, **changes}
 
 
+WEIGHTS = safetensors.numpy.save({"weight": np.zeros(3)})
 POINTS = [(1, "valid/accuracy", 0.1, 0.5), (2, "valid/accuracy", 0.25, 0.5), (2, "train/loss", 1 / 3, 0.5)]
 
 
@@ -35,14 +38,6 @@ def test_a_staged_trial_is_no_result_until_it_is_committed(results):
     assert not results.known()
     results.commit("a")
     assert results.known()["a"].score("accuracy") == 0.25
-
-
-def test_two_drivers_may_commit_the_same_trial(results):
-    results.stage("a", POINTS, meta())
-    results.commit("a")
-    assert results.commit("a").score("accuracy") == 0.25
-    with pytest.raises(FileNotFoundError):
-        results.commit("b")
 
 
 def test_an_empty_store_reads_as_empty(results):
@@ -100,15 +95,14 @@ def test_a_kill_in_the_middle_of_compacting_counts_no_row_twice(results, monkeyp
 def test_old_strays_are_swept_and_young_ones_left_to_their_worker(results):
     finish(results, "a")
     for id_ in ("a", "stray"):
-        results.write_model(id_, "student", b"weights")
+        results.write_model(id_, "student", WEIGHTS)
         results.write_predictions(id_, pa.table({"sample": ["x"]}))
-    results.stage("stray", POINTS, meta())
     half = results_folder(results) / "trials" / ".b.parquet.17"
     half.write_bytes(b"PAR1 and then the power went")
     assert results.sweep_strays(results.known()) == 0
-    assert results.sweep_strays(results.known(), older_than=0) == 4
+    assert results.sweep_strays(results.known(), older_than=0) == 3
     assert not half.exists()
-    assert results.read_model("a", "student") == b"weights"
+    assert results.read_model("a", "student") == WEIGHTS
     assert results.predictions("a") is not None
     with pytest.raises(FileNotFoundError):
         results.read_model("stray", "student")
@@ -155,3 +149,44 @@ def results_folder(results: Results):
     from pathlib import Path
 
     return Path(results.root)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("trials/{}.parquet", b"PAR1 and then"),
+        ("trials/pack-{}.parquet", b""),
+        ("proposals/key/0.json", b"[{"),
+        ("studies/study/state.json", b"{"),
+        ("studies/study/index.parquet", b"nothing"),
+    ],
+)
+def test_a_damaged_file_is_named_in_one_line(results, name, content):
+    path = results_folder(results) / name.format("a" * 24)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+
+    def read() -> None:
+        results.metadata()
+        results.proposals()
+        results.read_json("study", "state")
+        results.read_rows("study", "index")
+
+    with pytest.raises(ValueError, match="it seems damaged") as caught:
+        read()
+    assert str(caught.value).startswith(f"{path} ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_parquet_file_of_somebody_elses_is_named_too(results):
+    finish(results, "a")
+    other = results_folder(results) / "trials" / "other.parquet"
+    pq.write_table(pa.table({"x": [1]}), other)
+    with pytest.raises(ValueError, match=r"other\.parquet cannot be read"):
+        results.known()
+
+
+def test_weights_that_a_disk_cut_short_are_the_machines_fault(results):
+    results.write_model("a", "student", WEIGHTS[:-1])
+    with pytest.raises(OSError, match=r"student\.safetensors is damaged"):
+        results.read_model("a", "student")

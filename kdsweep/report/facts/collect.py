@@ -54,11 +54,11 @@ def collect(
 def record_look(study: Study, results: Results, runs: Runs) -> None:
     """Remember that a complete confirm was shown at this number of seeds: a later look at more is judged as such."""
     if runs.study.complete:
-        results.write_rows(study.name, "looks", [dict(zip(LOOK, look, strict=True)) for look in runs.looks.values])
+        results.add_look(study.name, n=study.confirm.seeds * study.search.repeats, repeats=study.search.repeats)
 
 
 def _looks(study: Study, results: Results, *, complete: bool) -> list[dict[str, Any]]:
-    earlier = results.read_rows(study.name, "looks")
+    earlier = results.looks(study.name)
     # With repeats, each brings its seeds: either way of adding runs is looking again. The same n says the same again.
     now = {"n": study.confirm.seeds * study.search.repeats, "repeats": study.search.repeats}
     if complete and all(now["n"] > look["n"] for look in earlier):
