@@ -36,7 +36,7 @@ from kdsweep.engine.stacked.compile import has_compiler
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.workers import Workers
 from kdsweep.networks import ENCODERS, FUSIONS, complete
-from kdsweep.run.worker import keep_freed_memory
+from kdsweep.run.machine import equal_products, keep_freed_memory
 from kdsweep.values.card import Card, Kind, Modality
 from kdsweep.values.study import Data, Train
 from kdsweep.values.trial import Trial
@@ -244,6 +244,7 @@ def main() -> None:
     quick = "--quick" in sys.argv
     asked = [word for word in sys.argv[1:] if not word.startswith("--")]
     torch.set_num_threads(1)
+    equal_products()
     keep_freed_memory()
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     today = datetime.date.today()

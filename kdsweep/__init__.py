@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,10 +15,6 @@ if TYPE_CHECKING:
     from kdsweep.values.space import Choice, Float, Int, Schedule
     from kdsweep.values.study import Study
     from kdsweep.values.trial import Trial
-
-# MKL's products then do not depend on where in memory a lane begins: a member of a pack whose rows are an odd number of
-# bytes would know its lane. Here, for MKL reads it at its first product; a user's own setting stays.
-os.environ.setdefault("MKL_CBWR", "AVX2,STRICT")
 
 __version__ = "0.1.0"
 __all__ = [

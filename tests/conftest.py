@@ -6,6 +6,8 @@ import os
 
 # Runs are compared to the last bit, and two processes share the cores. Read when numpy and torch are imported.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+# As workers and commands have it, also where a test trains without them.
+os.environ.setdefault("MKL_CBWR", "AVX2,STRICT")
 
 import pytest
 

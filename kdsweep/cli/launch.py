@@ -83,7 +83,7 @@ def _run(
 
     from kdsweep.cli import estimate, live
     from kdsweep.cli.report import write_report
-    from kdsweep.run import forecast
+    from kdsweep.protocol import forecast
     from kdsweep.run.launch import Launch, with_facts
 
     study = with_facts(study)

@@ -10,6 +10,7 @@ import typer
 from kdsweep.cli import export, init, launch, list_, replay, report, schema, status, validate
 from kdsweep.cli.data import describe, import_, split
 from kdsweep.cli.errors import ending
+from kdsweep.run.machine import equal_products
 
 Commands = Mapping[str, Callable[..., int | None]]
 
@@ -48,4 +49,6 @@ def main() -> None:
     # A user's own modules lie where the command is run, as with `python -m`.
     if "" not in sys.path:
         sys.path.insert(0, "")
+    # Before anything here, or a worker that is started from here, multiplies.
+    equal_products()
     app()

@@ -117,9 +117,9 @@ def write_report(
     """
     from rich.markup import escape
 
+    from kdsweep.protocol import forecast
     from kdsweep.report import build
     from kdsweep.report.facts.collect import collect, record_look
-    from kdsweep.run import forecast
     from kdsweep.run.store import safe_name
 
     state = results.read_json(study.name, "state") or {}

@@ -9,18 +9,14 @@ from typing import Any
 from kdsweep.values.study import Resources
 from kdsweep.values.trial import Trial, compiled_width, digest, step_structure, structure
 
-# Lanes of a compiled pack where the study does not say: from here on a lane costs what it computes, and a generation
-# of a search fills it.
-COMPILED = 8
 
-
-def settlement(trial: Trial, resources: Resources) -> str:
-    """Under what name it is settled how the trial computes: of its step, and of what the study asks for expressly."""
-    if resources.compile == "off":
-        asked: dict[str, Any] = {"compile": "off"}
-    else:
-        explicit = {"compile": resources.compile, "pack": resources.pack}
-        asked = {key: value for key, value in explicit.items() if value != "auto"}
+def settlement(trial: Trial, resources: Resources, device: str) -> str:
+    """Under what name it is settled how the trial computes: of its step, of the kind of device, "cpu" or "cuda", and of
+    what the study asks for expressly. Nothing else may decide it: not who asks first, and not what that machine has.
+    """
+    asked: dict[str, Any] = {"device": device} if device != "cpu" else {}
+    if resources.compile == "on":
+        asked |= {"compile": "on"} | ({"pack": resources.pack} if resources.pack != "auto" else {})
     return digest({"step": step_structure(trial), **asked}) if asked else step_structure(trial)
 
 

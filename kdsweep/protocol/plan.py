@@ -25,11 +25,13 @@ class Known:
         trials: finished ones, by id.
         proposals: by (search key, generation).
         arithmetic: how each settled structure computes, by its digest.
+        device: the kind that trials train on, "cpu" or "cuda": it is settled for each.
     """
 
     trials: Mapping[str, Result] = field(default_factory=dict)
     proposals: Mapping[tuple[str, int], tuple[Proposal, ...]] = field(default_factory=dict)
     arithmetic: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class _Unfolding:
     """One evaluation of a study. Methods return None where the answer is not known yet."""
 
     def __init__(self, study: Study, known: Known, memory: Memory) -> None:
-        self.study, self.known, self.make = study, known, Trials(study, known.arithmetic, memory)
+        self.study, self.known, self.make = study, known, Trials(study, known.arithmetic, known.device, memory)
         self.ready: dict[str, Trial] = {}
         self.trials: dict[str, Trial] = {}
         self.proposals: dict[tuple[str, int], tuple[Proposal, ...]] = {}

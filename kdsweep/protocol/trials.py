@@ -107,12 +107,14 @@ class Trials:
 
     Attributes:
         arithmetic: how a structure computes, by its digest, for those that are settled.
+        device: the kind that they are settled for.
         memory: of what was made for the same study before.
         unsettled: an example of each structure that was asked for and is not: it has to be before its trials exist.
     """
 
     study: Study
     arithmetic: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
     memory: Memory = field(default_factory=Memory)
     unsettled: dict[str, Trial] = field(default_factory=dict)
 
@@ -264,7 +266,7 @@ class Trials:
         trial = self.memory.once(question, make)
         if self.study.resources.pack == 1:
             return trial
-        name = self.memory.once((question, "settlement"), lambda: settlement(trial, self.study.resources))
+        name = self.memory.once((question, "settlement"), lambda: settlement(trial, self.study.resources, self.device))
         if name not in self.arithmetic:
             self.unsettled.setdefault(name, trial)
             return None

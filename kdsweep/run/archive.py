@@ -25,8 +25,9 @@ from typing import Any
 
 from kdsweep.atomic import replacing
 from kdsweep.run import replay as again
+from kdsweep.run.machine import device_like
 from kdsweep.run.store import Results
-from kdsweep.run.worker import device_like, work
+from kdsweep.run.worker import work
 from kdsweep.values.study import Data, Study
 from kdsweep.values.trial import Given, Trial
 

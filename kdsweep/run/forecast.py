@@ -1,4 +1,4 @@
-"""What a study will cost before it starts: every trial it will ask for, and the time of one epoch of each kind."""
+"""What a study will cost before it starts: the time of one epoch of each kind of trial that it will ask for."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from kdsweep.data import registry as source
 from kdsweep.engine.build import initial, models, parts
 from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.pack import Pack
+from kdsweep.engine.threads import one_thread
 from kdsweep.engine.workers import Workers
 from kdsweep.protocol.packing import settlement
 from kdsweep.protocol.plan import Known, Plan, plan
-from kdsweep.protocol.trials import Memory
-from kdsweep.run.worker import device_of, one_thread
-from kdsweep.values.result import Result
+from kdsweep.run.machine import device_of
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial, compiled_width
 
@@ -37,24 +36,6 @@ class Forecast:
     seconds: float
 
 
-def whole(study: Study) -> Plan:
-    """The study unfolded to its end on made-up results: what it will ask for, if every trial finishes.
-
-    Points are drawn at random here and nothing is pruned: how many trials there are does not depend on either.
-    """
-    plain = replace(study, search=study.search.model_copy(update={"sampler": "random", "pruner": None}))
-    known, memory = Known(), Memory()
-    while True:
-        unfolded = plan(plain, known, memory)
-        if unfolded.complete:
-            return unfolded
-        known = Known(
-            {**known.trials, **{trial.id: _made_up(trial) for trial in unfolded.ready}},
-            {**known.proposals, **unfolded.proposals},
-            {**known.arithmetic, **dict.fromkeys(unfolded.unsettled, "plain")},
-        )
-
-
 def probe(study: Study, known: Known, everything: Plan) -> list[Forecast]:
     """Time an epoch of a pack of each arm, and of teachers, and count what is still to run.
 
@@ -71,7 +52,7 @@ def probe(study: Study, known: Known, everything: Plan) -> list[Forecast]:
     lines = []
     for arm, trial in first.items():
         left = max(0, asked[arm] - done[arm])
-        name = known.arithmetic.get(settlement(trial, study.resources), trial.arithmetic)
+        name = known.arithmetic.get(settlement(trial, study.resources, known.device), trial.arithmetic)
         # Compiling takes longer than what is to be forecast: what it saves is left out.
         settled = replace(trial, arithmetic="stacked" if compiled_width(name) else name)
         lines.append(Forecast(arm, left, left * _epoch(settled, study) * study.train.epochs))
@@ -97,8 +78,3 @@ def _epoch(trial: Trial, study: Study) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize()
         return (time.perf_counter() - began) / width
-
-
-def _made_up(trial: Trial) -> Result:
-    epochs = int(trial.train["epochs"])
-    return Result("complete", epochs, {trial.metric: [0.5] * max(1, epochs)})

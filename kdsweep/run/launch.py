@@ -17,9 +17,10 @@ from kdsweep.data import registry as source
 from kdsweep.data.augment import MIXUP
 from kdsweep.engine.faults import Fault
 from kdsweep.engine.stacked.width import Widths
-from kdsweep.protocol.packing import COMPILED, pack, settlement
+from kdsweep.protocol.packing import pack, settlement
 from kdsweep.protocol.plan import Known, Plan, Role, plan
 from kdsweep.protocol.trials import Memory
+from kdsweep.run.machine import equal_products, kind_of_device
 from kdsweep.run.store import Results
 from kdsweep.values.result import Result
 from kdsweep.values.space import Choice
@@ -56,7 +57,7 @@ class Launch:
         results: the store.
         show: is told every event.
         expected: how many roles each arm will have, for whoever looks at the state from outside.
-        trains: trials are to run. Without it nothing is compiled, and no answer is kept that rests on compiling.
+        trains: trials are to run. Without it nothing is compiled, and nothing is settled for good.
     """
 
     study: Study
@@ -71,10 +72,13 @@ class Launch:
     def __post_init__(self) -> None:
         there = self.results.arithmetic()
         settled = {name: found["name"] for name, found in there.items()}
+        if self.study.resources.compile == "off":
+            # Versions before this one compiled by themselves what seemed worth it, under the same name.
+            settled = {name: arithmetic for name, arithmetic in settled.items() if not compiled_width(arithmetic)}
         self.widths = Widths(self.study.resources)
         self.widths.memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
         self._trials, self._made = self.results.known(), Memory()
-        self.known = Known(self._trials, self.results.proposals(), settled)
+        self.known = Known(self._trials, self.results.proposals(), settled, self._device())
         self.in_flight: dict[str, Trial] = {}
         self.began, self._closed = time.time(), False
         self.finished_here = 0
@@ -221,7 +225,7 @@ class Launch:
         waiting.sort(key=self._turn)
 
         def most(trial: Trial) -> int:
-            return self.widths.most(structure(trial), settlement(trial, self.study.resources))
+            return self.widths.most(structure(trial), settlement(trial, self.study.resources, self.known.device))
 
         self._packs = deque(pack(waiting, most=most, places=self.widths.places))
 
@@ -230,14 +234,22 @@ class Launch:
         role = self.role(trial.id)
         return (STAGES.index(role.stage), role.generation) if role else (0, 0)
 
-    def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
-        """Settle how these structures compute, once and for all, before the first of their trials exists."""
-        # Building a step needs torch and the data; a plan on its own needs neither.
-        from kdsweep.engine.stacked.choose import can_compile, compile_ahead, kind_of_device, member_steps, settle
-        from kdsweep.run.worker import compiled_code, one_thread
+    def _device(self) -> str:
+        """The kind that the study trains on: who only looks on asks the last launch, which may have been elsewhere."""
+        recorded = None if self.trains else self.results.read_json(self.study.name, "state")
+        kind: str = (recorded or {}).get("device") or kind_of_device(self.study.resources)
+        return kind
 
-        study, found = self.study, {}
-        dataset, device = source.load(study.data), kind_of_device(study.resources)
+    def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
+        """Settle how these structures compute, before their first trial: who only looks on does it in memory alone."""
+        # Building a step needs torch and the data; a plan on its own needs neither.
+        from kdsweep.engine.stacked.choose import COMPILED, compile_ahead, member_steps, settle
+        from kdsweep.engine.threads import one_thread
+        from kdsweep.run.worker import compiled_code
+
+        equal_products()
+        study, settled = self.study, {}
+        dataset, device = source.load(study.data), self.known.device
         # Whatever imports torch's compiler settles where its code lies.
         with compiled_code(self.results):
             for name, trial in unsettled.items():
@@ -246,7 +258,7 @@ class Launch:
                     dataset,
                     study.data,
                     device=device,
-                    compiling=study.resources.compile if can_compile(study.resources) else "off",
+                    compiling=study.resources.compile,
                     width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                     member_steps=member_steps(study, trial),
                 )
@@ -255,15 +267,14 @@ class Launch:
                 if compiled_width(arithmetic.name) and self.trains and device == "cpu":
                     self.results.write_json(study.name, "state", self.state())
                     with one_thread():
-                        arithmetic = compile_ahead(trial, dataset, study.data, arithmetic)
-                    self._tell(trial, arithmetic)
-                if self.trains or not compiled_width(arithmetic.name):
+                        compile_ahead(trial, dataset, study.data, arithmetic)
+                if self.trains:
                     self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
-                self.widths.memory[name], found[name] = arithmetic.memory, arithmetic.name
-        return found
+                self.widths.memory[name], settled[name] = arithmetic.memory, arithmetic.name
+        return settled
 
     def _tell(self, trial: Trial, arithmetic: Arithmetic) -> None:
-        # The lack of a compiler is everybody's: said once.
+        # What is the same for several structures is said once.
         if arithmetic.notable and arithmetic.reason not in self._told:
             self._told.add(arithmetic.reason)
             alone = "trains one at a time: " if arithmetic.name == "plain" else ""
@@ -289,6 +300,7 @@ class Launch:
         """What `status` shows of a launch: who runs, since when, how many are done."""
         return {
             "host": socket.gethostname(),
+            "device": self.known.device,
             "process": os.getpid(),
             "began": self.began,
             "beat": time.time(),

@@ -38,6 +38,7 @@ from ray.tune.search import Searcher
 
 from kdsweep.engine.faults import Fault
 from kdsweep.run.desk import Desk
+from kdsweep.run.machine import equal_products
 from kdsweep.values.study import Data, Study
 from kdsweep.values.trial import Trial
 
@@ -214,6 +215,8 @@ class _Work(tune.Trainable):  # type: ignore[misc]
     study = ""
 
     def setup(self, config: dict[str, Any]) -> None:
+        # On another host the command line has not done it.
+        equal_products()
         self.place, self.job, self.here = config["place"], json.loads(config["job"]), False
         self.desk, self.desk_name = ray.get_actor(config["desk"]), config["desk"]
 

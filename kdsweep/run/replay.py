@@ -11,9 +11,11 @@ import pandas as pd
 from kdsweep import methods
 from kdsweep.data import registry as source
 from kdsweep.engine.faults import Fault
+from kdsweep.engine.threads import one_thread
 from kdsweep.protocol.trials import code_digest
+from kdsweep.run.machine import device_like, provenance
 from kdsweep.run.store import Results
-from kdsweep.run.worker import device_like, one_thread, provenance, train
+from kdsweep.run.worker import train
 from kdsweep.values.study import Data
 from kdsweep.values.trial import Trial
 from kdsweep.values.user_code import callables, consent

@@ -1,19 +1,12 @@
-"""What a worker does with one trial: read its models, train it, and leave everything but the commit in the store."""
+"""What a worker does with a pack: read its models, train it, and leave everything but the commit in the store."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
-import importlib.metadata
 import os
-import platform
 import shlex
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-import kdsweep
 from kdsweep.data import registry as source
 from kdsweep.engine.faults import Fault, Suspected, this_process
 from kdsweep.engine.loop import Outcome, run
+from kdsweep.engine.threads import one_thread
 from kdsweep.engine.workers import Workers
 from kdsweep.run.apart import work_apart
 from kdsweep.run.frozen import shared
+from kdsweep.run.machine import device_of, equal_products, keep_freed_memory, now, provenance
 from kdsweep.run.store import Results
 from kdsweep.tasks.measures import Predictions
 from kdsweep.values.study import Data
@@ -38,7 +32,6 @@ from kdsweep.values.trial import Given, Trial
 
 # torch writes its defaults into the environment when it first compiles: what a user has set is there before.
 _GIVEN = frozenset(os.environ)
-LIBRARIES = ("numpy", "optuna", "pyarrow", "ray", "safetensors", "scikit-learn", "torch")
 
 
 def work(
@@ -104,6 +97,7 @@ def train(
     suspected: Suspected | None = None,
 ) -> Iterator[Outcome | Fault]:
     """The trials' outcomes, nothing written."""
+    equal_products()
 
     @functools.cache
     def stored(model: str, role: str) -> dict[str, Tensor]:
@@ -130,39 +124,6 @@ def train(
         )
 
 
-def device_like(name: str) -> torch.device:
-    """The device that a stored trial names, or what this machine has in its place."""
-    return device_of("auto" if name.startswith("cuda") and not torch.cuda.is_available() else name)
-
-
-def device_of(name: str) -> torch.device:
-    """The device of a study's `resources.device`: "auto" is a GPU where there is one."""
-    return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread: sums are then added in one order, and runs agree to the last bit wherever they run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@functools.cache
-def keep_freed_memory() -> None:
-    """Have glibc keep what a step frees for the next one: asking the kernel for the same pages again, step after step,
-    costs a wide pack a tenth of its time. Elsewhere this does nothing.
-    """
-    trim, mmap = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(trim, 512 * 2**20)
-        mallopt(mmap, 32 * 2**20)
-
-
 @contextlib.contextmanager
 def compiled_code(results: Results) -> Iterator[None]:
     """What is compiled lies in the store where that is a folder: all workers, and all later launches, read it there.
@@ -184,49 +145,6 @@ def compiled_code(results: Results) -> Iterator[None]:
             os.environ.pop(key)
             if value is not None:
                 os.environ[key] = value
-
-
-def now() -> str:
-    """In UTC, to the millisecond: a timeline of short packs is drawn from it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@functools.cache
-def provenance() -> dict[str, Any]:
-    """Where and with what this process runs."""
-    return {
-        "version": kdsweep.__version__,
-        "commit": _commit(),
-        "host": socket.gethostname(),
-        "processor": f"{platform.machine()} {_processor()}".strip(),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES}
-        | {"python": platform.python_version()},
-    }
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
-
-
-def _commit() -> str:
-    """The git commit of kdsweep's own checkout; "" where it is installed from a package."""
-    home = Path(kdsweep.__file__).parent
-    try:
-        asked = subprocess.run(
-            ["git", "-C", str(home), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            capture_output=True, text=True, timeout=5, check=False,
-        )  # fmt: skip
-        inside = subprocess.run(
-            ["git", "-C", str(home), "ls-files", "--error-unmatch", "__init__.py"],
-            capture_output=True, timeout=5, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return asked.stdout.strip() if inside.returncode == 0 else ""
 
 
 def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def _drops_out(networks: Any) -> bool:
 def _check_availability(file: File, findings: Findings) -> None:
     """What the format knows and this version does not do yet is refused, never ignored."""
     if file.resources.compile == "on" and (file.resources.pack == 1 or file.resources.workers > 1):
-        message = "compile: on is for packs of several trials on one worker: expected auto or off, got on"
+        message = "compile: on is for packs of several trials on one worker: expected off, got on"
         findings.refuse(("resources", "compile"), message)
 
 

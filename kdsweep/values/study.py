@@ -129,7 +129,7 @@ class Resources(Section):
     concurrency: Count | Literal["auto"] = "auto"
     workers: Count = 1
     pack: Count | Literal["auto"] = "auto"
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: Literal["on", "off"] = "off"
 
 
 @dataclass(frozen=True)

@@ -71,31 +71,29 @@ def test_a_compiler_that_is_there_and_does_not_work_is_a_failure_of_the_compiler
         compiled(lambda x: (x * 17).exp() + x.sum())(torch.ones(17))
 
 
-def test_what_the_compiler_fails_on_is_stacked_before_its_first_trial(failing):
+def test_what_the_compiler_fails_on_is_said_before_the_first_trial_and_settles_nothing(failing):
     failing(KeyError("buf9"))
     # A structure of its own: what is compiled already is not compiled again.
     trial, dataset = distilled("kd"), source.load(DATA)
     trial = replace(trial, train={**trial.train, "batch_size": 31})
     asked = settle(trial, dataset, DATA, compiling="on")
-    found = compile_ahead(trial, dataset, DATA, asked)
-    assert (asked.name, found.name) == ("compiled@8", "stacked")
-    assert "not compiled: torch's compiler fails: KeyError: 'buf9'" in found.reason
+    assert asked.name == "compiled@8"
+    with pytest.raises(ValueError, match=r"compile: on.*torch's compiler fails: KeyError: 'buf9'"):
+        compile_ahead(trial, dataset, DATA, asked)
 
 
-def test_who_does_not_train_does_not_compile(tmp_path, monkeypatch):
+def test_who_does_not_train_does_not_compile_and_settles_nothing(tmp_path, failing):
     """A dry run and a report say what would be compiled; whether it can be shows in the launch."""
-
-    def compiles(*_: object) -> None:
-        raise AssertionError("compiled")
-
-    monkeypatch.setattr("kdsweep.engine.stacked.choose.compile_ahead", compiles)
+    failing(KeyError("buf9"))
     bare = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
-    study = with_facts(fakes.study(facts=False, name="dry", resources={"compile": "on"}, **bare))
+    recipe = {"epochs": 8, "batch_size": 254}
+    study = with_facts(fakes.study(facts=False, name="dry", train=recipe, resources={"compile": "on"}, **bare))
     looks_on = Launch(study, Results(tmp_path), trains=False)
     assert {trial.arithmetic for trial in looks_on.plan.ready} == {"compiled@8"}
     assert not Results(tmp_path).arithmetic()
-    with pytest.raises(AssertionError, match="compiled"):
+    with pytest.raises(ValueError, match="torch's compiler fails"):
         Launch(study, Results(tmp_path))
+    assert not Results(tmp_path).arithmetic()
 
 
 @pytest.mark.parametrize(("folder", "there"), [("plain", True), ("with a space", False)])

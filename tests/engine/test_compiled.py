@@ -11,7 +11,7 @@ import torch
 from kdsweep import methods
 from kdsweep.data.augment import complete
 from kdsweep.engine.stacked import width as widths
-from kdsweep.engine.stacked.choose import member_steps, settle
+from kdsweep.engine.stacked.choose import compile_ahead, member_steps, settle
 from kdsweep.engine.stacked.compile import has_compiler
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stacked.recorder import Unrecordable, record
@@ -23,7 +23,7 @@ from kdsweep.run.launch import Launch, with_facts
 from kdsweep.run.store import Results
 from kdsweep.run.worker import work
 from kdsweep.values.study import Resources
-from kdsweep.values.trial import Trial
+from kdsweep.values.trial import Trial, step_structure
 from tests.helpers import fakes
 from tests.helpers.stores import rows
 from tests.helpers.trials import (
@@ -140,21 +140,24 @@ def test_a_compiled_study_that_was_cut_short_goes_on_to_the_same_table(tmp_path)
     assert rows(cut_short) == rows(whole)
 
 
-@needs_compiler
-def test_compiling_is_settled_by_counted_steps(dataset):
+def test_compiling_is_settled_by_what_the_study_says_whatever_the_machine_has(dataset, no_compiler, monkeypatch):
+    monkeypatch.setattr(widths, "available", lambda device: 2**20)
     asked = distilled("kd")
-    few = settle(asked, dataset, DATA, compiling="auto", member_steps=1_000)
-    many = settle(asked, dataset, DATA, compiling="auto", member_steps=1_000_000)
-    forced = settle(asked, dataset, DATA, compiling="on", width=4, member_steps=1)
-    assert (few.name, many.name, forced.name) == ("stacked", "compiled@8", "compiled@4")
+    assert settle(asked, dataset, DATA, compiling="on", width=4).name == "compiled@4"
+    assert settle(asked, dataset, DATA, compiling="off", member_steps=10**9).name == "stacked"
+
+
+def test_what_compiling_would_save_is_said_where_it_pays(dataset):
+    few, many = (settle(distilled("kd"), dataset, DATA, member_steps=steps) for steps in (1_000, 1_000_000))
+    assert (few.notable, many.notable) == (False, True)
+    assert "compile: on" in many.reason
     assert "1,000,000 member-steps" in many.reason
-    assert not few.notable
 
 
-def test_without_a_compiler_packs_are_eager_and_say_so(dataset, no_compiler):
-    found = settle(distilled("kd"), dataset, DATA, compiling="on")
-    assert found.name == "stacked"
-    assert "no C++ compiler" in found.reason
+def test_a_launch_that_cannot_compile_what_it_is_to_compile_does_not_begin(dataset, no_compiler):
+    asked = settle(distilled("kd"), dataset, DATA, compiling="on")
+    with pytest.raises(ValueError, match=r"compiler.*expected compile: off"):
+        compile_ahead(distilled("kd"), dataset, DATA, asked)
 
 
 def test_a_machine_without_a_compiler_leaves_a_compiled_trial_to_others(trainer, no_compiler):
@@ -175,18 +178,36 @@ def test_a_compiled_pack_has_its_own_width_and_is_not_divided():
     assert [len(some) for some in cut(ready, most=lambda trial: 32, places=4)] == [8, 4]
 
 
-def test_what_memory_does_not_hold_at_the_compiled_width_is_not_compiled(dataset, monkeypatch):
+def test_what_memory_does_not_hold_at_the_compiled_width_is_refused(dataset, monkeypatch):
+    asked = settle(distilled("kd"), dataset, DATA, compiling="on")
     monkeypatch.setattr(widths, "available", lambda device: 2**20)
-    found = settle(distilled("kd"), dataset, DATA, compiling="on")
-    assert found.name == "stacked"
-    assert "memory holds" in found.reason
+    with pytest.raises(ValueError, match="memory holds 3: expected compile: off, or pack"):
+        compile_ahead(distilled("kd"), dataset, DATA, asked)
 
 
-def test_what_a_study_asks_for_expressly_is_settled_apart():
+def test_what_a_study_asks_for_and_each_kind_of_device_are_settled_apart():
     asked = distilled("kd")
-    names = {settlement(asked, Resources(**changes)) for changes in ({}, {"compile": "off"}, {"compile": "on"})}
-    assert len(names) == 3
-    assert settlement(replace(asked, reads_test=True, seed=5), Resources()) == settlement(asked, Resources())
+    names = {settlement(asked, Resources(compile=on), kind) for on in ("off", "on") for kind in ("cpu", "cuda")}
+    assert len(names) == 4
+    same = replace(asked, reads_test=True, seed=5)
+    assert settlement(same, Resources(), "cpu") == settlement(asked, Resources(), "cpu") == step_structure(asked)
+
+
+def test_who_looks_on_sees_the_trials_of_the_device_that_the_launch_trained_on(tmp_path):
+    """A report on a machine without a GPU reads what a GPU has trained, and settles nothing there."""
+    bare = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
+    study, results = with_facts(fakes.study(facts=False, name="seen", **bare)), Results(tmp_path)
+    on_gpu = replace(study, resources=Resources(device="cuda"))
+    trained = Launch(on_gpu, results)
+    trained.close()
+    before = results.arithmetic()
+    looks_on = Launch(replace(study, resources=Resources()), results, trains=False)
+    assert looks_on.known.device == "cuda"
+    assert {t.id for t in looks_on.plan.ready} == {t.id for t in trained.plan.ready}
+    assert results.arithmetic() == before
+    unseen = Results(tmp_path / "unseen")
+    assert Launch(replace(study, resources=Resources(device="cpu")), unseen, trains=False).plan.ready
+    assert not unseen.arithmetic()
 
 
 def test_a_recording_runs_the_same_operations_on_other_values():

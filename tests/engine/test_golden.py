@@ -18,6 +18,7 @@ from kdsweep.data import registry as source
 from kdsweep.engine.build import initial
 from kdsweep.engine.loop import run
 from kdsweep.engine.stacked.compile import has_compiler
+from kdsweep.run.machine import equal_products
 from kdsweep.values.study import Data, Train
 from kdsweep.values.trial import Trial
 
@@ -151,6 +152,6 @@ def test_a_curve_is_the_committed_one(method, arithmetic):
 
 
 if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
+    equal_products()
     for method, arithmetic in CURVES:
         file(method, arithmetic).write_text(json.dumps(curve(method, arithmetic), indent=1) + "\n")

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from kdsweep.protocol import forecast
 from kdsweep.protocol.plan import Known, Plan
-from kdsweep.run import forecast
+from kdsweep.run import forecast as timing
 from kdsweep.run.launch import with_facts
 from tests.helpers.fakes import run, study
 
@@ -32,7 +33,7 @@ def test_a_probe_times_every_arm_and_counts_what_is_left():
     found = with_facts(study(facts=False, arms={"student_only": {}, "kd": {}}, ablate=None, controls=[], report={}))
     everything = forecast.whole(found)
     asked = Counter(role.arm for role in everything.roles)
-    lines = {line.arm: line for line in forecast.probe(found, Known(), everything)}
+    lines = {line.arm: line for line in timing.probe(found, Known(), everything)}
     assert lines.keys() == asked.keys() == {"", "student_only", "kd"}
     for arm, line in lines.items():
         assert line.trials == asked[arm]

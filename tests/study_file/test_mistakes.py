@@ -87,7 +87,7 @@ CASES = {
     ),
     "outputs that are no column": (KD + "teachers: {outputs: logits}\n", 3, "the data has no column 'logits'"),
     "outputs that somebody sees": (KD + "teachers: {outputs: bottom}\n", 3, "is seen by nobody, and 'bottom' is a"),
-    "compiling what trains alone": (KD + "resources: {compile: on, pack: 1}\n", 3, "expected auto or off, got on"),
+    "compiling what trains alone": (KD + "resources: {compile: on, pack: 1}\n", 3, "expected off, got on"),
     "a teacher's file that is missing": (
         KD + "teachers: {weights: no.safetensors}\n", 3, "cannot read 'no.safetensors'",
     ),

@@ -52,7 +52,7 @@ ablate: {arm: amid, retune: false, rows: [leave_one_out, add_one_in, {without: [
 controls: [student_only_teacher, shuffled_within_class, untrained_teacher, label_smoothing]
 report: {claim: {arm: amid, against: [student_only, kd]}, equivalent: 0.5}
 storage: runs/
-resources: {device: auto, per_pack: {cpus: 1}, concurrency: auto, workers: 1, pack: auto, compile: auto}
+resources: {device: auto, per_pack: {cpus: 1}, concurrency: auto, workers: 1, pack: auto, compile: off}
 """
 
 

@@ -1,6 +1,8 @@
 """How a structure computes, plain, stacked or compiled, settled once: by counted work and dry runs, never by timing.
 
-The answer decides a trial's last bits, so it is part of its identity, lies in the store, and is read by the plan.
+The answer decides a trial's last bits, so it is part of its identity, lies in the store, and is read by the plan. It
+follows from the structure, from what the study asks for and from the kind of device, and from nothing else: not from
+this machine's memory, and not from whether it has a compiler.
 """
 
 from __future__ import annotations
@@ -25,18 +27,20 @@ from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.compile import CompilerError, has_compiler
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stacked.width import holds
+from kdsweep.engine.threads import one_thread
 from kdsweep.engine.workers import Workers
-from kdsweep.protocol.packing import COMPILED
-from kdsweep.run.worker import one_thread
-from kdsweep.values.study import Data, Resources, Study
-from kdsweep.values.trial import Trial
+from kdsweep.values.study import Data, Study
+from kdsweep.values.trial import Trial, compiled_width
 
 # Operations of one member's step above which a second lane doubles the cost instead of hiding in it. On a CPU wider
 # layers, which leave its caches, are slower than one after another: measured from 5e8 on, a gain up to 3e8.
 LARGE = {"cpu": 4e8, "cuda": 5e9}
 ROWS = 8
-# Seconds that compiling saves a member's step beside replaying it, and that it costs, for each operation that a dry run
-# calls, and what it costs once; measured in packs of eight, on one core. It has to save twice its cost.
+# Lanes of a compiled pack where the study does not say: from here on a lane costs what it computes, and a generation
+# of a search fills it.
+COMPILED = 8
+# Seconds that compiling saves a member's step, and that it costs, for each operation that a dry run calls, and what it
+# costs once; measured in packs of eight, on one core. Said where it would save twice its cost.
 SAVED, COST, COST_ONCE = 2.2e-7, 0.02, 8.0
 
 
@@ -61,7 +65,7 @@ def settle(
     data: Data,
     *,
     device: str = "cpu",
-    compiling: Literal["auto", "on", "off"] = "off",
+    compiling: Literal["on", "off"] = "off",
     width: int = COMPILED,
     member_steps: int = 0,
 ) -> Arithmetic:
@@ -102,43 +106,39 @@ def settle(
     memory = int(2 * sum(saved_bytes.values()) * scale + held / len(members))
     if work > LARGE[device]:
         return Arithmetic("plain", f"a step is {work:.1e} operations: stacked it would cost as much as apart")
-    if compiling == "off" or not int(trial.train["epochs"]):
+    if not int(trial.train["epochs"]):
         return Arithmetic("stacked", "", notable=False, memory=memory)
     saved, cost = member_steps * SAVED * counted.calls, COST_ONCE + COST * counted.calls
     account = f"of {member_steps:,} member-steps compiling saves some {saved:.0f} s and costs {cost:.0f}"
-    if compiling == "auto" and saved < 2 * cost:
-        return Arithmetic("stacked", account, notable=False, memory=memory)
-    places = (os.cpu_count() or 1) if device == "cpu" else 1
-    if width > (fits := holds(memory, places=places, device=device)):
-        return Arithmetic("stacked", f"not compiled: memory holds {fits} of {width} members", memory=memory)
-    if not has_compiler():
-        return Arithmetic("stacked", "not compiled: there is no C++ compiler here (CXX, or g++)", memory=memory)
+    if compiling == "off":
+        pays = saved > 2 * cost and device == "cpu" and not pack.step.obstacle
+        advice = f"resources: {{compile: on}} would pay: {account}" if pays else account
+        return Arithmetic("stacked", advice, notable=pays, memory=memory)
     obstacle = pack.step.obstacle or _untraceable(members, make, seen)
     if obstacle:
         return Arithmetic("stacked", f"not compiled: {obstacle}", memory=memory)
     return Arithmetic(f"compiled@{width}", f"compiled at {width} lanes: {account}", memory=memory)
 
 
-def compile_ahead(trial: Trial, dataset: Dataset, data: Data, found: Arithmetic) -> Arithmetic:
-    """The answer "compiled", put to the test: stacked where the first step of these trials cannot be compiled.
-
-    What torch's compiler writes is in its cache then, for all who are to train them.
+def compile_ahead(trial: Trial, dataset: Dataset, data: Data, asked: Arithmetic) -> None:
+    """Compile the first step of these trials: whoever is to train them reads it from torch's cache.
 
     Raises:
-        OSError, MemoryError: the machine's doing, which settles nothing.
+        ValueError: it cannot be compiled here. Then nothing is settled: the study says how it computes, and no machine
+            answers otherwise by what it has.
+        OSError, MemoryError: the machine's doing.
     """
-    member = replace(trial, reads_test=False, thresholds=(), numbers=_starts(trial), arithmetic=found.name)
+    member = replace(trial, reads_test=False, thresholds=(), numbers=_starts(trial), arithmetic=asked.name)
+    width, rule = compiled_width(asked.name) or 1, "resources: {compile: on}"
+    if width > (fits := holds(asked.memory, places=os.cpu_count() or 1, device="cpu")):
+        raise ValueError(f"{rule} trains {width} members at once, memory holds {fits}: expected compile: off, or pack")
+    if not has_compiler():
+        raise ValueError(f"{rule} needs a C++ compiler (CXX, or g++), there is none here: expected compile: off")
     seen = parts(member, dataset, data, torch.device("cpu"))
     try:
         Pack([member], [_untrained(member, dataset, seen)], seen).first_update()
     except CompilerError as error:
-        return replace(found, name="stacked", reason=f"not compiled: {error}")
-    except Exception as error:
-        if of_the_machine(error):
-            raise
-        # Not to be seen on the few rows of the dry run; whether it is the trials' own fault their training shows.
-        return replace(found, name="stacked", reason=f"not compiled: {_first_line(error)}{_where(error)}")
-    return found
+        raise ValueError(f"{rule}: {error}") from error
 
 
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -162,18 +162,6 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if formula is not None:
             self.total += formula(*args, **(kwargs or {}), out_val=out)
         return out
-
-
-def kind_of_device(resources: Resources) -> Literal["cpu", "cuda"]:
-    """Where a study's trials train: on a GPU where the study asks for a share of one, or there is one here."""
-    if resources.device != "auto":
-        return "cpu" if resources.device == "cpu" else "cuda"
-    return "cuda" if resources.per_pack.get("gpus") or torch.cuda.is_available() else "cpu"
-
-
-def can_compile(resources: Resources) -> bool:
-    """Whether what a study asks for leaves room for compiling at all."""
-    return resources.workers == 1 and (kind_of_device(resources) == "cpu" or resources.compile == "on")
 
 
 def member_steps(study: Study, trial: Trial) -> int:
