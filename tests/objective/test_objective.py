@@ -11,7 +11,8 @@ from torch.nn import functional
 from kdsweep.methods import load
 from kdsweep.objective import CrossEntropy, MutualInformation, Objective, SoftLogits
 from kdsweep.objective.numerics import FEW, log_softmax, logsumexp, normalize
-from tests.helpers.objective_fakes import SIZES, Recipe, batch, draws, stream
+from kdsweep.objective.toy import SIZES, batch, stream
+from tests.helpers.objective_fakes import Recipe, draws
 
 
 def objective() -> Objective:

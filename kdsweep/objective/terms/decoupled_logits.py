@@ -58,7 +58,7 @@ class DecoupledLogits(Term):
         standardize: compare standardised logits.
     """
 
-    papers = (DECOUPLED,)
+    papers: tuple[Paper, ...] = (DECOUPLED,)
     reads = ("student.logits", "teacher.logits")
     tasks = CLASSES
     mixes = False

@@ -41,7 +41,7 @@ class SoftLogits(Term):
         standardize: compare logits by their order and shape alone: each row is standardised first.
     """
 
-    papers = (HINTON,)
+    papers: tuple[Paper, ...] = (HINTON,)
     reads = ("student.logits", "teacher.logits")
 
     temperature: Tensor

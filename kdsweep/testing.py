@@ -1,0 +1,104 @@
+"""What kdsweep promises of each kind of thing, as checks that a user's own can pass in two lines.
+
+    from kdsweep.testing import check_term
+    def test_mine(): check_term(my_package.Mine())
+
+Each raises AssertionError, or what the thing itself raises, and says in words what was promised. Our own contract tests
+call the very same functions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kdsweep.values.space import Choice, Domain, Value
+
+if TYPE_CHECKING:
+    from kdsweep.methods import Method
+    from kdsweep.objective.base import Objective, Term
+
+
+def check_term(term: Term, *, in_any_order: bool = True) -> None:
+    """A term (`kdsweep.objective.Term`), not set up: `check_term(my_terms.Mine(temperature=2.0))`.
+
+    Value and gradients with masked rows are those with the rows removed, and exactly 0 of fewer than two rows; they are
+    finite whatever a batch holds, the same in any order of the batch, and in single precision under autocast. It trains
+    what it says, its critic learns from its own loss alone, its state is all that it is, and a stack of three with
+    other numbers gives what each gives alone, without a loop.
+
+    Args:
+        in_any_order: False for a term that is meant to depend on the order of the batch.
+    """
+    from kdsweep.objective import contract
+
+    for check in contract.CHECKS:
+        if not in_any_order and check is contract.does_not_depend_on_the_order_of_the_batch:
+            continue
+        try:
+            check(term)
+        except Exception as error:
+            error.add_note(f"{type(term).__name__} does not keep its contract: {check.__doc__}")
+            raise
+
+
+def check_method(name: str) -> None:
+    """A method (`kdsweep.methods`) by its name or by `package.module`, with each value of each of its choices.
+
+    Its module names the very terms and numbers that `build` makes; published values lie in the ranges; every term but
+    labels names its paper; no gradient reaches a frozen teacher or auxiliary model; and with weights of 0 the student
+    learns as if it were alone. Its terms are for `check_term`.
+    """
+    from kdsweep import methods
+
+    method = methods.load(name)
+    assert method.summary.endswith("."), f"the first line says what it is, and is a sentence: {method.summary!r}"
+    others = [{choice: value} for choice, values in method.choices.items() for value in values[1:]]
+    for other in ({}, *others):
+        choices = {**method.defaults(), **other}
+        try:
+            _check_built(method, choices)
+        except AssertionError as error:
+            error.add_note(f"{name} with {choices}")
+            raise
+
+
+def _check_built(method: Method, choices: Mapping[str, Value]) -> None:
+    import torch
+
+    from kdsweep.objective import CrossEntropy, Objective, toy
+
+    made = method.build(choices)
+    numbers, space = made.numbers(), method.space(choices)
+    assert tuple(made.terms) == method.terms(choices), (tuple(made.terms), method.terms(choices))
+    assert set(numbers) == method.numbers(choices), set(numbers) ^ method.numbers(choices)
+    # Numbers are float32.
+    outside = {name: numbers[name] for name, domain in space.items() if not _inside(numbers[name], domain)}
+    assert not outside, f"published values lie in the ranges: {outside}"
+    unnamed = [name for name, term in made.items() if not term.papers and not isinstance(term, CrossEntropy)]
+    assert not unnamed, f"a term names its paper: {unnamed}"
+
+    def summed(objective: Objective) -> dict[str, Any]:
+        """The total's gradients of every output."""
+        objective.setup(toy.SIZES, lambda name: toy.stream(0, name))
+        draws = objective.draw(8, {name: torch.Generator().manual_seed(0) for name, _ in objective.items()})
+        return toy.gradients(objective.double()(seen, draws).total, toy.leaves(seen))
+
+    seen = toy.batch()
+    frozen = {"teacher": ("teacher",), "auxiliary": tuple(seen.auxiliary)}
+    joint = {"teacher": method.teacher(choices) == "joint", "auxiliary": method.auxiliary(choices) == "joint"}
+    still = tuple(source for kind, sources in frozen.items() if not joint[kind] for source in sources)
+    reached = [name for name, gradient in summed(made).items() if gradient.any()]
+    assert not [name for name in reached if name.split(".")[0] in still], f"these are frozen: {still}, got {reached}"
+    if {"ce"} < set(made.terms):
+        silent = method.build(choices).set({f"{name}.weight": 0.0 for name in made.terms if name != "ce"})
+        ours, alone = summed(silent), summed(Objective(ce=CrossEntropy()))
+        moved = [name for name in ours if name.startswith("student") and not torch.equal(ours[name], alone[name])]
+        assert not moved, f"a weight of 0 leaves the student as it would be alone: {moved}"
+
+
+def _inside(value: float, domain: Domain) -> bool:
+    if isinstance(domain, Choice):
+        return any(math.isclose(value, float(choice), rel_tol=1e-6) for choice in domain.values)
+    return domain.low * (1 - 1e-6) <= value <= domain.high * (1 + 1e-6)
