@@ -39,8 +39,7 @@ def said(runs: Runs, arm: str) -> pd.DataFrame:
 @functools.lru_cache(maxsize=32)
 def taught(runs: Runs, arm: str) -> pd.DataFrame:
     """The same of the frozen teachers that these runs learned from; a teacher of several models counts with each."""
-    named = runs.select("confirm", arm)["teacher"].dropna()
-    return of(runs, tuple(dict.fromkeys(id_ for cell in named for id_ in str(cell).split(",") if id_)))
+    return of(runs, tuple(runs.teachers_of(runs.select("confirm", arm))))
 
 
 def of(runs: Runs, trials: tuple[str, ...]) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -225,34 +226,66 @@ class Runs:
 
     def _models_of(self, own: pd.DataFrame) -> pd.DataFrame:
         """Teachers and auxiliary models of the kinds that these trials read: those read, and the searches for them."""
-        read = _ids(own["teacher"]) | (_ids(own["auxiliaries"]) if "auxiliaries" in own else set())
+        columns = own.reindex(columns=["teacher", "auxiliaries"])
+        read = {model for cell in columns.to_numpy().ravel() for model in models_in(cell)}
         models = self.roles[(self.roles["stage"] == "teacher") & (self.roles["control"] == "")]
         kinds = set(models.loc[models["trial"].isin(read), "trains"])
         return models[models["trains"].isin(kinds)].drop_duplicates("trial")
 
-    def teacher_scores(self, roles: pd.DataFrame) -> pd.Series:
-        """Test score of the teacher that each run learned from, row by row; NaN where there is none."""
-        own = roles["trial"].map(self.last(f"test/teacher_{self.study.metric}"))
-        return own.astype(float).fillna(roles["teacher"].map(self.test()).astype(float))
+    def teacher_scores(self, roles: pd.DataFrame) -> dict[str, pd.Series]:
+        """Test scores of the models that the runs learned from, row by row; NaN where there is none.
+
+        By the models' names: that of a single one is "", those of a teacher of several are their modalities.
+        """
+        teachers = [self.named(models_in(cell)) for cell in roles["teacher"]]
+        if names := dict.fromkeys(name for models in teachers for name in models if name):
+            test = self.test()
+            return {
+                name: pd.Series([test.get(models.get(name)) for models in teachers], roles.index, float)
+                for name in names
+            }
+        joint = roles["trial"].map(self.last(f"test/teacher_{self.study.metric}")).astype(float)
+        return {"": joint.fillna(roles["teacher"].map(self.test()).astype(float))}
 
     def teacher(self, roles: pd.DataFrame) -> str:
-        """The teacher of a row in words: which one, the key of its first run, and its mean score on test."""
+        """The teacher of a row in words: which one, the key of its first run, and its mean score on test.
+
+        One of several models names each: "unimodal: audio 1f0c22d4 71.3, depth 9ab41e07 80.2".
+        """
         done = roles[roles["state"] == "complete"]
         if done.empty:
             return "–"
         first = done.sort_values(["repeat", "fold", "seed"]).iloc[0]
-        scores_ = self.teacher_scores(done).dropna()
-        if not first["teacher"] and not first["distils_from"] and scores_.empty:
+        models = self.named(models_in(first["teacher"]))
+        means = {name: self.printed(values.mean()) for name, values in self.teacher_scores(done).items()}
+        printed = {name: f"{mean:.{self.digits}f}" for name, mean in means.items() if not math.isnan(mean)}
+        if not models and not first["distils_from"] and not printed:
             return "none"
-        words = [first["distils_from"] or "joint", "+".join(id_[:8] for id_ in first["teacher"].split(","))]
-        if len(scores_):
-            words.append(f"{self.printed(scores_.mean()):.{self.digits}f}")
-        return " ".join(word for word in words if word)
+        which = first["distils_from"] or "joint"
+        if len(models) > 1:
+            each = [
+                " ".join([name, id_[:8], *([printed[name]] if name in printed else [])]) for name, id_ in models.items()
+            ]
+            return f"{which}: {', '.join(each)}"
+        return " ".join([which, *(id_[:8] for id_ in models.values()), *printed.values()])
+
+    def named(self, models: Sequence[str]) -> dict[str, str]:
+        """The models that make up a teacher, by their names: a single one has none."""
+        return {self._trains.get(model, model[:8]) if len(models) > 1 else "": model for model in models}
+
+    @cached_property
+    def _trains(self) -> dict[str, str]:
+        """What a trial's network is: "student", "teacher", or the modality of an auxiliary model."""
+        return dict(zip(self.index["trial"], self.index["trains"], strict=True))
+
+    def teachers_of(self, roles: pd.DataFrame) -> list[str]:
+        """Every trial that the runs learned from; a teacher of several models counts with each."""
+        return list(dict.fromkeys(model for cell in roles["teacher"] for model in models_in(cell)))
 
     def fixed_teacher(self, arm: str) -> str:
         """ "brought" where the teacher is none of this study's trials, "one" where all seeds share it, else ""."""
         roles = self.select("confirm", arm)
-        teachers = _ids(roles["teacher"])
+        teachers = set(self.teachers_of(roles))
         if teachers - set(self.trials["trial"]):
             return "brought"
         return "one" if teachers and len(set(roles["teacher"].dropna())) == 1 < roles["seed"].nunique() else ""
@@ -287,6 +320,6 @@ class Runs:
         return value * self.metric.scale
 
 
-def _ids(teachers: pd.Series) -> set[str]:
-    """Every trial named by a column of teachers."""
-    return {id_ for cell in teachers.dropna() for id_ in str(cell).split(",") if id_}
+def models_in(cell: object) -> list[str]:
+    """The trials that a cell of `teacher` or `auxiliaries` names; a role without a trial yet has no such text."""
+    return [id_ for id_ in cell.split(",") if id_] if isinstance(cell, str) else []

@@ -114,7 +114,7 @@ def _seen(runs: Runs) -> list[Seen]:
     ]
     if any(one.right.empty for one in seen):
         return []
-    teachers = _right(runs, [str(trial) for trial in runs.select("confirm", arm)["teacher"].dropna().unique()])
+    teachers = _right(runs, runs.teachers_of(runs.select("confirm", arm)))
     if len(teachers):
         seen.append(Seen(f"teacher of {runs.label(arm)}", figures.Mark(figures.GREY, "diamond-open"), teachers))
     return seen

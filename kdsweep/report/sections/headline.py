@@ -99,7 +99,10 @@ def helps(runs: Runs) -> str:
 
 
 def weak_teacher(runs: Runs) -> str:
-    """That the claim's teacher, without a claim any, does worse than a student trained alone; "" where none does."""
+    """That the claim's teacher, without a claim any, does worse than a student trained alone; "" where none does.
+
+    Of a teacher of several models, each that does.
+    """
     claim = runs.study.claim
     students = [arm for arm in (*runs.baselines, *runs.arms) if runs.study.arms[arm].method == "student_only"]
     if not runs.study.complete or not students:
@@ -108,15 +111,24 @@ def weak_teacher(runs: Runs) -> str:
     for arm in [claim.arm] if claim else runs.arms:
         roles = runs.select("confirm", arm)
         roles = roles[roles["state"] == "complete"]
-        teacher = float(runs.teacher_scores(roles).mean())
-        printed = [f"{runs.printed(score):.{runs.digits}f}" for score in (teacher, alone)]
-        # As printed: "worse, 90.0 against 90.0" says nothing.
-        worse = (teacher < alone) if runs.metric.maximize else (teacher > alone)
-        if worse and printed[0] != printed[1]:
-            scores = " against ".join(printed)
-            who = f"the teacher of {runs.label(arm)} does worse than {runs.label(students[0])}"
-            return f"On average {who}: {scores} {runs.metric.unit}".rstrip() + "."
+        means = {name: float(scores.mean()) for name, scores in runs.teacher_scores(roles).items()}
+        weak = {
+            name: _printed(runs, mean)
+            for name, mean in means.items()
+            # As printed: "worse, 90.0 against 90.0" says nothing.
+            if (mean < alone if runs.metric.maximize else mean > alone)
+            and _printed(runs, mean) != _printed(runs, alone)
+        }
+        if weak:
+            whose = f"of {runs.label(arm)}" if len(means) == 1 else f"of {runs.label(arm)} ({_listed(list(weak))})"
+            who = f"the teachers {whose} do" if len(weak) > 1 else f"the teacher {whose} does"
+            scores = f"{_listed(list(weak.values()))} against {_printed(runs, alone)} {runs.metric.unit}".rstrip()
+            return f"On average {who} worse than {runs.label(students[0])}: {scores}."
     return ""
+
+
+def _printed(runs: Runs, score: float) -> str:
+    return f"{runs.printed(score):.{runs.digits}f}"
 
 
 def facts(runs: Runs) -> tuple[str, ...]:

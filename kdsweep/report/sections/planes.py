@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.runs import Runs, models_in
 from kdsweep.report.render import figures
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics.compare import confirmed
@@ -91,10 +91,11 @@ def _planes(runs: Runs) -> list[Plane]:
         return []
     trial = finished[min(finished)]
     models = {runs.label(arm): trial}
-    row = runs.trials[runs.trials["trial"] == trial].iloc[0]
+    row = runs.trials[runs.trials["trial"] == trial]
     for kind, word in [("teacher", "teacher"), ("auxiliaries", "auxiliary model")]:
-        ids = [id_ for id_ in str(row.get(kind) or "").split(",") if id_]
-        models |= {word if len(ids) == 1 else f"{word} {n}": id_ for n, id_ in enumerate(ids, start=1)}
+        named = runs.named(models_in(row[kind].iloc[0] if kind in row else ""))
+        # A unimodal teacher is made of auxiliary models: they are drawn once.
+        models |= {f"{word} {name}".rstrip(): id_ for name, id_ in named.items() if id_ not in models.values()}
     return [plane for name, id_ in models.items() if (plane := _plane(runs, name, id_)) is not None]
 
 

@@ -94,19 +94,22 @@ def figure(runs: Runs) -> go.Figure | None:
 
 
 def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
-    """By row: its finished runs that had a teacher, with both scores in the printed unit."""
+    """By row: its finished runs that had a teacher, with both scores in the printed unit.
+
+    A teacher of several models has an entry each.
+    """
     rows = {runs.label(arm): runs.select("confirm", arm) for arm in runs.arms}
     rows |= {name: runs.select("ablate", row=name, retuned=False) for name in runs.study.rows}
     rows |= {f"control {name}": runs.select("control", control=name) for name in runs.study.controls}
     found = {}
     for name, roles in rows.items():
         done = roles[roles["state"] == "complete"]
-        scored = done.assign(
-            student_score=done["trial"].map(runs.test()).astype(float) * runs.metric.scale,
-            teacher_score=runs.teacher_scores(done) * runs.metric.scale,
-        ).dropna(subset=["student_score", "teacher_score"])
-        if len(scored):
-            found[name] = scored
+        student = done["trial"].map(runs.test()).astype(float) * runs.metric.scale
+        for model, teacher in runs.teacher_scores(done).items():
+            scored = done.assign(student_score=student, teacher_score=teacher * runs.metric.scale)
+            scored = scored.dropna(subset=["student_score", "teacher_score"])
+            if len(scored):
+                found[f"{name}: teacher {model}" if model else name] = scored
     return found
 
 
