@@ -93,8 +93,10 @@ def replay(
         then, now = Results(folder), Results(Path(folder) / "again")
         known = then.metadata()
         for id_, meta in known.items():
-            if Trial.from_json(meta["trial"]).id != id_:
-                raise ValueError(f"{path}: the settings of trial {id_} are not those that it is named by")
+            try:
+                Trial.named(id_, meta["trial"])
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
         first = [run["trial"] for run in described["runs"][:seeds]]
         if unknown := [id_ for id_ in first if id_ not in known]:
             raise ValueError(f"{path}: row.json names trials that the archive lacks: {', '.join(unknown)}")

@@ -42,7 +42,7 @@ def replay(prefix: str, results: Results, *, allow_code: Sequence[str] = ()) -> 
     known = results.metadata()
     id_ = _one(prefix, known)
     meta = known[id_]
-    trial, data = Trial.from_json(meta["trial"]), Data(**meta["data"])
+    trial, data = Trial.named(id_, meta["trial"]), Data(**meta["data"])
     check(trial, data, allow_code)
     with one_thread():
         (outcome,) = train([trial], data, results, device=device_like(meta["device"]))

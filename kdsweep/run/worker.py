@@ -160,7 +160,7 @@ def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
     return {
         "trial": outcome.trial.to_json(),
         "data": data.model_dump(),
-        "teacher": _teacher(outcome.trial),
+        "teacher": [model.id for model in outcome.trial.teachers],
         "state": outcome.state,
         "selected": outcome.selected,
         "epochs": max(by_epoch, default=0),
@@ -172,13 +172,6 @@ def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
         "error": outcome.error,
         **provenance(),
     }
-
-
-def _teacher(trial: Trial) -> list[str]:
-    """The ids of the models that make up the frozen teacher."""
-    if trial.distils_from == "unimodal":
-        return [model.id for model in trial.auxiliaries.values()]
-    return [trial.teacher.id] if trial.teacher is not None else []
 
 
 def _table(said: Predictions) -> pa.Table:

@@ -118,6 +118,13 @@ class Trial:
         teacher = {"teacher": self.teacher} if self.teacher is not None else {}
         return {**teacher, **self.auxiliaries}
 
+    @property
+    def teachers(self) -> tuple[Trial | Given, ...]:
+        """The models that make up the frozen teacher: several where it is unimodal, none where no teacher is read."""
+        if self.distils_from == "unimodal":
+            return tuple(self.auxiliaries.values())
+        return () if self.teacher is None else (self.teacher,)
+
     def to_json(self) -> dict[str, Any]:
         """Everything, nested trials included, so that `from_json` gives this trial back."""
         whole = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -127,6 +134,18 @@ class Trial:
             whole["teacher"] = {"given": dataclasses.asdict(self.teacher)}
         whole["auxiliaries"] = {name: model.to_json() for name, model in self.auxiliaries.items()}
         return whole
+
+    @classmethod
+    def named(cls, id_: str, whole: Mapping[str, Any]) -> Trial:
+        """The trial that somebody's files hold under this id.
+
+        Raises:
+            ValueError: what they hold is another trial: nothing that stands beside it can be trusted either.
+        """
+        trial = cls.from_json(whole)
+        if trial.id != id_:
+            raise ValueError(f"the settings of trial {id_} are not those that it is named by")
+        return trial
 
     @classmethod
     def from_json(cls, whole: Mapping[str, Any]) -> Trial:

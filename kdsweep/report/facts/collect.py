@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -107,34 +106,28 @@ def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -
 
 
 def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:
-    trial = meta["trial"]
+    trial = Trial.named(id_, meta["trial"])
     return {
         "trial": id_,
         "state": meta["state"],
-        "method": trial["method"],
-        "choices": json.dumps(trial["choices"]),
-        "dropped": json.dumps(trial["dropped"]),
-        "teacher": ",".join(meta["teacher"]),
-        "auxiliaries": ",".join(_id(json.dumps(model)) for model in trial["auxiliaries"].values()),
-        "distils_from": trial["distils_from"],
-        "seed": trial["seed"],
-        "fold": trial["fold"],
+        "method": trial.method,
+        "choices": json.dumps(trial.choices),
+        "dropped": json.dumps(trial.dropped),
+        "teacher": ",".join(model.id for model in trial.teachers),
+        "auxiliaries": ",".join(model.id for model in trial.auxiliaries.values()),
+        "distils_from": trial.distils_from,
+        "seed": trial.seed,
+        "fold": trial.fold,
         "selected": meta["selected"],
         "epochs": meta["epochs"],
         "seconds": meta["seconds"],
         "error": meta["error"],
         "papers": json.dumps(meta["papers"]),
         "libraries": json.dumps(meta["libraries"]),
-        "thresholds": json.dumps(trial["thresholds"]),
+        "thresholds": json.dumps(trial.thresholds),
         # Rows of earlier versions name neither.
         "process": meta.get("process", 0),
         "width": meta.get("width", 1),
         **{name: meta[name] for name in ("version", "commit", "host", "processor", "device", "start", "end")},
         **{f"param.{name}": value for name, value in meta["numbers"].items()},
     }
-
-
-@functools.lru_cache(maxsize=1024)
-def _id(model: str) -> str:
-    """A nested trial's id, worked out once however many trials read that model."""
-    return Trial.from_json(json.loads(model)).id
