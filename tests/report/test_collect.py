@@ -24,7 +24,8 @@ def kept(results: Results, trial: Trial, *, settings_of: Trial | None = None) ->
     """The trial as a finished result of the study "small"."""
     meta = {
         "trial": (settings_of or trial).to_json(), "state": "complete", "selected": 1, "epochs": 1,
-        "seconds": 0.5, "error": "", "valid": {}, "numbers": {}, "papers": {}, "libraries": {}, **dict.fromkeys(PROVENANCE, ""),
+        "seconds": 0.5, "error": "", "valid": {}, "numbers": {}, "papers": {}, "libraries": {},
+        **dict.fromkeys(PROVENANCE, ""),
     }  # fmt: skip
     results.stage(trial.id, POINTS, meta)
     results.commit(trial.id)
