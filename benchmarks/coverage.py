@@ -30,7 +30,7 @@ from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics import scores
 from kdsweep.report.statistics.compare import Comparison
 from kdsweep.report.statistics.verdicts import Verdict, judge
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.tasks.registry import METRICS
 
 Array = NDArray[np.float64]
 EASE, TASTE, BASE = 1.5, 0.6, 0.8  # logits: spread of samples, of an arm's taste for them, and where accuracy is 0.67
@@ -143,7 +143,7 @@ def macro_f1(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
                 guess = np.where(rng.random(samples) < skill, label, rng.integers(5, size=samples))
                 table = pd.DataFrame({"sample": np.arange(samples), "label": label, "prediction": guess})
                 # Units come sorted by name as words: equal for both arms, so the pairing holds.
-                values[arm, seed] = cast(pd.Series, scores.units(table, "macro_f1")).to_numpy()
+                values[arm, seed] = cast(pd.Series, scores.units(table, METRICS["macro_f1"])).to_numpy()
             low, high = stats.crossed(values[0] - values[1]).interval.bounds()
             held += low <= 0 <= high
         rows.append({"setting": f"{seeds} seeds, {samples} samples", "crossed": held / studies})

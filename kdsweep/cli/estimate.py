@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kdsweep.cli import live
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.tasks.registry import METRICS
 
 if TYPE_CHECKING:
     from kdsweep.protocol.plan import Plan

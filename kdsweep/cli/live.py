@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.tasks.registry import METRICS
 from kdsweep.values.result import Result
 
 if TYPE_CHECKING:

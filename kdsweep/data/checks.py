@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdsweep.data import labels
 from kdsweep.data.dataset import Dataset
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import AXES, PARTS, Modality
 
 
@@ -30,7 +30,7 @@ def check(dataset: Dataset, *, where: str) -> Dataset:
     unique, counts = np.unique(dataset.ids, return_counts=True)
     if len(unique) < rows:
         raise ValueError(f"{where}: ids are unique, got {str(unique[counts > 1][0])!r} {counts.max()} times")
-    labels.check(dataset.labels, dataset.card, dataset.ids, where)
+    tasks.load(dataset.card.task).labels.check(dataset.labels, dataset.card.classes, dataset.ids, where)
     _check_split(dataset, where)
     for name, modality in dataset.card.modalities.items():
         _check_modality(dataset, name, modality, where)

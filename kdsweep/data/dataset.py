@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import PARTS, Card, Facts, Part, Rows
 from kdsweep.values.study import Data, Folds
 
@@ -29,8 +30,8 @@ class Dataset:
             `present`, are columns that are read when they are indexed with row numbers: `select` and `only` read,
             or, of what is larger than memory, leave it where it is (`maps`).
         present: [N] bool by modality; False where that modality is missing.
-        labels: [N] int64; of task multilabel [N, C] float32, 0 or 1; of task regression [N, R] float32, where the
-            card's classes are the names of the R targets.
+        labels: [N] or [N, C], as the card's task has them; its classes are the names of the C classes, labels or
+            targets.
         ids: [N] str, unique; what a result names a sample by.
         split: [N] of "train", "valid", "test", or None where the study draws it.
         groups: [N] str (speaker, subject, recording), or None.
@@ -124,10 +125,8 @@ class Dataset:
         Raises:
             ValueError: the labels are numbers.
         """
-        if self.card.task == "regression":
-            raise ValueError(
-                "shuffled_within_class permutes within classes, and the labels of a regression are numbers"
-            )
+        if tasks.load(self.card.task).labels.counts(self.labels, len(self.card.classes)) is None:
+            raise ValueError(f"shuffled_within_class permutes within classes, and a {self.card.task} has none")
         rng, source = np.random.default_rng([seed, 0x5FFE]), np.arange(len(self))
         kinds, of_row = np.unique(self.labels[rows], axis=0, return_inverse=True)
         for kind in range(len(kinds)):
@@ -193,17 +192,16 @@ def _fold(dataset: Dataset, folds: Folds, seed: int, fold: int) -> dict[Part, Ar
 def _splits(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tuple[Array, Array]]:
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-    # Sets of labels and numbers are no strata.
-    has_classes = dataset.labels.ndim == 1
     labels = dataset.labels[rows]
+    stratified = tasks.load(dataset.card.task).labels.strata(labels) is not None
     if dataset.groups is not None:
         found = len(set(dataset.groups[rows]))
         if found < count:
             raise ValueError(f"a group is never split: {count} parts need {count} groups, got {found}")
-        splitter = (StratifiedGroupKFold if has_classes else GroupKFold)(count, shuffle=True, random_state=seed)
+        splitter = (StratifiedGroupKFold if stratified else GroupKFold)(count, shuffle=True, random_state=seed)
         cuts = splitter.split(labels, labels, dataset.groups[rows])
     else:
-        splitter = (StratifiedKFold if has_classes else KFold)(count, shuffle=True, random_state=seed)
+        splitter = (StratifiedKFold if stratified else KFold)(count, shuffle=True, random_state=seed)
         cuts = splitter.split(labels, labels)
     for rest, held in cuts:
         yield rows[np.sort(rest)], rows[np.sort(held)]

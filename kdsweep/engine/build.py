@@ -23,6 +23,8 @@ from kdsweep.networks.base import Network
 from kdsweep.networks.network import build
 from kdsweep.objective.base import Objective
 from kdsweep.objective.batch import Outputs, Sizes
+from kdsweep.tasks import registry as tasks
+from kdsweep.tasks.base import Task
 from kdsweep.values.card import Card, Part
 from kdsweep.values.study import Data
 from kdsweep.values.trial import Given, Trial
@@ -182,7 +184,7 @@ def models(
         for some in (outputs, of_test) if test is not None else (outputs,):
             some["teacher"] = together([some[name] for name in trial.auxiliaries])
     if trial.control == "label_smoothing":
-        outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding, task=trial.task)
+        outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding, tasks.load(trial.task))
 
     built = objective(trial)
     sizes = Sizes(
@@ -268,20 +270,11 @@ def together(several: Sequence[Outputs]) -> Outputs:
     return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=-1), present.any(0))
 
 
-def smoothed_labels(labels: Tensor, classes: int, width: int, *, task: str, smoothing: float = 0.1) -> Outputs:
-    """Labels as a teacher: log of the smoothed one-hot vector (Szegedy et al. 2016, arXiv:1512.00567; .1 as there).
-
-    Of several labels [N, C] each is one of two, yes or no: the logit of its smoothed probability.
-    """
-    rows = len(labels)
-    if task == "multilabel":
-        logits = torch.logit(labels * (1 - smoothing) + smoothing / 2)
-    else:
-        p = torch.full((rows, classes), smoothing / classes, device=labels.device)
-        p[torch.arange(rows), labels] += 1 - smoothing
-        logits = p.log()
-    nothing = torch.zeros(rows, width, device=labels.device)
-    return Outputs(logits, nothing, torch.ones(rows, dtype=torch.bool, device=labels.device))
+def smoothed_labels(labels: Tensor, classes: int, width: int, task: Task, *, smoothing: float = 0.1) -> Outputs:
+    """Labels as a teacher (Szegedy et al. 2016, arXiv:1512.00567; .1 as there), whose embedding says nothing."""
+    nothing = torch.zeros(len(labels), width, device=labels.device)
+    present = torch.ones(len(labels), dtype=torch.bool, device=labels.device)
+    return Outputs(task.scores.smoothed(labels, classes, smoothing), nothing, present)
 
 
 def _width(network: Network | None, said: Outputs | None) -> int:

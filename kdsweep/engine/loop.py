@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
+from kdsweep.engine import scoring
 from kdsweep.engine.build import Heard, Models, Recall, Weights, models, parts, recipe
 from kdsweep.engine.faults import Fault, Suspected, ends_the_process, fault_of, of_memory, of_the_machine
 from kdsweep.engine.probes import Said, probes
@@ -18,8 +19,8 @@ from kdsweep.engine.single import Epoch, Run
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stopping import falls_behind
 from kdsweep.engine.workers import Workers
-from kdsweep.tasks import measures as tasks
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.tasks import registry as tasks
+from kdsweep.tasks.base import Judged, Predictions
 from kdsweep.values.study import Data
 from kdsweep.values.trial import Trial
 
@@ -53,7 +54,7 @@ class Outcome:
     selected: int = 0
     points: list[Point] = field(default_factory=list)
     weights: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
-    predictions: tasks.Predictions | None = None
+    predictions: Predictions | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
@@ -122,7 +123,8 @@ class Record:
     def add(self, epoch: Epoch) -> bool:
         """Take an epoch's numbers in. True where its weights are the best so far and have to be kept."""
         self.points += [Point(epoch.number, name, value, epoch.seconds) for name, value in epoch.metrics.items()]
-        value, maximize = epoch.metrics[f"valid/{self.trial.metric}"], METRICS[self.trial.metric].maximize
+        value = epoch.metrics[f"valid/{self.trial.metric}"]
+        maximize = tasks.load(self.trial.task).metrics[self.trial.metric].maximize
         if not epoch.finite or not math.isfinite(value):
             what = "train/loss" if not epoch.finite else f"valid/{self.trial.metric}"
             self.state, self.error = "failed", f"diverged in epoch {epoch.number} of {self.total}: {what} is not finite"
@@ -199,29 +201,29 @@ def _run(
     if not trials[0].reads_test:
         yield from (_outcome(record, training, lane, weights=True) for lane, record in enumerate(records))
         return
-    task = trials[0].task
-    tested = {role: tasks.judged(task, training, role, "test") for role in made[0].trained}
+    task = tasks.load(trials[0].task)
+    tested = {role: scoring.judged(task, training, role, "test") for role in made[0].trained}
     by_id = {trial.id: own for trial, own in zip(trials, made, strict=True)}
     found = _probes([by_id[record.trial.id] for record in records], training, tested)
     # Several workers see a slice each: nobody has the whole gradient.
     terms = training.gradients() if workers.size == 1 and total else [{} for _ in records]
-    for lane, (record, own) in enumerate(zip(records, tasks.scores(task, tested), strict=True)):
+    for lane, (record, own) in enumerate(zip(records, scoring.scores(task, tested), strict=True)):
         metrics = {**own, **found[lane], **{f"gradient/{name}": share for name, share in terms[lane].items()}}
         if not math.isfinite(own[record.trial.metric]):
             record.state, record.error = "failed", f"diverged: test/{record.trial.metric} is not finite"
             yield _outcome(record, training, lane)
             continue
         record.points += [Point(record.selected, f"test/{name}", value, 0.0) for name, value in metrics.items()]
-        kept_of_test = tasks.predictions(task, tested["network"][lane])
+        kept_of_test = scoring.predictions(task, tested["network"][lane])
         yield _outcome(record, training, lane, weights=True, predictions=kept_of_test)
 
 
 def _probes(
-    made: Sequence[Models], training: Run | Pack, tested: Mapping[str, Sequence[tasks.Judged]]
+    made: Sequence[Models], training: Run | Pack, tested: Mapping[str, Sequence[Judged]]
 ) -> list[dict[str, float]]:
     """Each member's probes between the embeddings of its networks and of the models that it read."""
     trained = {
-        role: [Said(one, of.said) for one, of in zip(training.outputs(role, "train"), of_test, strict=True)]
+        role: [Said(one, of.outputs) for one, of in zip(training.outputs(role, "train"), of_test, strict=True)]
         for role, of_test in tested.items()
     }
     found = []
@@ -240,7 +242,7 @@ def _outcome(
     lane: int,
     *,
     weights: bool = False,
-    predictions: tasks.Predictions | None = None,
+    predictions: Predictions | None = None,
 ) -> Outcome:
     trial = record.trial
     # A student's weights are read by nobody until it is confirmed.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kdsweep.data.tensors import Tensors
 from kdsweep.data.views import patterns
-from kdsweep.engine import evaluation
+from kdsweep.engine import evaluation, scoring
 from kdsweep.engine.build import Models, recipe, together
 from kdsweep.engine.optimiser import Optimiser, critic_optimiser
 from kdsweep.engine.streams import generator, seed_of
@@ -21,7 +21,7 @@ from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
 from kdsweep.objective.base import Term
 from kdsweep.objective.batch import Batch, Mixed, Outputs
-from kdsweep.tasks import measures as tasks
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import Part
 from kdsweep.values.trial import Trial
 
@@ -101,7 +101,8 @@ class Run:
     def scores(self, part: Part) -> list[dict[str, float]]:
         """Metrics of a part: the network's own, and "teacher_..." of a teacher that trains inside the trial."""
         roles = [role for role in ("network", "teacher") if role in self.networks]
-        return tasks.scores(self.trial.task, {role: tasks.judged(self.trial.task, self, role, part) for role in roles})
+        task = tasks.load(self.trial.task)
+        return scoring.scores(task, {role: scoring.judged(task, self, role, part) for role in roles})
 
     def gradients(self) -> list[dict[str, float]]:
         """Each term's share of the gradient norms in the trial's own network, at the end, on one batch."""

@@ -19,6 +19,7 @@ and, where they differ from these defaults,
     revision = 1            raised when the recipe's numbers change
 """
 
-from kdsweep.methods.registry import CLASSES, SCHEDULE, TASKS, TEMPERED, Method, load, names
+from kdsweep.methods.registry import SCHEDULE, Method, load, names
+from kdsweep.tasks.registry import CLASSES, TASKS, TEMPERED
 
 __all__ = ["CLASSES", "SCHEDULE", "TASKS", "TEMPERED", "Method", "load", "names"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from kdsweep.tasks.registry import TASKS
 from kdsweep.values.space import Domain, Value
 from kdsweep.values.user_code import source_digest
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from kdsweep.objective import Objective
 
 SCHEDULE = ("weight", "start", "ramp", "decay")
-CLASSES = ("classification", "retrieval")
-TASKS = (*CLASSES, "multilabel", "regression")
-# Where scores have a temperature: values have none.
-TEMPERED = (*CLASSES, "multilabel")
 Choices = Mapping[str, Value]
 
 

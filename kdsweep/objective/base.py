@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kdsweep.objective.batch import TASKS, Batch, Sizes
+from kdsweep.objective.batch import Batch, Sizes
+from kdsweep.tasks.registry import TASKS
 from kdsweep.values.paper import Paper
 
 

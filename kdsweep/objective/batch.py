@@ -15,8 +15,6 @@ from torch import Tensor
 
 from kdsweep.objective.numerics import widen
 
-CLASSES = ("classification", "retrieval")
-TASKS = (*CLASSES, "multilabel", "regression")
 EMBEDDINGS = ("student.embedding", "teacher.embedding")
 
 

@@ -104,6 +104,13 @@ def negative_log_likelihood(logits_BC: Tensor, labels: Tensor) -> Tensor:
     return -torch.gather(log_softmax(logits_BC), 1, labels[:, None])[:, 0]
 
 
+def soft_cross_entropy(student_BC: Tensor, teacher_BC: Tensor, temperature: Tensor | float) -> Tensor:
+    """T^2 KL(teacher || student) at temperature T, per row: [B]."""
+    log_p_BC = log_softmax(student_BC / temperature)
+    log_q_BC = log_softmax(teacher_BC / temperature)
+    return temperature**2 * sum_of_kl(log_q_BC, log_p_BC)
+
+
 def log_softmax_over(scores_BB: Tensor, columns_BB: Tensor) -> Tensor:
     """log softmax of each row over the columns that count; 0 elsewhere, and in rows without any."""
     hidden_BB = torch.where(columns_BB, scores_BB, -math.inf)

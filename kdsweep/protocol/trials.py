@@ -12,6 +12,7 @@ from kdsweep.data.augment import MIXUP
 from kdsweep.engine import REVISION
 from kdsweep.networks import MODULE
 from kdsweep.protocol.packing import settlement
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import PARTS
 from kdsweep.values.space import Domain, Value
 from kdsweep.values.study import Arm, Row, Study
@@ -331,10 +332,8 @@ def meaningless(study: Study, arm: Arm, control: str) -> str:
     kind = methods.load(arm.method).teacher(arm.choices)
     if kind == "none":
         return "the method reads no teacher"
-    if study.task == "regression" and control in ("label_smoothing", "shuffled_within_class"):
-        return "values have no classes"
-    if study.task == "multilabel" and control == "shuffled_within_class":
-        return "rows with the very same labels are few: nearly nothing would move"
+    if why := tasks.load(study.task).meaningless.get(control):
+        return why
     if control == "label_smoothing":
         if MIXUP in study.augment:
             return "mixup blends the labels already"

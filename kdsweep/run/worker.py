@@ -26,7 +26,7 @@ from kdsweep.run.apart import work_apart
 from kdsweep.run.frozen import shared
 from kdsweep.run.machine import device_of, equal_products, keep_freed_memory, now, provenance
 from kdsweep.run.store import Results
-from kdsweep.tasks.measures import Predictions
+from kdsweep.tasks.base import Predictions
 from kdsweep.values.study import Data
 from kdsweep.values.trial import Given, Trial
 

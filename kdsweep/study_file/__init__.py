@@ -12,7 +12,7 @@ from kdsweep.study_file.findings import Findings, Mistake, StudyError, did_you_m
 from kdsweep.study_file.schema import schema
 from kdsweep.study_file.sections import File
 from kdsweep.study_file.template import template
-from kdsweep.tasks.metrics import of_task
+from kdsweep.tasks import registry as tasks
 from kdsweep.values import user_code as sources
 from kdsweep.values.card import Card
 from kdsweep.values.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
@@ -112,6 +112,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         card=card,
         task=file.task,
         metric=metric,
+        maximize=tasks.load(file.task).metrics[metric].maximize,
         select=file.select,
         networks=networks,
         teachers=file.teachers,
@@ -168,18 +169,17 @@ def _check_availability(file: File, findings: Findings) -> None:
 
 def _check_task(file: File, card: Card, findings: Findings) -> None:
     """Labels are classes, several yes or no, or values: a study asks for no other task of them."""
-    kinds = {"classification": "classes", "retrieval": "classes"}
-    if kinds.get(file.task, file.task) != kinds.get(card.task, card.task):
-        made_for = "classification or retrieval" if card.task in kinds else card.task
-        findings.refuse(("task",), f"the data is made for {made_for}, got the task {file.task}")
+    labels = tasks.load(card.task).labels
+    able = [name for name in tasks.TASKS if tasks.load(name).labels is labels]
+    if file.task not in able:
+        findings.refuse(("task",), f"the data is made for {' or '.join(able)}, got the task {file.task}")
 
 
 def _check_recipe(file: File, columns: Mapping[str, str], rows: tuple[Row, ...], findings: Findings) -> None:
     """What the recipe or the data would do to nothing, or to less than it says, is refused."""
-    if file.task == "regression":
-        for key in ("label_smoothing", "class_weights"):
-            if getattr(file.train, key) != Train.model_fields[key].default:
-                findings.refuse(("train", key), f"values have no classes: {key} does nothing to them")
+    for key, why in tasks.load(file.task).meaningless.items():
+        if key in Train.model_fields and getattr(file.train, key) != Train.model_fields[key].default:
+            findings.refuse(("train", key), f"{why}: {key} does nothing to them")
     takes_away = [row.name for row in rows if row.data]
     if file.data is not None and file.data.drop_auxiliary:
         takes_away.append("data.drop_auxiliary")
@@ -189,12 +189,14 @@ def _check_recipe(file: File, columns: Mapping[str, str], rows: tuple[Row, ...],
 
 
 def _metric(file: File, findings: Findings) -> str:
-    known = of_task(file.task)
+    """The metric, or the task's own where there is no such one."""
+    known = list(tasks.load(file.task).metrics)
     if file.metric is None:
         return known[0]
     if file.metric not in known:
         message = f"no metric {file.metric!r} for {file.task}: expected {listed(known)}"
         findings.refuse(("metric",), message + did_you_mean(file.metric, known))
+        return known[0]
     return file.metric
 
 

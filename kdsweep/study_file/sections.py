@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
-from kdsweep.values.study import Confirm, Data, Finalists, Resources, Search, Section, Task, Teachers, Train
+from kdsweep.tasks.registry import TASKS
+from kdsweep.values.study import Confirm, Data, Finalists, Resources, Search, Section, Teachers, Train
 from kdsweep.values.trial import Control
 
 Encoder = str | dict[str, Any]
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    # The tasks that there are: editors complete them from the schema.
+    TaskName = Literal[TASKS]
 
 
 class Networks(Section):
@@ -52,7 +58,7 @@ class File(Section):
     name: str = Field("", description="default: the file's name")
     seed: int = Field(0, ge=0, description="seeds the samplers")
     data: Data | None = None
-    task: Task = Field("classification", description="default: what the data is made for")
+    task: TaskName = Field("classification", description="default: what the data is made for")
     metric: str | None = Field(None, description="chooses on validation, judges on test; default: the task's first")
     select: Literal["last", "best_valid"] = Field("last", description="which epoch counts, everywhere")
     networks: Networks = Networks()

@@ -12,7 +12,6 @@ from kdsweep.values.card import Card, Facts
 from kdsweep.values.space import Domain, Value
 from kdsweep.values.trial import Control, Given
 
-Task = Literal["classification", "retrieval", "multilabel", "regression"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -217,6 +216,7 @@ class Study:
         facts: what identifies the dataset's content; None until it has been read (`with_facts`).
         ablated: the arm that `rows` change; "" where there is no ablation.
         retune: whether rows get searches of their own: False, True, or "both".
+        maximize: whether a larger value of the metric is better.
         equivalent: half the width of the region of equivalence, in the metric's unit; None: no such verdict.
         networks: specifications by role ("student", "teacher", "auxiliary"), then by modality; filled with defaults.
         augment: specifications by modality.
@@ -228,8 +228,9 @@ class Study:
     seed: int
     data: Data
     card: Card
-    task: Task
+    task: str
     metric: str
+    maximize: bool
     select: Literal["last", "best_valid"]
     networks: Mapping[str, Any]
     teachers: Teachers
@@ -264,9 +265,3 @@ class Study:
         if self.data.auxiliary is not None:
             return self.data.auxiliary
         return tuple(name for name in self.card.modalities if name not in self.student)
-
-    @property
-    def maximize(self) -> bool:
-        from kdsweep.tasks.metrics import METRICS
-
-        return METRICS[self.metric].maximize

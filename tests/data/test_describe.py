@@ -16,6 +16,7 @@ from kdsweep.data.dataset import Dataset
 from kdsweep.data.disk import format
 from kdsweep.data.look import audit, linear
 from kdsweep.report.render.data_page import Findings, headline, render
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import Modality
 from kdsweep.values.study import Data
 from tests.helpers.commands import data_command
@@ -29,7 +30,7 @@ NASTY = "<img src=x onerror=alert(1)>{{7*7}}"
 def findings(dataset: Dataset) -> Findings:
     found = audit.audit(dataset, ASKED)
     scores = list(linear.scores(dataset, ASKED))
-    return Findings("mine", dataset.card, found, scores, linear.measure(dataset.card.task))
+    return Findings("mine", dataset.card, found, scores, tasks.load(dataset.card.task).linear.measure)
 
 
 def test_the_page_shows_the_numbers_and_needs_no_network():

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdsweep.data import labels
 from kdsweep.data.checks import check
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.disk import format
-from kdsweep.data.importing import targets
-from kdsweep.data.importing.files import Piece
+from kdsweep.tasks import registry as tasks
+from kdsweep.tasks.base import Labelled
 from kdsweep.values.study import Data
 from tests.helpers.commands import data_command
 from tests.helpers.datasets import ROWS, clips
@@ -64,7 +63,7 @@ def test_shuffling_keeps_each_set_of_labels_to_itself():
 
 
 def test_numbers_have_no_classes_to_shuffle_within():
-    with pytest.raises(ValueError, match="permutes within classes, and the labels of a regression are numbers"):
+    with pytest.raises(ValueError, match="permutes within classes, and a regression has none"):
         moods("regression").shuffled_within_class(np.arange(ROWS), ("look",), seed=0)
 
 
@@ -88,9 +87,9 @@ def test_labels_that_are_not_the_tasks_are_named(task, change, message):
         check(replace(moods(task), labels=change), where="here")
 
 
-def parsed(values: list, task: str, classes: tuple[str, ...] = (), names: tuple[str, ...] = ()) -> targets.Told:
+def parsed(values: list, task: str, classes: tuple[str, ...] = (), names: tuple[str, ...] = ()) -> Labelled:
     ids = [f"r{row}" for row in range(len(values))]
-    return targets.parse(values, ids, Piece("y.csv:mood", ids, values, names), task=task, classes=classes)
+    return tasks.load(task).labels.read(values, ids, where="y.csv:mood", columns=names, classes=classes)
 
 
 @pytest.mark.parametrize("values", [["sad;glad", "", "glad"], [["glad", "sad"], [], ["glad"]]])
@@ -133,7 +132,7 @@ def test_an_import_of_a_task_is_a_dataset_of_it(tmp_path, monkeypatch, task, lab
     assert code == 0, said
     dataset = format.read(Path("d"))
     assert dataset.card.classes == (("is_glad", "is_sad") if task == "multilabel" else ("valence",))
-    assert labels.encode(dataset.labels[:1], dataset.card).to_pylist()[0] == (
+    assert tasks.load(task).labels.encode(dataset.labels[:1], dataset.card.classes).to_pylist()[0] == (
         [] if task == "multilabel" else pytest.approx([table["valence"][0]])
     )
     code, said = data_command("describe", "d")
@@ -146,4 +145,4 @@ def test_a_task_that_is_none_is_refused(tmp_path):
         "import", "--modality", "x=x", "--label", "y", "--task", "ranking", "--out", str(tmp_path / "d")
     )
     assert code == 2
-    assert "--task is one of classification, retrieval, multilabel, regression, got 'ranking'" in said
+    assert "--task is one of classification, multilabel, regression, retrieval, got 'ranking'" in said

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from kdsweep.objective import CrossEntropy
 from kdsweep.objective.batch import Batch, Outputs, Sizes
-from kdsweep.objective.terms.cross_entropy import class_weights
+from kdsweep.tasks.classification import SOFTMAX
 from tests.helpers.trials import assert_equal, curve, distilled, stacked, train, trial
 
 
@@ -56,7 +56,7 @@ def test_balanced_weights_are_scikit_learns_and_torchs():
     rng = torch.Generator().manual_seed(0)
     logits, labels = torch.randn(20, 3, generator=rng), torch.tensor([0] * 12 + [1] * 5 + [2] * 3)
     expected = compute_class_weight("balanced", classes=np.arange(3), y=labels.numpy())
-    assert class_weights(labels, 3).tolist() == pytest.approx(expected.tolist())
+    assert SOFTMAX.balanced(labels, 3).tolist() == pytest.approx(expected.tolist())
     weight = torch.tensor(expected, dtype=torch.float32)
     assert ce(labels, logits, balanced=True) == pytest.approx(F.cross_entropy(logits, labels, weight=weight).item())
 

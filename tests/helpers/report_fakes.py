@@ -14,6 +14,7 @@ import pandas as pd
 from kdsweep.report.facts.described import Budget, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.scores import units
+from kdsweep.tasks.registry import METRICS
 from kdsweep.values.study import Arm, Claim, Recipe, Row
 
 LABELS = {
@@ -93,7 +94,7 @@ class World:
         if test and state == "complete":
             self.predict(trial, skill, fields["method"])
             for metric in sorted({self.metric, "accuracy", "macro_f1", "log_loss"}):
-                value = 0.05 if metric == "ece" else float(units(self.kept[trial], metric).mean())  # type: ignore[union-attr]
+                value = 0.05 if metric == "ece" else float(units(self.kept[trial], METRICS[metric]).mean())  # type: ignore[union-attr]
                 self.curves.append({"trial": trial, "epoch": epochs, "metric": f"test/{metric}", "value": value})
 
     def role(self, trial: str, stage: str, arm: str, **fields: Any) -> None:

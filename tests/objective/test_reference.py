@@ -14,7 +14,7 @@ from kdsweep import objective
 from kdsweep.objective.base import Term
 from kdsweep.objective.batch import Batch, Outputs, Sizes
 from kdsweep.objective.critics import ConditionalGaussian
-from kdsweep.objective.numerics import masked_mean
+from kdsweep.objective.numerics import masked_mean, soft_cross_entropy
 from kdsweep.objective.terms._bounds import (
     club_bound,
     cross_entropy_of_pairs,
@@ -25,7 +25,6 @@ from kdsweep.objective.terms._bounds import (
     nwj_bound,
     smile_bound,
 )
-from kdsweep.objective.terms._logits import soft_cross_entropy
 from kdsweep.objective.terms._memory import MemoryBank, noise_contrast
 from kdsweep.objective.terms.adversary import critic_hinge, gradient_penalty
 from kdsweep.objective.terms.class_contrast import class_contrast

@@ -14,8 +14,8 @@ from kdsweep import objective
 from kdsweep.methods import load
 from kdsweep.objective.base import Objective, Term
 from kdsweep.objective.batch import Batch, Outputs, Sizes
+from kdsweep.objective.numerics import soft_cross_entropy
 from kdsweep.objective.terms._bounds import club_bound, dv_bound, infonce_bound, js_bound, nwj_bound, smile_bound
-from kdsweep.objective.terms._logits import soft_cross_entropy
 from kdsweep.objective.terms._memory import MemoryBank, cosine_scores
 from kdsweep.objective.terms.customized_logits import kendall
 from kdsweep.objective.terms.decoupled_logits import target_divergence

@@ -13,6 +13,7 @@ from sklearn import metrics
 
 from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics import scores
+from kdsweep.tasks.registry import METRICS
 
 
 def table(rng, *, seeds, samples, mean=0.0, seed_sd=0.0, sample_sd=0.0, noise_sd=1.0):
@@ -189,14 +190,16 @@ def test_pseudo_values_match_leaving_each_unit_out_in_turn(metric, grouped):
     p = predictions(np.random.default_rng(4), samples=60, classes=4, groups=9)
     theta, column = SKLEARN[metric], p["group" if grouped else "sample"]
     n = column.nunique()
-    for name, value in scores.units(p, metric, grouped=grouped).items():
+    for name, value in scores.units(p, METRICS[metric], grouped=grouped).items():
         assert value == pytest.approx(n * theta(p) - (n - 1) * theta(p[column != name]))
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "top5", "log_loss"])
 def test_the_mean_over_unequal_groups_is_the_mean_over_samples(metric):
     p = predictions(np.random.default_rng(5), samples=50, classes=6, groups=7)
-    assert scores.units(p, metric, grouped=True).mean() == pytest.approx(scores.units(p, metric).mean())
+    assert scores.units(p, METRICS[metric], grouped=True).mean() == pytest.approx(
+        scores.units(p, METRICS[metric]).mean()
+    )
 
 
 def test_log_loss_matches_scikit_learn():
@@ -204,7 +207,7 @@ def test_log_loss_matches_scikit_learn():
     logits = np.stack(p["logits"]).astype(float)
     probability = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = metrics.log_loss(p["label"], probability, labels=range(6))
-    assert scores.units(p, "log_loss").mean() == pytest.approx(expected)
+    assert scores.units(p, METRICS["log_loss"]).mean() == pytest.approx(expected)
 
 
 @pytest.mark.slow
@@ -246,7 +249,7 @@ def test_the_crossed_interval_covers_for_macro_f1():
             return pd.DataFrame({"sample": np.arange(samples).astype(str), "label": label, "prediction": guess})
 
         D = [
-            scores.units(run(), "macro_f1").to_numpy() - scores.units(run(), "macro_f1").to_numpy()
+            scores.units(run(), METRICS["macro_f1"]).to_numpy() - scores.units(run(), METRICS["macro_f1"]).to_numpy()
             for _ in range(seeds)
         ]
         low, high = stats.crossed(D).interval.bounds()

@@ -372,7 +372,7 @@ def test_any_value_in_any_place_is_read_or_refused(path, value):
 
 def test_the_documentation_names_every_key_of_the_recipe_every_metric_and_every_augmentation():
     from kdsweep.data.augment import AUGMENTATIONS
-    from kdsweep.tasks.metrics import METRICS
+    from kdsweep.tasks.registry import METRICS
     from kdsweep.values.study import Train
 
     told = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text()

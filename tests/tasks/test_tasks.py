@@ -13,9 +13,13 @@ from scipy.stats import pearsonr
 from kdsweep import methods
 from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
+from kdsweep.engine import scoring
+from kdsweep.objective.batch import Outputs
 from kdsweep.report.statistics import scores
-from kdsweep.tasks import measures as tasks
-from kdsweep.tasks.metrics import METRICS, of_task
+from kdsweep.tasks import registry as tasks
+from kdsweep.tasks import retrieval
+from kdsweep.tasks.base import Judged
+from kdsweep.tasks.registry import CLASSES, TASKS
 from tests.helpers.trials import DATA, Trainer, assert_equal, distilled, stacked, train, trial
 
 
@@ -28,13 +32,25 @@ def of_labels(task: str) -> Dataset:
         split[rows] = part
     several = np.stack([planted.labels == 0, planted.labels != 1], axis=1).astype(np.float32)
     labels = {"multilabel": several, "regression": several * 2 + 1}.get(task, planted.labels)
-    classes = planted.card.classes if task in methods.CLASSES else ("a", "b")
+    classes = planted.card.classes if task in CLASSES else ("a", "b")
     return replace(planted, labels=labels, split=split, card=replace(planted.card, task=task, classes=classes))
 
 
 @pytest.fixture(scope="module")
 def trainers() -> dict[str, Trainer]:
-    return {task: Trainer(of_labels(task)) for task in methods.TASKS}
+    return {task: Trainer(of_labels(task)) for task in TASKS}
+
+
+def measured(task: str, logits: torch.Tensor, labels: torch.Tensor) -> list[dict[str, float]]:
+    """The metrics of networks' logits [K, N, C]."""
+    rows = len(labels)
+    part = type("Part", (), {"labels": labels})
+    said = [Outputs(one, torch.zeros(rows, 2), torch.ones(rows, dtype=torch.bool)) for one in logits]
+    return scoring.measure(tasks.load(task), [Judged(one, part) for one in said])
+
+
+def metrics_of(task: str) -> list[str]:
+    return list(tasks.load(task).metrics)
 
 
 @pytest.mark.parametrize("classes", [3, 12])
@@ -43,7 +59,7 @@ def test_metrics_are_scikit_learns(classes):
 
     rng = torch.Generator().manual_seed(classes)
     logits, labels = torch.randn(200, classes, generator=rng), torch.randint(0, classes - 1, (200,), generator=rng)
-    (found,) = tasks.classification(logits[None], labels)
+    (found,) = measured("classification", logits[None], labels)
     guess, truth = logits.argmax(1).numpy(), labels.numpy()
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, guess))
     assert found["macro_f1"] == pytest.approx(metrics.f1_score(truth, guess, average="macro"))
@@ -55,12 +71,12 @@ def test_metrics_are_scikit_learns(classes):
     if classes > 5:
         assert found["top5"] == pytest.approx(top)
     others = torch.randn(3, *logits.shape, generator=rng)
-    assert tasks.classification(torch.cat([others, logits[None]]), labels)[3] == found, "measured beside others"
+    assert measured("classification", torch.cat([others, logits[None]]), labels)[3] == found, "measured beside others"
 
 
 def searched(queries, labels, gallery, gallery_labels, **itself):
     to_tensors = (torch.tensor(queries), torch.tensor(labels), torch.tensor(gallery), torch.tensor(gallery_labels))
-    return tasks.searched(*to_tensors, **itself)
+    return retrieval.searched(*to_tensors, **itself)
 
 
 def test_a_query_ranks_the_gallery_by_cosine():
@@ -100,7 +116,7 @@ def test_several_labels_have_scikit_learns_metrics():
     rng = torch.Generator().manual_seed(0)
     logits, labels = torch.randn(80, 4, generator=rng), (torch.rand(80, 4, generator=rng) < 0.3).float()
     labels[:, 3] = 0
-    found, said = tasks.multilabel(logits, labels), (torch.sigmoid(logits) > 0.5).numpy()
+    (found,), said = measured("multilabel", logits[None], labels), (torch.sigmoid(logits) > 0.5).numpy()
     assert found["macro_ap"] == pytest.approx(metrics.average_precision_score(labels[:, :3], logits[:, :3]))
     assert found["micro_f1"] == pytest.approx(metrics.f1_score(labels, said, average="micro"))
     p = torch.sigmoid(logits.double())
@@ -114,7 +130,7 @@ def test_values_have_the_metrics_of_their_definitions():
     rng = torch.Generator().manual_seed(0)
     labels = torch.randn(60, 2, generator=rng)
     predicted = labels + torch.randn(60, 2, generator=rng)
-    found, x, y = tasks.regression(predicted, labels), predicted.numpy(), labels.numpy()
+    (found,), x, y = measured("regression", predicted[None], labels), predicted.numpy(), labels.numpy()
     assert found["mae"] == pytest.approx(metrics.mean_absolute_error(y, x))
     assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(y, x))
     assert found["pearson"] == pytest.approx(np.mean([pearsonr(x[:, c], y[:, c])[0] for c in range(2)]))
@@ -126,20 +142,20 @@ def test_values_have_the_metrics_of_their_definitions():
 
 
 def test_a_constant_prediction_agrees_with_nothing():
-    found = tasks.regression(torch.ones(5, 1), torch.arange(5.0)[:, None])
+    (found,) = measured("regression", torch.ones(1, 5, 1), torch.arange(5.0)[:, None])
     assert found["pearson"] == found["ccc"] == 0
 
 
-@pytest.mark.parametrize("task", methods.TASKS)
+@pytest.mark.parametrize("task", TASKS)
 def test_what_is_not_finite_has_no_score(task):
-    said = tasks.Outputs(torch.full((3, 2), torch.nan), torch.zeros(3, 2), torch.ones(3, dtype=torch.bool))
+    said = Outputs(torch.full((3, 2), torch.nan), torch.zeros(3, 2), torch.ones(3, dtype=torch.bool))
     part = type("Part", (), {"labels": torch.zeros(3, dtype=torch.int64)})
-    (found,) = tasks.measure(task, [tasks.Judged(said, part)])
-    assert list(found) == of_task(task)
+    (found,) = scoring.measure(tasks.load(task), [Judged(said, part)])
+    assert list(found) == metrics_of(task)
     assert all(np.isnan(value) for value in found.values())
 
 
-@pytest.mark.parametrize("task", methods.TASKS)
+@pytest.mark.parametrize("task", TASKS)
 def test_networks_measured_together_have_the_scores_that_each_has_alone(task):
     rng = torch.Generator().manual_seed(0)
     wide = 1 if task == "regression" else 3
@@ -148,13 +164,16 @@ def test_networks_measured_together_have_the_scores_that_each_has_alone(task):
         labels = torch.randint(0, 2, (40, wide), generator=rng).float()
     part = type("Part", (), {"labels": labels})
 
-    def says(broken: bool = False) -> tasks.Judged:
+    def says(broken: bool = False) -> Judged:
         logits, embedding = torch.randn(40, wide, generator=rng), torch.randn(40, 4, generator=rng)
-        said = tasks.Outputs(logits + (torch.nan if broken else 0), embedding, torch.arange(40) % 7 > 0)
-        return tasks.Judged(said, part, said, labels)
+        said = Outputs(logits + (torch.nan if broken else 0), embedding, torch.arange(40) % 7 > 0)
+        return Judged(said, part, said, labels)
 
     several = [says(), says(broken=True), says(), says()]
-    together, alone = tasks.measure(task, several), [tasks.measure(task, [one])[0] for one in several]
+    together, alone = (
+        scoring.measure(tasks.load(task), several),
+        [scoring.measure(tasks.load(task), [one])[0] for one in several],
+    )
     assert [list(one.values()) for one in together] == [pytest.approx(list(one.values()), nan_ok=True) for one in alone]
     assert together[0] == alone[0]
     assert together[3] == alone[3]
@@ -163,7 +182,7 @@ def test_networks_measured_together_have_the_scores_that_each_has_alone(task):
 ABLE = [
     (name, task)
     for name in methods.names()
-    for task in methods.TASKS[1:]
+    for task in TASKS[1:]
     if task in methods.load(name).tasks(methods.load(name).defaults())
     and name not in ("at", "nst", "ickd", "teacher", "auxiliary_only")
 ]
@@ -184,7 +203,7 @@ def test_a_methods_tasks_are_those_of_its_terms(name):
 
 @pytest.mark.parametrize(("name", "task"), ABLE)
 def test_a_pack_of_every_method_learns_from_labels_of_every_task_it_takes(name, task, trainers):
-    asked = stacked(distilled(name, task=task, metric=of_task(task)[0], reads_test=True))
+    asked = stacked(distilled(name, task=task, metric=metrics_of(task)[0], reads_test=True))
     asked = replace(asked, teacher=asked.teacher and of_task_too(asked.teacher, task))
     asked = replace(asked, auxiliaries={k: of_task_too(model, task) for k, model in asked.auxiliaries.items()})
     one, two = replace(asked, seed=1), replace(asked, seed=2)
@@ -192,11 +211,11 @@ def test_a_pack_of_every_method_learns_from_labels_of_every_task_it_takes(name, 
     assert found[one.id].state == "complete", found[one.id].error
     assert_equal(train([one], trainers[task])[one.id], found[one.id])
     tested = {point.metric.removeprefix("test/") for point in found[one.id].points if point.metric.startswith("test/")}
-    assert set(of_task(task)) <= tested
+    assert set(metrics_of(task)) <= tested
 
 
 def of_task_too(model, task):
-    return replace(model, task=task, metric=of_task(task)[0])
+    return replace(model, task=task, metric=metrics_of(task)[0])
 
 
 def test_a_method_of_classes_refuses_values(trainers):
@@ -215,7 +234,7 @@ def test_values_are_learned_as_a_linear_model_learns_them(trainers):
     dataset = trainers["regression"].dataset
     fitted, tested = (dataset.select(dataset.parts(DATA)[part]) for part in ("train", "test"))
     said = Ridge().fit(fitted.modalities["plain"], fitted.labels).predict(tested.modalities["plain"])
-    linear = tasks.regression(torch.tensor(said), torch.tensor(tested.labels))["ccc"]
+    linear = measured("regression", torch.tensor(said)[None], torch.tensor(tested.labels))[0]["ccc"]
     assert next(point.value for point in outcome.points if point.metric == "test/ccc") == pytest.approx(linear, abs=0.1)
 
 
@@ -230,24 +249,25 @@ def kept(task: str, rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(names | {"label": list(labels), "prediction": list(said), "logits": list(logits)})
 
 
-def measured(task: str, predictions: pd.DataFrame, metric: str) -> float:
+def score(task: str, predictions: pd.DataFrame, metric: str) -> float:
     labels = torch.tensor(np.stack(predictions["label"]))
-    column = "prediction" if task == "regression" else "logits"
-    found = {"regression": tasks.regression, "multilabel": tasks.multilabel}[task]
-    return found(torch.tensor(np.stack(predictions[column])), labels)[metric]
+    said = torch.tensor(np.stack(predictions["prediction" if task == "regression" else "logits"]))
+    return measured(task, said[None], labels)[0][metric]
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-@pytest.mark.parametrize(("task", "metric"), [(task, m) for task in methods.TASKS[2:] for m in of_task(task)])
+@pytest.mark.parametrize(
+    ("task", "metric"), [(task, m) for task in ("multilabel", "regression") for m in metrics_of(task)]
+)
 def test_units_are_pseudo_values_of_the_metric(task, metric, grouped):
     predictions = kept(task, np.random.default_rng(0))
-    found = scores.units(predictions, metric, grouped=grouped)
+    found = scores.units(predictions, tasks.load(task).metrics[metric], grouped=grouped)
     names = predictions["group" if grouped else "sample"]
-    whole = measured(task, predictions, metric)
-    if METRICS[metric].mean:
+    whole = score(task, predictions, metric)
+    if tasks.load(task).metrics[metric].mean:
         assert found.mean() == pytest.approx(whole)
         return
-    without = {name: measured(task, predictions[names != name], metric) for name in set(names)}
+    without = {name: score(task, predictions[names != name], metric) for name in set(names)}
     expected = {name: len(without) * whole - (len(without) - 1) * value for name, value in without.items()}
     assert found.to_dict() == pytest.approx(expected)
 
@@ -257,27 +277,28 @@ def test_what_retrieval_keeps_gives_its_metrics_back(trainers):
     outcome = trainers["retrieval"](asked)
     frame = pd.DataFrame({name: list(values) for name, values in outcome.predictions.items()})
     for point in outcome.points:
-        name = point.metric.removeprefix("test/")
-        if point.metric.startswith("test/") and METRICS.get(name) and METRICS[name].mean and name != "log_loss":
-            assert scores.per_sample(frame, name).mean() == pytest.approx(point.value), name
+        metric = tasks.load("retrieval").metrics.get(point.metric.removeprefix("test/"))
+        # Class scores are kept in half precision.
+        if point.metric.startswith("test/") and metric and metric.mean and metric.unit == "%":
+            assert metric.per_sample(frame).mean() == pytest.approx(point.value), metric.label
 
 
 def test_scores_that_tie_are_one_threshold_as_in_the_metric():
     """Wherever the rows lie in the file."""
-    rng = np.random.default_rng(1)
+    rng, macro_ap = np.random.default_rng(1), tasks.load("multilabel").metrics["macro_ap"]
     labels, scores_ = (rng.random((30, 2)) < 0.4).astype(float), rng.integers(0, 3, (30, 2)).astype(float)
     for order in (np.argsort(-labels[:, 0]), np.argsort(labels[:, 0])):
         frame = {"sample": [f"s{i}" for i in range(30)], "label": list(labels[order]), "logits": list(scores_[order])}
         predictions = pd.DataFrame(frame)
-        found, whole = scores.units(predictions, "macro_ap"), measured("multilabel", predictions, "macro_ap")
-        without = [measured("multilabel", predictions.drop(i), "macro_ap") for i in range(30)]
+        found, whole = scores.units(predictions, macro_ap), score("multilabel", predictions, "macro_ap")
+        without = [score("multilabel", predictions.drop(i), "macro_ap") for i in range(30)]
         expected = {f"s{i}": 30 * whole - 29 * value for i, value in enumerate(without)}
         assert found.to_dict() == pytest.approx(expected)
 
 
 def test_a_logit_beyond_half_precision_keeps_its_sample(trainers):
-    said = tasks.Outputs(torch.tensor([[-9e4, 0.0], [0.0, 1.0]]), torch.zeros(2, 2), torch.ones(2, dtype=torch.bool))
+    said = Outputs(torch.tensor([[-9e4, 0.0], [0.0, 1.0]]), torch.zeros(2, 2), torch.ones(2, dtype=torch.bool))
     part = type("Part", (), {"labels": torch.tensor([0, 1]), "ids": np.array(["a", "b"]), "groups": None})
-    kept = tasks.predictions("classification", tasks.Judged(said, part))
+    kept = scoring.predictions(tasks.load("classification"), Judged(said, part))
     frame = pd.DataFrame({name: list(values) for name, values in kept.items()})
-    assert np.isfinite(scores.units(frame, "log_loss")).all()
+    assert np.isfinite(scores.units(frame, tasks.load("classification").metrics["log_loss"])).all()

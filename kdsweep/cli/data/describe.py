@@ -27,6 +27,7 @@ def describe(
     """Show what a dataset holds, what may be wrong with it, and what its test part can tell apart."""
     from kdsweep.data.look import audit, linear
     from kdsweep.report.render.data_page import Findings, render
+    from kdsweep.tasks import registry as tasks
 
     dataset, section = load(data, split_seed, pairs("--option", option or []))
     findings = Findings(
@@ -34,7 +35,7 @@ def describe(
         card=dataset.card,
         audit=audit.audit(dataset, section),
         scores=list(linear.scores(dataset, section)) if scores else [],
-        measure=linear.measure(dataset.card.task),
+        measure=tasks.load(dataset.card.task).linear.measure,
         fingerprint=dataset.fingerprint,
     )
     show(findings, console())

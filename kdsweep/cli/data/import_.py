@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from kdsweep.cli.data.loading import progress
 from kdsweep.cli.options import pairs
-
-if TYPE_CHECKING:
-    from kdsweep.values.study import Task
 
 
 def import_(
@@ -21,9 +18,7 @@ def import_(
     ],
     label: Annotated[str, typer.Option(help="FILE:COLUMN, or FILE:PATTERN* of several columns")],
     out: Annotated[Path, typer.Option(help="folder to write; it must not exist")],
-    task: Annotated[
-        str, typer.Option(help="classification, retrieval, multilabel or regression: what a label is")
-    ] = "classification",
+    task: Annotated[str, typer.Option(help="what a label is: the task, as in a study")] = "classification",
     id_: Annotated[
         str | None, typer.Option("--id", help="column that names rows; without it they match by order")
     ] = None,
@@ -77,14 +72,12 @@ def import_(
             typer.echo(f"left out: {number} ids {why}")
 
 
-def _task(name: str) -> Task:
-    from typing import get_args
+def _task(name: str) -> str:
+    from kdsweep.tasks.registry import TASKS
 
-    from kdsweep.values.study import Task
-
-    if name not in get_args(Task):
-        raise ValueError(f"--task is one of {', '.join(get_args(Task))}, got {name!r}")
-    return cast("Task", name)
+    if name not in TASKS:
+        raise ValueError(f"--task is one of {', '.join(TASKS)}, got {name!r}")
+    return name
 
 
 def _known(flag: str, values: list[str] | None, modalities: dict[str, str]) -> dict[str, str]:

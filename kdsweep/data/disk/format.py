@@ -24,12 +24,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from kdsweep.atomic import replacing
-from kdsweep.data import labels
 from kdsweep.data.checks import check
 from kdsweep.data.dataset import Dataset, Hash
 from kdsweep.data.disk import maps
 from kdsweep.data.disk.columns import Column, Scale, Storage, encode, narrow, scale_of, whole, widen
 from kdsweep.data.progress import Show, silent
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import PARTS, Card, Modality
 
 Array = NDArray[Any]
@@ -101,7 +101,7 @@ def read(folder: Path) -> Dataset:
         # They are indexed by row numbers like arrays, and like arrays by nothing else before `select`.
         modalities=cast(Mapping[str, Array], values),
         present=cast(Mapping[str, Array], present),
-        labels=labels.decode(_read(files, ("label",))["label"], card, folder),
+        labels=tasks.load(card.task).labels.decode(_read(files, ("label",))["label"], card.classes, str(folder)),
         ids=texts["id"],
         split=texts.get("split"),
         groups=texts.get("group"),
@@ -206,7 +206,7 @@ def _files(dataset: Dataset) -> dict[str, Array]:
 def _table(dataset: Dataset, rows: Array, kept: Mapping[str, _Kept]) -> pa.Table:
     columns = {
         "id": pa.array(dataset.ids[rows].tolist(), pa.string()),
-        "label": labels.encode(dataset.labels[rows], dataset.card),
+        "label": tasks.load(dataset.card.task).labels.encode(dataset.labels[rows], dataset.card.classes),
     }
     for name, texts in (("split", dataset.split), ("group", dataset.groups)):
         if texts is not None:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from kdsweep.data.checks import check
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.disk.maps import memory_limit
-from kdsweep.data.importing import targets
 from kdsweep.data.importing.files import Piece
 from kdsweep.data.importing.media import Decoded
 from kdsweep.data.progress import Show, silent
+from kdsweep.tasks import registry as tasks
+from kdsweep.tasks.labels import text
 from kdsweep.values.card import Card, Kind, Modality
-from kdsweep.values.study import Task
 
 Array = NDArray[Any]
 # Other words for the parts of a split.
@@ -51,7 +51,7 @@ def join(
     *,
     group: Piece | None = None,
     split: Piece | None = None,
-    task: Task = "classification",
+    task: str = "classification",
     kinds: Mapping[str, str] | None = None,
     classes: tuple[str, ...] = (),
     licence: str = "",
@@ -81,7 +81,9 @@ def join(
         raise ValueError(
             f"{label.where}: rows are matched by id, got none that any modality has: is --id the same in all?"
         )
-    told = targets.parse([label.values[by_id["label"][id_]] for id_ in ids], ids, label, task=task, classes=classes)
+    labelled = tasks.load(task).labels.read(
+        [label.values[by_id["label"][id_]] for id_ in ids], ids, where=label.where, columns=label.names, classes=classes
+    )
     made = {}
     for name, piece in modalities.items():
         rows = [by_id[name].get(id_) for id_ in ids]
@@ -89,7 +91,7 @@ def join(
     dataset = Dataset(
         card=Card(
             {name: one.modality for name, one in made.items()},
-            told.classes,
+            labelled.classes,
             task=task,
             grouped=group is not None,
             licence=licence,
@@ -98,7 +100,7 @@ def join(
         ),
         modalities={name: one.values for name, one in made.items()},
         present={name: one.present for name, one in made.items()},
-        labels=told.labels,
+        labels=labelled.labels,
         ids=np.array(ids),
         split=np.array([WORDS.get(word, word) for word in _texts(split, by_id["split"], ids)]) if split else None,
         groups=np.array(_texts(group, by_id["group"], ids)) if group else None,
@@ -232,7 +234,7 @@ def _texts(piece: Piece, rows: Mapping[str, int], ids: list[str]) -> list[str]:
     for id_ in ids:
         if id_ not in rows:
             raise ValueError(f"{piece.where}: every row has a value, got none for {id_!r}")
-    return [targets.text(piece.values[rows[id_]]) for id_ in ids]
+    return [text(piece.values[rows[id_]]) for id_ in ids]
 
 
 def _at(piece: Piece, id_: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kdsweep.data import labels
 from kdsweep.data.dataset import Dataset
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import PARTS, Modality, Part
 from kdsweep.values.study import Data
 
@@ -34,7 +34,7 @@ class ModalityLine(NamedTuple):
 
 
 class Target(NamedTuple):
-    """One number that a regression predicts, in the training part."""
+    """The values of one target in the training part."""
 
     mean: float
     deviation: float
@@ -47,8 +47,8 @@ class Audit:
     """A dataset under a study's split.
 
     Attributes:
-        classes: rows of each class, by part; empty for a regression.
-        targets: of a regression, by name.
+        classes: rows of each class, by part; empty where labels are values.
+        targets: what such values range over, by name.
         groups: how many groups each part has; empty where rows name none.
         warnings: what a reader of the study's report would object to.
     """
@@ -66,16 +66,17 @@ def audit(dataset: Dataset, data: Data) -> Audit:
     parts = dataset.parts(data)
     classes: dict[str, dict[Part, int]] = {}
     targets: dict[str, Target] = {}
-    if dataset.card.task == "regression":
+    names, labels = dataset.card.classes, tasks.load(dataset.card.task).labels
+    for part, rows in parts.items():
+        if (counts := labels.counts(dataset.labels[rows], len(names))) is not None:
+            for name, count in zip(names, counts.tolist(), strict=True):
+                classes.setdefault(name, {})[part] = count
+    if not classes:
         seen = dataset.labels[parts["train"]].T
         targets = {
             name: Target(float(row.mean()), float(row.std()), float(row.min()), float(row.max()))
-            for name, row in zip(dataset.card.classes, seen, strict=True)
+            for name, row in zip(names, seen, strict=True)
         }
-    else:
-        names = dataset.card.classes
-        counts = {part: labels.counts_of(dataset.labels[rows], len(names)) for part, rows in parts.items()}
-        classes = {name: {part: int(counts[part][label]) for part in PARTS} for label, name in enumerate(names)}
     groups: dict[Part, int] = {}
     if dataset.groups is not None:
         groups = {part: len(set(dataset.groups[parts[part]])) for part in PARTS}
@@ -85,8 +86,8 @@ def audit(dataset: Dataset, data: Data) -> Audit:
         by_part: dict[Part, float] = {part: float(there[parts[part]].mean()) for part in PARTS if len(parts[part])}
         constant = _constant(dataset, name, parts["train"][there[parts["train"]]]) if modality.kind == "vector" else 0
         lines.append(ModalityLine(name, modality, float(there.mean()), by_part, constant))
-    rows: dict[Part, int] = {part: len(parts[part]) for part in PARTS}
-    return Audit(rows, classes, targets, groups, tuple(lines), tuple(_warnings(dataset, parts, classes, lines)))
+    sizes: dict[Part, int] = {part: len(parts[part]) for part in PARTS}
+    return Audit(sizes, classes, targets, groups, tuple(lines), tuple(_warnings(dataset, parts, classes, lines)))
 
 
 def _constant(dataset: Dataset, name: str, rows: Array) -> int:

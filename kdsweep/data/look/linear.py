@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdsweep.data.dataset import Dataset
+from kdsweep.tasks import registry as tasks
+from kdsweep.tasks.base import Linear
 from kdsweep.values.study import Data
 
 Array = NDArray[Any]
-# What a score is, by task.
-MEASURES = {"multilabel": "mean average precision", "regression": "R²"}
 # A look, not a study: of larger data as many rows, drawn once, as fit these bytes.
 BYTES = 2**29
 # Features above which the first principal components stand for them.
@@ -24,19 +24,15 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 
 
 class Score(NamedTuple):
-    """A share, on so many test samples: accuracy, or what `measure` names for the task."""
+    """A share, on so many test samples: accuracy, or what the task measures."""
 
     modalities: tuple[str, ...]
     value: float
     samples: int
 
 
-def measure(task: str) -> str:
-    return MEASURES.get(task, "accuracy")
-
-
 def scores(dataset: Dataset, data: Data) -> Iterator[Score]:
-    """Logistic (of a regression: ridge) regression of standardised features, on all that is no test row.
+    """The task's linear model of standardised features, on all that is no test row.
 
     Its penalty is chosen on validation. Missing values are 0. Of more than 512 features it sees the first 256 principal
     components.
@@ -44,7 +40,7 @@ def scores(dataset: Dataset, data: Data) -> Iterator[Score]:
     from threadpoolctl import threadpool_limits
 
     parts = dataset.parts(data)
-    names = tuple(dataset.card.modalities)
+    names, linear = tuple(dataset.card.modalities), tasks.load(dataset.card.task).linear
     rows = {part: _some(dataset, parts[part]) for part in ("train", "valid", "test")}  # type: ignore[index]
     whole = dataset.select(np.concatenate(list(rows.values())))
     part_of = np.repeat(list(rows), [len(some) for some in rows.values()])
@@ -55,7 +51,7 @@ def scores(dataset: Dataset, data: Data) -> Iterator[Score]:
             x = np.concatenate([_flat(whole, name) for name in asked], axis=1)
             fit, choose, judge = (np.flatnonzero(there & (part_of == part)) for part in rows)
             if len(judge) and len(np.unique(whole.labels[fit], axis=0)) > 1:
-                yield Score(asked, _score(whole.card.task, x, whole.labels, fit, choose, judge), len(judge))
+                yield Score(asked, _score(linear, x, whole.labels, fit, choose, judge), len(judge))
 
 
 def _some(dataset: Dataset, rows: Array) -> Array:
@@ -71,7 +67,7 @@ def _flat(dataset: Dataset, name: str) -> Array:
     return values.reshape(len(values), -1)
 
 
-def _score(task: str, x: Array, labels: Array, fit: Array, choose: Array, judge: Array) -> float:
+def _score(linear: Linear, x: Array, labels: Array, fit: Array, choose: Array, judge: Array) -> float:
     from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -85,32 +81,11 @@ def _score(task: str, x: Array, labels: Array, fit: Array, choose: Array, judge:
         prepared = make_pipeline(*steps).fit(x[fit])
         seen, chosen_by, unseen = (prepared.transform(x[rows]) for rows in (fit, choose, judge))
         if not len(choose):
-            return _judged(task, _model(task, STRENGTHS[-2]).fit(seen, labels[fit]), unseen, labels[judge])
+            return linear.score(linear.model(STRENGTHS[-2]).fit(seen, labels[fit]), unseen, labels[judge])
 
         def on_validation(strength: float) -> float:
-            return _judged(task, _model(task, strength).fit(seen, labels[fit]), chosen_by, labels[choose])
+            return linear.score(linear.model(strength).fit(seen, labels[fit]), chosen_by, labels[choose])
 
-        best = _model(task, max(STRENGTHS, key=on_validation))
+        best = linear.model(max(STRENGTHS, key=on_validation))
         best.fit(np.concatenate([seen, chosen_by]), np.concatenate([labels[fit], labels[choose]]))
-        return _judged(task, best, unseen, labels[judge])
-
-
-def _model(task: str, strength: float) -> Any:
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.multiclass import OneVsRestClassifier
-
-    if task == "regression":
-        return Ridge(alpha=1 / strength)
-    logistic = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
-    return OneVsRestClassifier(logistic) if task == "multilabel" else logistic
-
-
-def _judged(task: str, model: Any, x: Array, labels: Array) -> float:
-    from sklearn.metrics import average_precision_score, r2_score
-
-    if task == "regression":
-        return float(r2_score(labels, model.predict(x)))
-    if task == "multilabel":
-        said, occurs = model.predict_proba(x), np.flatnonzero(labels.any(0))
-        return float(np.mean([average_precision_score(labels[:, one], said[:, one]) for one in occurs]))
-    return float(model.score(x, labels))
+        return linear.score(best, unseen, labels[judge])

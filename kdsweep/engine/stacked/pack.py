@@ -20,7 +20,7 @@ from torch import Tensor
 
 from kdsweep.data.tensors import Tensors, take
 from kdsweep.data.views import patterns
-from kdsweep.engine import evaluation
+from kdsweep.engine import evaluation, scoring
 from kdsweep.engine.build import Models, recipe, together
 from kdsweep.engine.single import LATE, Epoch, shares
 from kdsweep.engine.stacked.stack import Named, Seen, copy_of, rows_of, stacked
@@ -30,7 +30,7 @@ from kdsweep.engine.streams import generator
 from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
 from kdsweep.objective.batch import Outputs
-from kdsweep.tasks import measures as tasks
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import Part
 from kdsweep.values.trial import Trial, compiled_width, step_structure
 
@@ -216,8 +216,8 @@ class Pack:
     def scores(self, part: Part) -> list[dict[str, float]]:
         """Metrics of a part for each active member: its network's, and "teacher_..." of a teacher trained with it."""
         roles = [role for role in ("network", "teacher") if role in self.step.bases]
-        task = self.trials[0].task
-        return tasks.scores(task, {role: tasks.judged(task, self, role, part) for role in roles})
+        task = tasks.load(self.trials[0].task)
+        return scoring.scores(task, {role: scoring.judged(task, self, role, part) for role in roles})
 
     def gradients(self) -> list[dict[str, float]]:
         """Each term's share of the gradient norms in each active member's own network, at the end, on one batch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from kdsweep.objective.batch import Batch
-from kdsweep.objective.numerics import log_softmax, root, sum_of_kl
+from kdsweep.objective.numerics import root
 from kdsweep.values.paper import Paper
 
 LOGIT_STANDARDIZATION = Paper(
@@ -22,13 +22,6 @@ def standardized(logits_BC: Tensor) -> Tensor:
     centered_BC = logits_BC - logits_BC.mean(1, keepdim=True)
     variance_B1 = centered_BC.square().sum(1, keepdim=True) / (logits_BC.shape[1] - 1)
     return centered_BC / (root(variance_B1) + 1e-7)
-
-
-def soft_cross_entropy(student_BC: Tensor, teacher_BC: Tensor, temperature: Tensor | float) -> Tensor:
-    """T^2 KL(teacher || student) at temperature T, per row: [B]."""
-    log_p_BC = log_softmax(student_BC / temperature)
-    log_q_BC = log_softmax(teacher_BC / temperature)
-    return temperature**2 * sum_of_kl(log_q_BC, log_p_BC)
 
 
 def both_logits(batch: Batch, standardize: bool) -> tuple[Tensor, Tensor]:

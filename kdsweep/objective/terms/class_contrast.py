@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, EMBEDDINGS, Batch, Sizes, both_embeddings
+from kdsweep.objective.batch import EMBEDDINGS, Batch, Sizes, both_embeddings
 from kdsweep.objective.critics import PROJECTED_WIDTH, Projections
 from kdsweep.objective.numerics import log_plus, log_softmax_over, masked_mean, mean_where, normalize, pairs, same_label
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, EMBEDDINGS, Batch, Sizes, both_embeddings
+from kdsweep.objective.batch import EMBEDDINGS, Batch, Sizes, both_embeddings
 from kdsweep.objective.critics import matched
 from kdsweep.objective.numerics import (
     log_plus,
@@ -21,6 +21,7 @@ from kdsweep.objective.numerics import (
     pairs,
     same_label,
 )
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 

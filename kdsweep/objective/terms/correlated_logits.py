@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, Batch
+from kdsweep.objective.batch import Batch
 from kdsweep.objective.numerics import blank, masked_mean, mean_of_rows
 from kdsweep.objective.terms._logits import both_logits
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from kdsweep.objective.base import Term, mean_over_auxiliaries
 from kdsweep.objective.batch import Batch, Outputs, Sizes
-from kdsweep.objective.numerics import log_softmax, masked_mean, negative_log_likelihood
+from kdsweep.objective.numerics import masked_mean
+from kdsweep.tasks.registry import load
 
 
 class CrossEntropy(Term):
-    """Labels: the mean negative log likelihood of the true class.
-
-    Of several labels the mean of the binary cross entropies, of values the mean squared error.
+    """Labels, by the task: of classes the mean negative log likelihood of the true one, of several labels the mean of
+    the binary cross entropies, of values the mean squared error.
 
     Smoothed labels give the share `smoothing` to all classes alike (Szegedy et al. 2016, arXiv:1512.00567). Balanced
     ones weigh class c by N / (C n_c), so that the mean weight of the training rows is 1; of several labels, a yes of
@@ -39,7 +37,7 @@ class CrossEntropy(Term):
         self.smoothing, self.balanced = sizes.smoothing, sizes.balanced
         if self.balanced:
             assert sizes.labels is not None
-            self.register_buffer("weights", class_weights(sizes.labels, sizes.classes))
+            self.register_buffer("weights", load(self.task).scores.balanced(sizes.labels, sizes.classes))
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         if self.of != "auxiliary":
@@ -57,24 +55,6 @@ class CrossEntropy(Term):
         return share * fault + (1 - share) * self._fault(said, batch.mixed.labels, rows)
 
     def _fault(self, said: Outputs, labels: Tensor, rows: Tensor) -> Tensor:
-        if self.task == "regression":
-            return masked_mean((said.logits - labels).square().mean(1), rows)
-        if self.task == "multilabel":
-            target_BC = labels * (1 - self.smoothing) + self.smoothing / 2
-            loss_BC = F.binary_cross_entropy_with_logits(said.logits, target_BC, reduction="none")
-            weight = torch.where(labels > 0, self.weights, 1.0) if self.balanced else 1.0
-            return masked_mean((weight * loss_BC).mean(1), rows)
-        loss_B = negative_log_likelihood(said.logits, labels)
-        if self.smoothing:
-            spread_B = -log_softmax(said.logits).mean(1)
-            loss_B = (1 - self.smoothing) * loss_B + self.smoothing * spread_B
-        return masked_mean(self.weights[labels] * loss_B if self.balanced else loss_B, rows)
-
-
-def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """[C]: N / (C n_c) of classes [N]; (N - n_c) / n_c of several labels [N, C]. 1 for what never occurs."""
-    if labels.dim() == 2:
-        count_C = labels.sum(0)
-        return torch.where(count_C > 0, (len(labels) - count_C) / count_C.clamp(min=1), 1.0)
-    count_C = torch.bincount(labels, minlength=classes).float()
-    return torch.where(count_C > 0, len(labels) / (classes * count_C.clamp(min=1)), 1.0)
+        weights_C = self.weights if self.balanced else None
+        loss_B = load(self.task).scores.loss(said.logits, labels, smoothing=self.smoothing, weights_C=weights_C)
+        return masked_mean(loss_B, rows)

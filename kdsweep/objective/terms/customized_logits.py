@@ -9,9 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, EMBEDDINGS, Batch, Sizes
-from kdsweep.objective.numerics import log_softmax, masked_mean, row_normalized, sum_of_kl, true_class
-from kdsweep.objective.terms._logits import soft_cross_entropy
+from kdsweep.objective.batch import EMBEDDINGS, Batch, Sizes
+from kdsweep.objective.numerics import (
+    log_softmax,
+    masked_mean,
+    row_normalized,
+    soft_cross_entropy,
+    sum_of_kl,
+    true_class,
+)
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, Batch
+from kdsweep.objective.batch import Batch
 from kdsweep.objective.numerics import log_softmax, logsumexp, masked_mean, sum_of_kl, true_class
 from kdsweep.objective.terms._logits import LOGIT_STANDARDIZATION, both_logits
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 DECOUPLED = Paper(

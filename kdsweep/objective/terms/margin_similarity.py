@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, EMBEDDINGS, Batch, both_embeddings
+from kdsweep.objective.batch import EMBEDDINGS, Batch, both_embeddings
 from kdsweep.objective.numerics import blank, log_softmax
 from kdsweep.objective.terms._gram import normalized_gram
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, Batch, Sizes
-from kdsweep.objective.numerics import masked_mean, mean_of_rows
-from kdsweep.objective.terms._logits import soft_cross_entropy
+from kdsweep.objective.batch import Batch, Sizes
+from kdsweep.objective.numerics import masked_mean, mean_of_rows, soft_cross_entropy
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdsweep.objective.base import Term
-from kdsweep.objective.batch import CLASSES, Batch
-from kdsweep.objective.numerics import blank, masked_mean
-from kdsweep.objective.terms._logits import both_logits, soft_cross_entropy
+from kdsweep.objective.batch import Batch
+from kdsweep.objective.numerics import blank, masked_mean, soft_cross_entropy
+from kdsweep.objective.terms._logits import both_logits
+from kdsweep.tasks.registry import CLASSES
 from kdsweep.values.paper import Paper
 
 MULTI_LEVEL = (2.0, 3.0, 4.0, 5.0, 6.0)

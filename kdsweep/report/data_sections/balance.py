@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from kdsweep.report.render import figures
 from kdsweep.report.render.tables import Row, Table
+from kdsweep.tasks import registry as tasks
 
 if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
@@ -21,7 +22,7 @@ def table(findings: Findings) -> list[Table]:
         rows: list[Row] = [{"target": name, **one._asdict()} for name, one in findings.audit.targets.items()]
         return [Table("targets", "Targets in the training part.", rows, dict.fromkeys(rows[0], 3))]
     counts: list[Row] = [{"class": name, **dict(parts.items())} for name, parts in findings.audit.classes.items()]
-    notes = ("A row of several classes counts in each.",) if findings.card.task == "multilabel" else ()
+    notes = (note,) if (note := tasks.load(findings.card.task).labels.note) else ()
     return [Table("classes", "Rows of each class, by part.", counts, notes=notes)]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kdsweep.report.render.tables import Table
 from kdsweep.report.statistics.crossed import detectable
+from kdsweep.tasks import registry as tasks
 
 if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
@@ -23,7 +24,7 @@ def table(findings: Findings) -> list[Table]:
 
 def differences(findings: Findings) -> dict[int, float]:
     """By number of seeds, as a share; empty where the task's metric is no share of right answers."""
-    if findings.card.task != "classification":
+    if not tasks.load(findings.card.task).recognises:
         return {}
     groups = findings.audit.groups.get("test", 0)
     samples = findings.audit.rows["test"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import Part
 from kdsweep.values.study import Arm, Claim, Row
 
@@ -117,7 +117,7 @@ class Described:
     @property
     def maximize(self) -> bool:
         """Whether a larger score is better."""
-        return METRICS[self.metric].maximize
+        return tasks.load(self.task).metrics[self.metric].maximize
 
     @property
     def imported(self) -> bool:

@@ -16,7 +16,7 @@ import pandas as pd
 from kdsweep.report.facts.described import Budget, Check, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.scores import units
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.tasks.registry import METRICS, having
 from kdsweep.values.study import Arm, Claim
 
 KEYS = ["arm", "seed", "fold"]
@@ -73,7 +73,7 @@ def read(
     groups = None if said is None or "group" not in said.table else said.table["group"].nunique()
     study = Described(
         name=name or runs.stem,
-        task="classification",
+        task=having(metric).name,
         metric=metric,
         select="",
         arms={arm: _arm(arm) for arm in names},
@@ -177,7 +177,7 @@ def _agree(scored: pd.DataFrame, tested: Mapping[Any, pd.DataFrame], metric: str
         frame = tested.get((arm, seed, fold))
         if frame is None or np.isnan(value) or (metric in READS and READS[metric] not in frame):
             continue
-        each = units(frame.assign(group=frame.get("group", "")), metric)
+        each = units(frame.assign(group=frame.get("group", "")), having(metric).metrics[metric])
         # The jackknife's mean is the score without its bias: of a metric that is no mean it need not be the same.
         found = None if each is None or not METRICS[metric].mean else float(each.mean())
         if found is not None and abs(found - value) > SLACK:

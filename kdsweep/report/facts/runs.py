@@ -12,7 +12,8 @@ import pandas as pd
 
 from kdsweep.report.facts.described import Described
 from kdsweep.report.statistics import scores
-from kdsweep.tasks.metrics import METRICS, Metric
+from kdsweep.tasks import registry as tasks
+from kdsweep.tasks.base import Metric, Task
 
 if TYPE_CHECKING:
     from kdsweep.report.facts.compared_studies import ComparedStudies
@@ -52,8 +53,12 @@ class Runs:
     compared: ComparedStudies | None = None
 
     @property
+    def task(self) -> Task:
+        return tasks.load(self.study.task)
+
+    @property
     def metric(self) -> Metric:
-        return METRICS[self.study.metric]
+        return self.task.metrics[self.study.metric]
 
     def __post_init__(self) -> None:
         # The tables of a study that has only begun may lack every column.
@@ -181,7 +186,7 @@ class Runs:
         """Metrics that were read on test and are known here, the study's own first."""
         found = [name.removeprefix("test/") for name in self._curves if name.startswith("test/")]
         own = self.study.metric
-        return sorted((name for name in found if name in METRICS), key=lambda name: (name != own, name))
+        return sorted((name for name in found if name in tasks.METRICS), key=lambda name: (name != own, name))
 
     @cached_property
     def _curves(self) -> dict[str, pd.DataFrame]:
@@ -304,7 +309,7 @@ class Runs:
             predictions = self.predictions(trial)
             if predictions is None or predictions.empty:
                 return None
-            return scores.units(predictions, self.study.metric, grouped=self.grouped)
+            return scores.units(predictions, self.metric, grouped=self.grouped)
 
         return read
 

@@ -15,7 +15,7 @@ from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics import power
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.verdicts import against_baselines, unit
-from kdsweep.tasks.metrics import METRICS
+from kdsweep.tasks.registry import METRICS
 
 TITLE = "Main table"
 ORDER = 20

@@ -22,7 +22,7 @@ BINS = 10
 
 
 def applies(runs: Runs) -> bool:
-    return runs.study.task == "classification"
+    return runs.task.recognises
 
 
 def table(runs: Runs) -> list[Table]:

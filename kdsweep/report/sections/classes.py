@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 
 
 def applies(runs: Runs) -> bool:
-    return runs.study.task in ("classification", "retrieval")
+    return runs.task.recognises
 
 
 def table(runs: Runs) -> list[Table]:
@@ -105,7 +105,7 @@ def _difference(pairs: Paired | None, label: int) -> Difference | None:
 def _seen(runs: Runs) -> list[Seen]:
     """The arm of the claim or else the last one, its first baseline and, where it is frozen, its teacher."""
     chosen = pair(runs)
-    if chosen is None or runs.study.task != "classification":
+    if chosen is None:
         return []
     arm = chosen.method
     seen = [

@@ -23,7 +23,7 @@ CLASSES = 20  # of a matrix
 
 
 def applies(runs: Runs) -> bool:
-    return runs.study.task == "classification"
+    return runs.task.recognises
 
 
 def table(runs: Runs) -> list[Table]:

@@ -30,7 +30,7 @@ class Plane(NamedTuple):
 
 
 def applies(runs: Runs) -> bool:
-    return runs.study.task in ("classification", "retrieval")
+    return runs.task.recognises
 
 
 def table(runs: Runs) -> list[Table]:
@@ -84,7 +84,7 @@ def figure(runs: Runs) -> go.Figure | None:
 def _planes(runs: Runs) -> list[Plane]:
     claim = runs.study.claim
     arm = claim.arm if claim else runs.study.ablated or (runs.arms[-1] if runs.arms else "")
-    if not arm or runs.study.task != "classification":
+    if not arm:
         return []
     finished = confirmed(runs, arm).finished
     if not finished:

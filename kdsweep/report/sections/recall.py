@@ -20,7 +20,7 @@ POINTS = 40  # of a curve
 
 
 def applies(runs: Runs) -> bool:
-    return runs.study.task == "retrieval"
+    return runs.task.searches
 
 
 def table(runs: Runs) -> list[Table]:

@@ -20,7 +20,7 @@ MOST = 100  # samples listed in a table
 
 
 def applies(runs: Runs) -> bool:
-    return runs.study.task in ("classification", "retrieval")
+    return runs.task.scores.softmax
 
 
 def table(runs: Runs) -> list[Table]:

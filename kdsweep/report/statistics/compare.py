@@ -12,12 +12,8 @@ import pandas as pd
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics import crossed as stats
-from kdsweep.tasks.metrics import METRICS
 
 FEWEST = 3  # seeds (or repeats, or folds) below which no verdict is given
-# Their bias does not average out: intervals over samples were found to hold in 65-76% of cases, not 95%. Of a gallery
-# that is the test part itself a new draw of samples changes the gallery, too: 85-90%.
-UNSOUND = {"ece", *(name for name in METRICS if name.startswith("within_"))}
 Key = tuple[int, int, int]  # repeat, fold, seed
 
 
@@ -125,7 +121,7 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
     word = "folds" if folded else "repeats" if repeated else "seeds"
 
     crossed, samples_only, over, table = None, None, f"{word} only", None
-    if not folded and runs.study.metric not in UNSOUND:
+    if not folded and runs.metric.tested:
         table = _differences(runs, [(key, a.finished[key], b.finished[key]) for key in pairs.index])
     if table is not None and min(table.shape) >= 2:
         crossed = stats.crossed(table)
@@ -168,7 +164,7 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.I
     rows: dict[object, list[pd.Series]] = {}
     for key in shared:
         units = [(sign, runs.units(side.finished[key])) for sign, side in signed]
-        if any(values is None for _, values in units) or runs.study.metric in UNSOUND:
+        if any(values is None for _, values in units) or not runs.metric.tested:
             test = runs.test()
             means = [sum(sign * test.get(side.finished[key], math.nan) for sign, side in signed) for key in shared]
             return stats.over(means) if runs.study.budget.repeats == 1 and not np.isnan(means).any() else None
@@ -181,7 +177,7 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.I
 def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bool) -> list[str]:
     """Why a finished study gives no verdict here."""
     barriers = []
-    if runs.study.metric in UNSOUND:
+    if not runs.metric.tested:
         barriers.append(f"no interval over samples is known to hold for {runs.metric.label}")
     elif word != "folds" and not crossed and rows >= 2:
         barriers.append("no predictions were kept, so the interval covers seeds only")
