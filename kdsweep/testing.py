@@ -18,6 +18,7 @@ from kdsweep.values.space import Choice, Domain, Value
 if TYPE_CHECKING:
     from kdsweep.methods import Method
     from kdsweep.objective.base import Objective, Term
+    from kdsweep.tasks.base import Task
 
 
 def check_term(term: Term, *, in_any_order: bool = True) -> None:
@@ -102,3 +103,19 @@ def _inside(value: float, domain: Domain) -> bool:
     if isinstance(domain, Choice):
         return any(math.isclose(value, float(choice), rel_tol=1e-6) for choice in domain.values)
     return domain.low * (1 - 1e-6) <= value <= domain.high * (1 + 1e-6)
+
+
+def check_task(task: Task) -> None:
+    """A task (`kdsweep.tasks.base.Task`): `check_task(my_package.tasks.TASK)`.
+
+    Its labels come back from a file, its losses are of each row alone and 0 for a student that says what its teacher
+    says, its metrics are finite and know no other network, and what is kept of test gives them back, without any unit.
+    """
+    from kdsweep.tasks import contract
+
+    for check in contract.CHECKS:
+        try:
+            check(task)
+        except Exception as error:
+            error.add_note(f"{task.name} does not keep its contract: {check.__doc__}")
+            raise

@@ -129,6 +129,10 @@ class Labels(Protocol):
         """[N] what the parts of a split hold equal shares of; None where rows are drawn without."""
         ...
 
+    def example(self, rows: int, rng: np.random.Generator) -> Labelled:
+        """Labels of so many rows, at least 20, as `check` has them: what the tests of a task are given."""
+        ...
+
 
 class Scores(Protocol):
     """What a network's scores [B, C] mean to a loss. Networks are stacked: nothing branches on a number in them."""

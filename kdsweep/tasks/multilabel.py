@@ -66,6 +66,10 @@ class Flags:
     def strata(self, labels: Array) -> None:
         """Sets of labels are too many for strata."""
 
+    def example(self, rows: int, rng: np.random.Generator) -> Labelled:
+        labels = np.arange(rows)[:, None] % np.array([2, 3, 4]) == 0
+        return Labelled(rng.permutation(labels).astype(np.float32), ("a", "b", "c"))
+
 
 def _is_numbers(value: Any) -> bool:
     return np.asarray(value).dtype.kind in "iufb" and np.size(value) > 0

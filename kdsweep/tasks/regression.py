@@ -55,6 +55,9 @@ class Values:
     def strata(self, labels: Array) -> None:
         """Nor have they strata."""
 
+    def example(self, rows: int, rng: np.random.Generator) -> Labelled:
+        return Labelled(rng.normal(size=(rows, 2)).astype(np.float32), ("a", "b"))
+
 
 class Predicted:
     """Scores that are the predicted values."""
