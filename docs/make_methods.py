@@ -31,14 +31,14 @@ NOTE = "<!-- Written by docs/make_methods.py: change the method's module instead
 
 def pages() -> dict[str, str]:
     """Every page by file name."""
-    found = {name: methods.load(name) for name in methods.names()}
-    return {"README.md": index(found)} | {f"{name}.md": page(method) for name, method in found.items()}
+    shipped = {name: methods.load(name) for name in methods.names()}
+    return {"README.md": index(shipped)} | {f"{name}.md": page(method) for name, method in shipped.items()}
 
 
-def index(found: dict[str, Method]) -> str:
+def index(shipped: dict[str, Method]) -> str:
     rows = [
         f"| [{name}]({name}.md) | {method.summary} | {method.teacher(method.defaults())} | {COSTS.get(name, 1):g} |"
-        for name, method in found.items()
+        for name, method in shipped.items()
     ]
     head = ["| method | what it is | teacher | step cost |", "| --- | --- | --- | ---: |"]
     return "\n".join([NOTE, "# Methods", "", *head, *rows, ""])
@@ -67,11 +67,11 @@ def builds(method: Method) -> list[Objective]:
 
 def terms(method: Method) -> list[str]:
     """Every term that some choice builds, with what it trains and its paper."""
-    found: dict[str, Term] = {}
+    built: dict[str, Term] = {}
     for made in reversed(builds(method)):
-        found |= dict(made.items())
+        built |= dict(made.items())
     rows = [
-        f"| `{name}` | {summary(found[name])} | {found[name].trains} | {cited(found[name])} |"
+        f"| `{name}` | {summary(built[name])} | {built[name].trains} | {cited(built[name])} |"
         for name in getattr(method.module, "TERMS", ("ce",))
     ]
     return ["## Terms", "", "| term | what it does | trains | paper |", "| --- | --- | --- | --- |", *rows, ""]
@@ -113,7 +113,7 @@ def numbers(method: Method) -> list[str]:
     values: dict[str, float] = {}
     for made in reversed(builds(method)):
         values |= made.numbers()
-    rows = [f"| `{name}` | {said(domain)} | {values[name]:.4g} |" for name, domain in method.module.SPACE.items()]
+    rows = [f"| `{name}` | {range_of(domain)} | {values[name]:.4g} |" for name, domain in method.module.SPACE.items()]
     rows += [f"| `{name}` | not searched | {values[name]:.4g} |" for name in getattr(method.module, "NUMBERS", ())]
     lines = ["## Numbers", ""]
     if rows:
@@ -121,7 +121,7 @@ def numbers(method: Method) -> list[str]:
     return [*lines, "Each term also has `weight`, `start`, `ramp` and `decay`.", ""]
 
 
-def said(domain: Domain) -> str:
+def range_of(domain: Domain) -> str:
     if isinstance(domain, Choice):
         return ", ".join(map(str, domain.values))
     return f"{domain.low:g} to {domain.high:g}" + (", logarithmic" if domain.log else "")

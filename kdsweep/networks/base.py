@@ -54,10 +54,12 @@ class Network(nn.Module, ABC):
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
-        for place in self.frozen:
-            self.get_submodule(place).eval()
+        for submodule in self.frozen:
+            self.get_submodule(submodule).eval()
         return self
 
     def lr_scale(self, parameter: str) -> float:
         """The factor of a parameter's learning rate."""
-        return next((scale for place, scale in self.lr_scales.items() if parameter.startswith(f"{place}.")), 1.0)
+        return next(
+            (scale for submodule, scale in self.lr_scales.items() if parameter.startswith(f"{submodule}.")), 1.0
+        )

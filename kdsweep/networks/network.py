@@ -56,8 +56,8 @@ class Assembled(Network):
     def forward(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Outputs:
         embeddings, features = {}, {}
         for name, encoder in zip(self.names, self.encoders, strict=True):
-            found = encoder(inputs[name])
-            embeddings[name], features = found if isinstance(found, tuple) else (found, {})
+            encoded = encoder(inputs[name])
+            embeddings[name], features = encoded if isinstance(encoded, tuple) else (encoded, {})
         if self.fusion is None:
             embedding = embeddings[self.names[0]]
         else:
@@ -121,12 +121,12 @@ def _start(module: Any, part: Mapping[str, Any]) -> Any:
     return module
 
 
-def _with_options(network: Network, places: Mapping[str, Mapping[str, Any]]) -> Network:
+def _with_options(network: Network, parts: Mapping[str, Mapping[str, Any]]) -> Network:
     """The network, its frozen parts without gradients, and the learning rates of the others."""
-    network.frozen = tuple(place for place, part in places.items() if part.get("freeze"))
-    network.lr_scales = {place: part["lr_scale"] for place, part in places.items() if "lr_scale" in part}
-    for place in network.frozen:
-        network.get_submodule(place).requires_grad_(False)
+    network.frozen = tuple(submodule for submodule, part in parts.items() if part.get("freeze"))
+    network.lr_scales = {submodule: part["lr_scale"] for submodule, part in parts.items() if "lr_scale" in part}
+    for submodule in network.frozen:
+        network.get_submodule(submodule).requires_grad_(False)
     return network
 
 

@@ -65,7 +65,7 @@ def complete_module(role: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, Mapping | None):
         raise ValueError(f"the arguments of {name} are a mapping, got {arguments!r}")
     features = role.get("features") or {}
-    if not isinstance(features, Mapping) or not all(isinstance(place, str) for place in features.values()):
+    if not isinstance(features, Mapping) or not all(isinstance(submodule, str) for submodule in features.values()):
         raise ValueError(f"features names submodules, such as {{map: layer3}}, got {features!r}")
     for key in ("embedding", "head"):
         if not isinstance(role.get(key, ""), str):
@@ -80,19 +80,19 @@ def options(part: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: an option is of the wrong kind, or the weights cannot be read.
     """
-    found: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     weights, freeze, scale = (part.get(name, default) for name, default in OPTIONS.items())
     if weights is not None:
-        found["weights"] = dict(weights) if isinstance(weights, Mapping) else sources.weights(weights)
+        chosen["weights"] = dict(weights) if isinstance(weights, Mapping) else sources.weights(weights)
     if not isinstance(freeze, bool):
         raise ValueError(f"freeze is true or false, got {freeze!r}")
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not scale > 0:
         raise ValueError(f"lr_scale is a number above 0, got {scale!r}")
     if freeze:
-        found["freeze"] = True
+        chosen["freeze"] = True
     elif scale != 1:
-        found["lr_scale"] = float(scale)
-    return found
+        chosen["lr_scale"] = float(scale)
+    return chosen
 
 
 def name_of(part: Mapping[str, Any]) -> str:

@@ -45,18 +45,18 @@ class Whole(Network):
         super().__init__()
         self.module, self.names = module, tuple(dict.fromkeys((*needs, *any_of)))
         self.needs, self.any_of = needs, any_of
-        self.places = {**({"embedding": embedding} if embedding else {}), **(features or {})}
-        for place in (*self.places.values(), *([head] if head else [])):
+        self.submodules = {**({"embedding": embedding} if embedding else {}), **(features or {})}
+        for submodule in (*self.submodules.values(), *([head] if head else [])):
             try:
-                module.get_submodule(place)
+                module.get_submodule(submodule)
             except AttributeError as error:
                 known = ", ".join(name for name, _ in module.named_modules() if name)
-                raise ValueError(f"the module has no submodule {place!r}: it has {known}") from error
-        said = self._tried(shapes)
-        if said.logits.shape != (2, classes):
-            raise ValueError(f"the module returns logits [rows, {classes}], got {list(said.logits.shape)} of 2 rows")
-        self.embedding = said.embedding.shape[1]
-        self._shown = {name: tuple(feature.shape[1:]) for name, feature in said.features.items()}
+                raise ValueError(f"the module has no submodule {submodule!r}: it has {known}") from error
+        answer = self._tried(shapes)
+        if answer.logits.shape != (2, classes):
+            raise ValueError(f"the module returns logits [rows, {classes}], got {list(answer.logits.shape)} of 2 rows")
+        self.embedding = answer.embedding.shape[1]
+        self._shown = {name: tuple(feature.shape[1:]) for name, feature in answer.features.items()}
         self.head_name = f"module.{head}" if head else ""
 
     @property
@@ -66,13 +66,13 @@ class Whole(Network):
     def forward(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Outputs:
         """`inputs` [B, *shape] and `present` [B] bool, by modality; what is missing is 0."""
         with self._caught() as seen:
-            found = self.module(**{name: inputs[name] for name in self.names})
-        if isinstance(found, Outputs):
-            return found._replace(present=self.rows(present), features={**found.features, **seen})
-        if not isinstance(found, Tensor) or "embedding" not in seen:
+            answer = self.module(**{name: inputs[name] for name in self.names})
+        if isinstance(answer, Outputs):
+            return answer._replace(present=self.rows(present), features={**answer.features, **seen})
+        if not isinstance(answer, Tensor) or "embedding" not in seen:
             raise ValueError("a module returns Outputs, or logits, and `embedding` names the submodule below them")
         embedding = seen.pop("embedding")
-        return Outputs(found, embedding.flatten(1), self.rows(present), seen)
+        return Outputs(answer, embedding.flatten(1), self.rows(present), seen)
 
     @contextmanager
     def _caught(self) -> Iterator[dict[str, Tensor]]:
@@ -86,17 +86,17 @@ class Whole(Network):
             return keep
 
         with ExitStack() as stack:
-            for name, place in self.places.items():
-                handle = self.module.get_submodule(place).register_forward_hook(hook(name))
+            for name, submodule in self.submodules.items():
+                handle = self.module.get_submodule(submodule).register_forward_hook(hook(name))
                 stack.callback(handle.remove)
             yield seen
 
     @torch.no_grad()
     def _tried(self, shapes: Mapping[str, Modality]) -> Outputs:
-        """What it says of two rows of zeros: widths are not told, they are seen."""
+        """Its answer to two rows of zeros: widths are seen, and need not be given."""
         training = self.module.training
         self.module.eval()
         inputs = {name: torch.zeros(2, *shapes[name].shape) for name in self.names}
-        said: Outputs = self(inputs, {name: torch.ones(2, dtype=torch.bool) for name in self.names})
+        answer: Outputs = self(inputs, {name: torch.ones(2, dtype=torch.bool) for name in self.names})
         self.module.train(training)
-        return said
+        return answer

@@ -41,7 +41,7 @@ class Term(nn.Module, ABC):
             nothing else: its parameters get no gradient from `loss`. A term that has one owns the number `critic_lr`,
             the ratio of the critic's learning rate to the main one.
         steps: critic updates before each main update.
-        task: what the labels are, told by `Objective.setup`.
+        task: what the labels are, set by `Objective.setup`.
 
     Args:
         weight: factor of the term at its height.

@@ -21,11 +21,11 @@ from kdsweep.objective.toy import (
     batch,
     each,
     flat,
-    floats,
     gradients,
     leaves,
     missing,
     rebuilt,
+    shown,
     stream,
 )
 
@@ -36,7 +36,7 @@ HOLES = {"student": [1], "teacher": [0, 5], "depth": [2, 5], "sound": [3, 5]}
 def trains_what_it_is_for(term: Term) -> None:
     """Its gradient reaches the student if and only if that is what it trains."""
     made = set_up(term)
-    seen = with_draws(made, batch())
+    seen = with_draws(made, example(made))
     reached = {name: gradient.abs().sum().item() for name, gradient in gradients(made(seen), leaves(seen)).items()}
     student = sum(size for name, size in reached.items() if name.startswith("student"))
     assert (student > 0) == (made.trains == "student"), reached
@@ -48,7 +48,7 @@ def critic_learns_from_its_own_loss_alone(term: Term) -> None:
     made = set_up(term)
     if made.critic is None:
         return
-    seen = with_draws(made, batch())
+    seen = with_draws(made, example(made))
     parameters = dict(made.critic.named_parameters())
     assert not any(gradient.any() for gradient in gradients(made(seen), parameters).values())
     assert any(gradient.any() for gradient in gradients(made.critic_value(seen.detach()), parameters).values())
@@ -61,7 +61,7 @@ def critic_learns_from_its_own_loss_alone(term: Term) -> None:
 def missing_rows_are_as_if_they_were_not_there(term: Term) -> None:
     """Value, gradients, critic and memory with masked rows equal those with the rows removed."""
     made = set_up(term)
-    alone, seen = copy.deepcopy(made), with_draws(made, missing(batch(10), **HOLES))
+    alone, seen = copy.deepcopy(made), with_draws(made, missing(example(made, 10), **HOLES))
     rows = made.rows(seen)
     assert 2 <= rows.sum() < 10, f"it reads nothing that can be missing: {made.reads}"
     short = each(seen, lambda values: values[rows])
@@ -87,7 +87,7 @@ def fewer_than_two_rows_give_exactly_zero(term: Term) -> None:
     for left in (0, 1):
         gone = list(range(left, 8))
         made = set_up(term)
-        seen = with_draws(made, missing(batch(scale=0.0), student=gone, teacher=gone, depth=gone, sound=gone))
+        seen = with_draws(made, missing(example(made, scale=0.0), student=gone, teacher=gone, depth=gone, sound=gone))
         value = made(seen)
         assert value.item() == 0, value
         reached = gradients(value, {**leaves(seen), **dict(made.named_parameters())})
@@ -100,10 +100,10 @@ def fewer_than_two_rows_give_exactly_zero(term: Term) -> None:
 
 
 TRAPS: Mapping[str, Callable[[Batch], Batch]] = {
-    "scores and embeddings of 10,000": lambda seen: each(seen, floats(lambda x: x * 1e4 if x.dim() > 1 else x)),
+    "scores and embeddings of 10,000": lambda seen: shown(seen, lambda x: x * 1e4),
     "duplicate rows": lambda seen: each(seen, lambda x: x[[0, 0, 0, 1, 1, 2, 3, 4]]),
-    "all ones": lambda seen: each(seen, floats(torch.ones_like)),
-    "all zeros": lambda seen: each(seen, floats(torch.zeros_like)),
+    "all ones": lambda seen: shown(seen, torch.ones_like),
+    "all zeros": lambda seen: shown(seen, torch.zeros_like),
     "a single class": lambda seen: seen._replace(labels=torch.zeros_like(seen.labels)),
     # Where shapes agree; embeddings differ in width.
     "a student that says what its teacher says": lambda seen: seen._replace(
@@ -116,7 +116,7 @@ def stays_finite(term: Term) -> None:
     """Value and gradients are finite in single precision, whatever stands in a batch."""
     for trap, change in TRAPS.items():
         made = set_up(term, dtype=torch.float32)
-        seen = with_draws(made, each(change(batch()), floats(lambda x: x.float())))
+        seen = with_draws(made, shown(change(example(made)), lambda x: x.float()))
         value = made(seen)
         assert torch.isfinite(value), trap
         reached = gradients(value, {**leaves(seen), **dict(made.named_parameters())})
@@ -129,7 +129,7 @@ def stays_finite(term: Term) -> None:
 def does_not_depend_on_the_order_of_the_batch(term: Term) -> None:
     """Rows may stand in any order."""
     made = set_up(term)
-    seen = with_draws(made, batch())
+    seen = with_draws(made, example(made))
     turned = each(seen, lambda values: values[[3, 1, 7, 0, 5, 2, 6, 4]])
     torch.testing.assert_close(made(seen), made(turned), rtol=1e-9, atol=1e-9)
 
@@ -138,9 +138,9 @@ def saved_state_is_all_that_it_is(term: Term) -> None:
     """Another of other initial weights, given the state saved in the middle, says the same next; so does a copy."""
     first, second = set_up(term), set_up(term, seed=7)
     for step in (1, 2):
-        remember(first, with_draws(first, batch(seed=step), seed=step))
+        remember(first, with_draws(first, example(first, seed=step), seed=step))
     second.load_state_dict(first.state_dict())
-    seen = with_draws(first, batch(seed=3), seed=3)
+    seen = with_draws(first, example(first, seed=3), seed=3)
     for other in (second, copy.deepcopy(first)):
         assert torch.equal(first(seen), other(seen))
 
@@ -148,17 +148,17 @@ def saved_state_is_all_that_it_is(term: Term) -> None:
 def half_precision_is_computed_in_single(term: Term) -> None:
     """Under autocast and of half-precision outputs, the value is that of single precision."""
     made = set_up(term, dtype=torch.float32)
-    seen = with_draws(made, each(batch(), floats(lambda x: x.to(torch.bfloat16))))
+    seen = with_draws(made, shown(example(made), lambda x: x.to(torch.bfloat16)))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = made(seen)
     assert half.dtype == torch.float32, half.dtype
-    torch.testing.assert_close(half, made(each(seen, floats(lambda x: x.float()))), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(half, made(shown(seen, lambda x: x.float())), rtol=1e-6, atol=1e-6)
 
 
 def a_stack_gives_what_each_gives_alone(term: Term) -> None:
     """Three terms with other numbers, as one: values, gradients, critics and memories, without a loop over members."""
     made = [set_up(moved(term, lane), seed=lane) for lane in range(3)]
-    seen = [with_draws(one, missing(batch(seed=lane), **HOLES), seed=lane) for lane, one in enumerate(made)]
+    seen = [with_draws(one, missing(example(one, seed=lane), **HOLES), seed=lane) for lane, one in enumerate(made)]
     parameters, buffers = torch.func.stack_module_state(made)
     tensors = {key: torch.stack([flat(one)[key] for one in seen]) for key in flat(seen[0])}
     drawn = {key: torch.stack([one.draws[key] for one in seen]) for key in seen[0].draws}
@@ -223,8 +223,28 @@ class _Asked(nn.Module):
 def set_up(term: Term, *, seed: int = 0, dtype: torch.dtype = torch.float64) -> Term:
     """A copy of the term with its modules, in the given precision."""
     made = copy.deepcopy(term)
-    Objective(term=made).setup(SIZES, lambda name: stream(seed, name))
+    labels = labels_for(made, SIZES.labels)
+    Objective(term=made).setup(SIZES._replace(task=task_of(made), labels=labels), lambda name: stream(seed, name))
     return made.to(dtype)
+
+
+def task_of(term: Term) -> str:
+    """One that the term understands: of classes where it can."""
+    return "classification" if "classification" in term.tasks else term.tasks[0]
+
+
+def labels_for(term: Term, labels: Tensor | None) -> Tensor | None:
+    """Classes, or where the term does not know them numbers of 0 and 1 for each: several labels, and values as well."""
+    if task_of(term) == "classification" or labels is None:
+        return labels
+    return (labels[:, None] == torch.arange(SIZES.classes)).float()
+
+
+def example(term: Term, n: int = 8, *, seed: int = 0, scale: float = 1.0) -> Batch:
+    seen = batch(n, seed=seed, scale=scale)
+    labels = labels_for(term, seen.labels)
+    assert labels is not None
+    return seen._replace(labels=labels)
 
 
 def moved(term: Term, lane: int) -> Term:

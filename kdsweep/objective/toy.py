@@ -89,9 +89,14 @@ def each(seen: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     return changed._replace(labels=change(seen.labels), samples=change(seen.samples), draws=draws)
 
 
-def floats(change: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The change, of numbers alone: classes, places and presence stay."""
-    return lambda values: change(values) if values.is_floating_point() else values
+def shown(seen: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """The batch with every number that a network shows changed, as a new leaf."""
+
+    def of(outputs: Outputs) -> Outputs:
+        features = {name: leaf(change(values)) for name, values in outputs.features.items()}
+        return Outputs(leaf(change(outputs.logits)), leaf(change(outputs.embedding)), outputs.present, features)
+
+    return with_sources(seen, {source: of(outputs) for source, outputs in sources(seen).items()})
 
 
 def leaf(values: Tensor) -> Tensor:

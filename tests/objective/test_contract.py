@@ -18,7 +18,8 @@ def structure(term: Term) -> str:
     """A term's class, and how its structure differs from the default's: widths and counts do not matter here."""
     default = vars(type(term)())
     changed = {name: value for name, value in vars(term).items() if isinstance(value, str | bool | tuple)}
-    words = [f"{name}={value}" for name, value in changed.items() if value != default.get(name) and name != "papers"]
+    kept = [name for name, value in changed.items() if value != default.get(name)]
+    words = [f"{name}={changed[name]}" for name in kept if name not in ("papers", "number_names", "reads", "tasks")]
     return " ".join([type(term).__name__, *words])
 
 
@@ -50,6 +51,19 @@ def test_names_load_on_first_use_from_the_file_that_is_named_for_them():
     assert objective.masked_mean.__module__ == "kdsweep.objective.numerics"
     with pytest.raises(AttributeError, match="no attribute 'SoftLogit'"):
         objective.SoftLogit  # noqa: B018
+
+
+class OfValues(Term):
+    """A term for values alone."""
+
+    tasks = ("regression",)
+
+    def loss(self, batch: Batch, rows: torch.Tensor) -> torch.Tensor:
+        return objective.masked_mean((batch.student.logits - batch.labels).square().mean(1), rows)
+
+
+def test_a_term_for_other_labels_than_classes_is_checked_on_such():
+    check_term(OfValues())
 
 
 class SeesMissingRows(Term):

@@ -47,5 +47,5 @@ class Encoder(nn.Module):
         self.shape = (depth, height, width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        found = self.map(x if x.dim() == 4 else x[:, None])
-        return self.out(found.mean((2, 3))), {"map": found}
+        feature_map = self.map(x if x.dim() == 4 else x[:, None])
+        return self.out(feature_map.mean((2, 3))), {"map": feature_map}

@@ -46,8 +46,8 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows, frames = x.shape[:2]
-        found = self.frame(x.flatten(0, 1)).view(rows, frames, -1)
+        features = self.frame(x.flatten(0, 1)).view(rows, frames, -1)
         # A single frame changes by nothing.
-        changes = (found[:, 1:] - found[:, :-1]).abs().sum(1) / max(1, frames - 1)
-        embedding: Tensor = self.out(torch.cat([found.mean(1), changes], dim=1))
+        changes = (features[:, 1:] - features[:, :-1]).abs().sum(1) / max(1, frames - 1)
+        embedding: Tensor = self.out(torch.cat([features.mean(1), changes], dim=1))
         return embedding

@@ -33,5 +33,5 @@ class Encoder(nn.Module):
         self.embedding = embedding
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        found = self.map(x if x.dim() == 4 else x[:, None])
-        return self.out(found.mean(3).flatten(1)), {"map": found}
+        feature_map = self.map(x if x.dim() == 4 else x[:, None])
+        return self.out(feature_map.mean(3).flatten(1)), {"map": feature_map}

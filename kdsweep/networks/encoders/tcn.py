@@ -48,8 +48,8 @@ class Encoder(nn.Module):
         h, real = steps_of(x)
         for convolve, shortcut, norm in zip(self.convolutions, self.shortcuts, self.norms, strict=True):
             # What a layer made of the padding must not come back through the next one's window.
-            found = convolve((h * real).transpose(1, 2)).transpose(1, 2)
-            h = shortcut(h) + self.dropout(torch.relu(norm(found)))
+            convolved = convolve((h * real).transpose(1, 2)).transpose(1, 2)
+            h = shortcut(h) + self.dropout(torch.relu(norm(convolved)))
         highest = (h + (real - 1) * 1e9).amax(1) * real.amax(1)
         embedding: Tensor = self.out(torch.cat([mean_over_steps(h, real), highest], dim=1))
         return embedding

@@ -24,8 +24,8 @@ def permuted_rows(keys_B: Tensor, rows: Tensor) -> Tensor:
     """[B] a permutation of the rows that count, by random keys; the others stay where they are."""
     last = torch.where(rows, keys_B, 2.0)
     shuffled = torch.argsort(last, stable=True)
-    place = (rows.cumsum(0) - 1).clamp(min=0)
-    return torch.where(rows, shuffled[place], torch.arange(len(rows), device=rows.device))
+    position = (rows.cumsum(0) - 1).clamp(min=0)
+    return torch.where(rows, shuffled[position], torch.arange(len(rows), device=rows.device))
 
 
 def saliency(

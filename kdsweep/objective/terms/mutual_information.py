@@ -169,12 +169,12 @@ class MutualInformation(Term):
 
     def _value(self, batch: Batch, partner: str, rows: Tensor) -> Tensor:
         left_BD, right_BD = self._project(batch, partner)
-        place = self.partners.index(partner)
+        index = self.partners.index(partner)
         if self.estimator == "club":
-            mean_BD, log_variance_BD = frozen(self.critic[place], left_BD)
+            mean_BD, log_variance_BD = frozen(self.critic[index], left_BD)
             return -club_bound(mean_BD, log_variance_BD, right_BD, rows)
         if self.estimator == "crd":
-            bank: MemoryBank = self.banks[place]
+            bank: MemoryBank = self.banks[index]
             negatives = bank.pick(batch.samples, batch.draws[partner])
             return bank.loss(left_BD, right_BD, self.temperature, samples=batch.samples, negatives=negatives, rows=rows)
         f_BB = left_BD @ right_BD.T / self.temperature
