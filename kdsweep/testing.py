@@ -9,6 +9,7 @@ call the very same functions.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kdsweep.tasks.base import Task
 
 
-def check_term(term: Term, *, in_any_order: bool = True) -> None:
+def check_term(term: Term, *, task: str | None = None, in_any_order: bool = True) -> None:
     """A term (`kdsweep.objective.Term`), not set up: `check_term(my_terms.Mine(temperature=2.0))`.
 
     Value and gradients with masked rows are those with the rows removed, and exactly 0 of fewer than two rows; they are
@@ -30,10 +31,15 @@ def check_term(term: Term, *, in_any_order: bool = True) -> None:
     other numbers gives what each gives alone, without a loop.
 
     Args:
+        task: whose labels it sees; by default classes, where it understands them.
         in_any_order: False for a term that is meant to depend on the order of the batch.
     """
     from kdsweep.objective import contract
 
+    if task is not None:
+        assert task in term.tasks, f"it is a term for {', '.join(term.tasks)}, got {task}"
+        term = copy.deepcopy(term)
+        term.tasks = (task,)
     for check in contract.CHECKS:
         if not in_any_order and check is contract.does_not_depend_on_the_order_of_the_batch:
             continue

@@ -28,6 +28,7 @@ from kdsweep.objective.toy import (
     shown,
     stream,
 )
+from kdsweep.tasks.registry import CLASSES
 
 # Of several auxiliary modalities, each row below has lost another one; row 5 has lost both.
 HOLES = {"student": [1], "teacher": [0, 5], "depth": [2, 5], "sound": [3, 5]}
@@ -230,14 +231,14 @@ def set_up(term: Term, *, seed: int = 0, dtype: torch.dtype = torch.float64) -> 
 
 def task_of(term: Term) -> str:
     """One that the term understands: of classes where it can."""
-    return "classification" if "classification" in term.tasks else term.tasks[0]
+    return next((task for task in CLASSES if task in term.tasks), term.tasks[0])
 
 
 def labels_for(term: Term, labels: Tensor | None) -> Tensor | None:
     """Classes, or where the term does not know them numbers of 0 and 1 for each: several labels, and values as well."""
-    if task_of(term) == "classification" or labels is None:
+    if task_of(term) in CLASSES or labels is None:
         return labels
-    return (labels[:, None] == torch.arange(SIZES.classes)).float()
+    return (labels[:, None] == torch.arange(SIZES.classes)).double()
 
 
 def example(term: Term, n: int = 8, *, seed: int = 0, scale: float = 1.0) -> Batch:

@@ -90,13 +90,15 @@ def each(seen: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 
 
 def shown(seen: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
-    """The batch with every number that a network shows changed, as a new leaf."""
+    """The batch with every number that a network shows changed, as a new leaf; numbers as labels in its precision."""
 
     def of(outputs: Outputs) -> Outputs:
         features = {name: leaf(change(values)) for name, values in outputs.features.items()}
         return Outputs(leaf(change(outputs.logits)), leaf(change(outputs.embedding)), outputs.present, features)
 
-    return with_sources(seen, {source: of(outputs) for source, outputs in sources(seen).items()})
+    changed = with_sources(seen, {source: of(outputs) for source, outputs in sources(seen).items()})
+    precision = changed.student.logits.dtype
+    return changed._replace(labels=seen.labels.to(precision)) if seen.labels.is_floating_point() else changed
 
 
 def leaf(values: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 
 from kdsweep import objective
 from kdsweep.objective import Batch, Term, toy
+from kdsweep.tasks.registry import TASKS
 from kdsweep.testing import check_term
 from tests.helpers.objective_fakes import recipes
 
@@ -37,6 +38,12 @@ TERMS = every_term()
 def test_a_term_keeps_its_contract(name):
     term = TERMS[name]
     check_term(term, in_any_order=type(term).__name__ not in DEPENDS_ON_ORDER)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", ["CrossEntropy", "SoftLogits"])
+def test_a_term_that_asks_the_task_keeps_its_contract_in_each(name, task):
+    check_term(getattr(objective, name)(), task=task)
 
 
 def test_a_term_names_its_paper_and_says_in_one_line_what_it_is():
