@@ -174,7 +174,7 @@ def verdicts_of(values: Array, *, equivalent: float | None = None, look: int = 1
                 scores=runs,
             )
         )
-    study = {"equivalent": equivalent}
+    study = SimpleNamespace(equivalent=equivalent)
     return judge(cast(Runs, SimpleNamespace(look=look, study=study, metric=METRICS["accuracy"])), family)
 
 

@@ -170,10 +170,9 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     """
     from rich.markup import escape
 
+    from kdsweep.report import build
     from kdsweep.report.facts import compared_studies
     from kdsweep.report.facts.collect import collect
-    from kdsweep.report.render import page as html
-    from kdsweep.report.sections import headline
     from kdsweep.run.launch import with_facts
     from kdsweep.run.store import open_store, safe_name
 
@@ -187,15 +186,8 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     for one in found.refused:
         console.print(f"not compared: {escape(one.b)} with {escape(one.a)}: {escape(one.why)}", soft_wrap=True)
     runs = compared_studies.page(found)
-    compared = [name for group in found.groups for name in group.names]
-    title = f"{', '.join(compared[:-1])} and {compared[-1]} compared"
     datasets = f"{len(found.groups)} dataset{'s' if len(found.groups) > 1 else ''}"
-
-    def say(_: object) -> headline.Said:
-        sentences = ("Nobody stated these comparisons beforehand: all of them are exploratory.",)
-        return headline.Said(title, "open", sentences, (f"{len(compared)} studies", datasets))
-
-    written = html.build(runs, reports / safe_name("-".join(study.name for study in studies)), say=say)
+    written = build(runs, reports / safe_name("-".join(study.name for study in studies)))
     console.print(f"\n{escape(written.text)}, on {datasets}", soft_wrap=True)
     console.print(f"report: {escape(str(written.path))}", soft_wrap=True)
     return DONE
@@ -219,24 +211,12 @@ def _imported(
     """
     from rich.markup import escape
 
+    from kdsweep.report import build
     from kdsweep.report.facts import imported
-    from kdsweep.report.render import page as html
-    from kdsweep.report.sections import headline
     from kdsweep.run.store import safe_name
 
     read = imported.read(runs, predictions, metric=metric, claim=claim, against=tuple(against), equivalent=equivalent)
-
-    def say(_: object) -> headline.Said:
-        said = headline.say(read)
-        # Whether an auxiliary modality helps takes controls that a table of scores does not have.
-        sentences = tuple(one for one in said.sentences if not claim or one != headline.helps(read))
-        facts = (
-            f"{read.study.budget.seeds} seeds",
-            *([f"{read.study.data.test:,} test samples"] if predictions is not None else []),
-        )
-        return said._replace(sentences=sentences, facts=(*facts, "made elsewhere: budget and selection not verified"))
-
-    written = html.build(read, reports / safe_name(read.study.name), say=say)
+    written = build(read, reports / safe_name(read.study.name))
     console.print(f"\n{escape(written.text)}", soft_wrap=True)
     console.print("budget, selection and number of looks: not verified", soft_wrap=True)
     console.print(f"report: {escape(str(written.path))}", soft_wrap=True)

@@ -21,6 +21,7 @@ from kdsweep.engine.stopping import falls_behind
 from kdsweep.engine.workers import Workers
 from kdsweep.tasks import registry as tasks
 from kdsweep.tasks.base import Judged, Predictions
+from kdsweep.values.paper import Paper
 from kdsweep.values.study import Data
 from kdsweep.values.trial import Trial
 
@@ -45,7 +46,7 @@ class Outcome:
         points: the curves, and the scores of the selected epoch on test where the trial reads it.
         weights: by role, where somebody will read them.
         numbers: every number of the objective and the recipe, set or default.
-        papers: the citation of each term.
+        papers: where each term comes from.
         error: why it failed.
     """
 
@@ -56,7 +57,7 @@ class Outcome:
     weights: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     predictions: Predictions | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
-    papers: Mapping[str, str] = field(default_factory=dict)
+    papers: Mapping[str, tuple[Paper, ...]] = field(default_factory=dict)
     error: str = ""
 
 
@@ -256,7 +257,7 @@ def _outcome(
         _weights(trial, training.state(lane)) if keeps else {},
         predictions,
         {**training.numbers(lane), **searched},
-        {name: "; ".join(paper.citation for paper in cited) for name, cited in training.objective.papers().items()},
+        training.objective.papers(),
         record.error,
     )
 

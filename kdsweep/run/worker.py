@@ -168,7 +168,7 @@ def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
         "pace": min(by_epoch.values(), default=0.0),
         "valid": valid,
         "numbers": dict(outcome.numbers),
-        "papers": dict(outcome.papers),
+        "papers": {term: [paper.to_json() for paper in papers] for term, papers in outcome.papers.items()},
         "error": outcome.error,
         **provenance(),
     }

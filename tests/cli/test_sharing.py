@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pkgutil
 import shutil
 import socket
 import threading
@@ -17,8 +16,6 @@ from rich.console import Console
 
 from kdsweep import study_file
 from kdsweep.cli import report as report_command
-from kdsweep.report import sections
-from kdsweep.report.facts import progress
 from kdsweep.run import archive
 from kdsweep.run import cluster as reach
 from kdsweep.run.launch import with_facts
@@ -345,10 +342,3 @@ def test_a_report_of_a_finished_study_is_written_once_when_watched(done, tmp_pat
     answer = kdsweep("report", file, "--watch", "--storage", storage, "--reports", tmp_path)
     assert answer.exit_code == 0, answer.output
     assert answer.output.count("report: ") == 1
-
-
-def test_every_section_says_what_it_rests_on_or_rests_on_nothing():
-    whole = {"checked", "compared", "across", "ranks", "failures", "papers"}
-    whole |= {"protocol", "provenance", "study_file", "words", "methods_text"}
-    names = {module.name for module in pkgutil.iter_modules(sections.__path__)}
-    assert names <= set(progress.RESTS) | whole

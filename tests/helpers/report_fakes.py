@@ -15,6 +15,7 @@ from kdsweep.report.facts.described import Budget, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.scores import units
 from kdsweep.tasks.registry import METRICS
+from kdsweep.values.paper import Paper
 from kdsweep.values.study import Arm, Claim, Recipe, Row
 
 LABELS = {
@@ -33,7 +34,12 @@ TERMS = {
     "auxiliary_only": ["ce"],
 }
 NUMBERS = {"kd": ["kd.temperature", "kd.weight"], "amid": ["kd.weight", "entropy.weight"]}
-HINTON = "Hinton, Vinyals, Dean. Distilling the Knowledge in a Neural Network. arXiv:1503.02531"
+HINTON = Paper(
+    authors=("Hinton", "Vinyals", "Dean"),
+    title="Distilling the Knowledge in a Neural Network",
+    year=2015,
+    arxiv="1503.02531",
+)
 ROWS = {"without mi_teacher": ["mi_teacher"], "without entropy": ["entropy"], "only kd": ["mi_teacher", "entropy"]}
 CONTROLS = ("student_only_teacher", "shuffled_within_class", "untrained_teacher", "label_smoothing")
 
@@ -235,7 +241,7 @@ def _confirm(
     world.run(
         trial, skill=skill, test=True, state="failed" if failed else "complete",
         method=arm, seed=s, fold=f, teacher=teacher, distils_from="multimodal" if teacher else "",
-        dropped=json.dumps(dropped or []), papers=json.dumps({"kd": HINTON} if teacher else {}),
+        dropped=json.dumps(dropped or []), papers=json.dumps({"kd": [HINTON.to_json()]} if teacher else {}),
         **dict[str, Any]({f"param.{name}": 0.5 for name in [*NUMBERS.get(arm, []), "train.lr"]}),
     )  # fmt: skip
     stage = "ablate" if row else "control" if control else "confirm"

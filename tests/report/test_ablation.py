@@ -94,7 +94,7 @@ def test_scarcity_is_a_curve_over_what_was_taken_away(runs):
     assert [row["without auxiliary (%)"] for row in table.rows] == [0.0, 50.0, 90.0]
     leads = [row["− Student only"].value for row in table.rows]
     assert leads == sorted(leads, reverse=True)
-    assert list(scarcity.figure(runs).data[0].x) == [0.0, 50.0, 90.0]
+    assert scarcity.drawing(runs).numbers["without auxiliary (%)"].tolist() == [0.0, 50.0, 90.0]
 
 
 def test_a_teacher_is_followed_by_epoch_beside_its_student(runs):
@@ -111,10 +111,9 @@ def test_a_share_of_runs_reaches_what_the_table_says(runs):
 
 
 def test_the_budget_is_shown_in_trials_and_in_device_seconds(runs):
-    drawn = budget.figure(runs)
-    trials, seconds = (trace for trace in drawn.data if trace.name == "KD")
-    assert list(trials.y) == list(seconds.y)
-    assert list(seconds.x) == [3.5 * n for n in trials.x]
+    numbers = budget.drawing(runs).numbers
+    assert set(numbers["arm"]) == {"Student only", "KD", "AMID"}
+    assert numbers["device-seconds"].tolist() == [3.5 * n for n in numbers["trials"]]
     assert any("leads on validation" in said for said in budget.words(runs))
 
 
@@ -122,13 +121,13 @@ def test_a_long_search_is_drawn_by_its_best_and_an_even_share_of_the_rest():
     runs = report_fakes.make(search=400, seeds=2, samples=20)
     tried = runs.select("search", "kd")
     best = 100 * tried["trial"].map(runs.valid)[tried["state"] != "failed"].max()
-    clouds = [trace for trace in settings.figure(runs).data if trace.name == "KD"]
+    drawing = settings.drawing(runs)
+    clouds = [cloud for (_, arm), cloud in drawing.numbers.groupby(["number", "arm"]) if arm == "KD"]
     assert len(clouds) == 3
     for cloud in clouds:
-        assert 100 <= len(cloud.y) <= settings.MOST
-        assert max(cloud.y) == pytest.approx(best)
-    lines = [trace for trace in budget.figure(runs).data if trace.name == "KD"]
-    assert all(len(line.x) <= 130 for line in lines)
+        assert 100 <= len(cloud) <= settings.MOST
+        assert cloud[drawing.value].max() == pytest.approx(best)
+    assert budget.drawing(runs).numbers.groupby("arm").size().max() <= 130
 
 
 def test_a_plane_shows_as_much_of_the_scores_as_scikit_learn_finds(runs):
@@ -138,4 +137,4 @@ def test_a_plane_shows_as_much_of_the_scores_as_scikit_learn_finds(runs):
     kept = runs.predictions(confirmed(runs, "amid").finished[0, 0, 1])
     found = PCA(n_components=2).fit(np.stack(kept["logits"]).astype(float))
     assert student["variance on the plane (%)"] == pytest.approx(100 * found.explained_variance_ratio_.sum())
-    assert len({trace.name for trace in planes.figure(runs).data}) == 4
+    assert planes.drawing(runs).numbers["class"].nunique() == 4

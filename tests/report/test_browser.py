@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kdsweep.report import build
-from kdsweep.report.render.glossary import GLOSSARY
+from kdsweep.report.render import glossary
 from tests.helpers import report_fakes
 from tests.helpers.report_fakes import elements
 
@@ -99,7 +99,7 @@ def test_words_in_the_field_leave_only_the_rows_that_hold_them(told):
 
 
 def test_a_word_is_explained_to_the_keyboard_as_well(told):
-    assert (told["tip"], told["gone"]) == (GLOSSARY["IQM"], "true")
+    assert (told["tip"], told["gone"]) == (glossary.words()["IQM"], "true")
 
 
 @pytest.fixture(scope="module")

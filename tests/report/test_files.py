@@ -14,14 +14,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kdsweep.report import build
-from kdsweep.report.render import bibtex, files, latex, markdown, numbers
-from kdsweep.report.render import page as html
+from kdsweep.report import build, sections
+from kdsweep.report.render import bibtex, files, latex, markdown
+from kdsweep.report.render.page import part, stands
+from kdsweep.report.render.part import Part
+from kdsweep.report.render.section import discover
 from kdsweep.report.render.tables import Difference, P, Table
 from kdsweep.report.sections import arms, headline, methods_text
 from kdsweep.report.statistics.verdicts import Verdict
+from kdsweep.values.paper import Paper
 from tests.helpers import report_fakes
-from tests.helpers.report_fakes import NASTY, elements, nasty
+from tests.helpers.report_fakes import HINTON, NASTY, elements, nasty
 
 
 @pytest.fixture(scope="module")
@@ -57,50 +60,6 @@ def test_every_figure_has_its_numbers_in_the_page_and_beside_it(folder):
         inside = base64.b64decode(href.removeprefix("data:text/csv;charset=utf-8;base64,")).decode()
         assert inside == (folder / "figures" / name).read_text()
         assert len(inside.splitlines()) > 1
-
-
-def test_a_figures_numbers_are_its_points_with_their_intervals():
-    figure = {
-        "data": [
-            {"name": "a&lt;b", "x": [1.0, 2.0], "y": [0, 1], "error_x": {"array": [0.5, 1], "arrayminus": [1, 1]}}
-        ],
-        "layout": {"yaxis": {"tickvals": [0, 1], "ticktext": ["one", "two"]}},
-    }
-    assert numbers.rows(figure).to_dict("records") == [
-        {"trace": "a<b", "x": 1.0, "y": 0, "low": 0.0, "high": 1.5},
-        {"trace": "a<b", "x": 2.0, "y": 1, "low": 1.0, "high": 3.0},
-    ]
-    figure["data"][0]["name"] = ""
-    assert numbers.rows(figure)["trace"].tolist() == ["one", "two"]
-
-
-def test_plotlys_packed_arrays_and_grids_are_read():
-    packed = {"bdata": base64.b64encode(bytes([3, 0, 1, 0])).decode(), "dtype": "i2"}
-    grid = {"type": "heatmap", "x": ["a", "b"], "y": ["c"], "z": [packed]}
-    assert numbers.listed(packed) == [3, 1]
-    assert numbers.rows({"data": [{**grid, "z": [[1, 2]]}]})[["x", "y", "z"]].values.tolist() == [
-        ["a", "c", 1],
-        ["b", "c", 2],
-    ]
-
-
-def test_a_point_of_a_figure_of_several_says_in_which_it_is():
-    two = {"xaxis": {"title": {"text": "trials"}}, "xaxis2": {"title": {"text": "seconds"}}}
-    data = [{"x": [1], "y": [2]}, {"x": [3], "y": [4], "xaxis": "x2"}]
-    assert numbers.rows({"data": data, "layout": two})["panel"].tolist() == ["trials", "seconds"]
-    heads = [{"text": "lr", "showarrow": False}, {"text": "a&lt;b", "showarrow": False}]
-    assert numbers.rows({"data": data, "layout": {**two, "annotations": heads}})["panel"].tolist() == ["lr", "a<b"]
-
-
-def test_lines_over_many_axes_are_rows_and_a_bars_foot_is_kept():
-    lines = {
-        "type": "parcoords",
-        "dimensions": [{"label": "lr", "values": [1, 2]}, {"label": "score", "values": [3, 4]}],
-    }
-    assert numbers.rows({"data": [lines]})[["lr", "score"]].values.tolist() == [[1, 3], [2, 4]]
-    assert numbers.words({"data": [lines]}) == "2 lines over lr, score"
-    bar = {"type": "bar", "x": [2], "y": ["w"], "base": [5]}
-    assert numbers.rows({"data": [bar]})[["x", "y", "base"]].values.tolist() == [[2, "w", 5]]
 
 
 def test_a_figure_is_described_for_those_who_do_not_see_it(folder):
@@ -139,21 +98,21 @@ def test_the_best_arm_is_bold_and_a_reference_never_is():
 
 
 def test_each_paper_becomes_one_entry():
-    written = bibtex.render(
-        [
-            report_fakes.HINTON,
-            "Schuirmann. A comparison of the two. J. Pharm., 1987. doi:10.1007/BF01068419",
-            "After: Wu et al. On {braces} & more. CVPR 2019, arXiv:1903.04197; Wu et al. On {braces} & less. 2019",
-        ]
-    )
-    assert re.findall(r"@misc\{(\w+),", written) == [
-        "hinton2015distilling", "schuirmann1987comparison", "wu2019braces", "wu2019braces2",
-    ]  # fmt: skip
+    braces = Paper(authors=("Wu", "others"), title="On {braces} & more", venue="CVPR", year=2019, arxiv="1903.04197")
+    twin = Paper(authors=("Wu",), title="On braces, again", year=2019, doi="10.1007/a_b")
+    written = bibtex.render([HINTON, replace(HINTON, after=True), braces, twin])
+    assert re.findall(r"@misc\{(\w+),", written) == ["hinton2015distilling", "wu2019braces", "wu2019braces2"]
     assert "author = {Hinton and Vinyals and Dean}" in written
     assert "eprint = {1503.02531}" in written
-    assert "doi = {10.1007/BF01068419}" in written
+    assert "doi = {10.1007/a_b}" in written
     assert r"title = {{On \{braces\} \& more}}" in written
     assert "Wu and others" in written
+
+
+def test_a_paper_that_is_known_in_words_alone_is_a_note():
+    words = "Wu. On {braces}. CVPR 2019; Hinton. Distilling."
+    assert f"@misc{{{bibtex.key(words)}," in bibtex.render([words])
+    assert r"note = {Wu. On \{braces\}. CVPR 2019; Hinton. Distilling.}" in bibtex.render([words])
 
 
 def test_the_bibliography_holds_what_the_methods_paragraph_names(folder):
@@ -207,7 +166,7 @@ def test_a_stale_table_goes(folder):
 
 def test_without_kaleido_figures_as_files_say_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kaleido", None)
-    part = html.Part("s", "S", figure='{"data": [], "layout": {"height": 100}}')
+    part = Part("s", "S", figure='{"data": [], "layout": {"height": 100}}')
     with pytest.raises(ValueError, match=r"kdsweep\[figures\]"):
         files.write_figures(tmp_path, [part], "svg")
 
@@ -216,7 +175,7 @@ def test_without_kaleido_figures_as_files_say_how_to_get_it(tmp_path, monkeypatc
 def test_a_figure_is_written_as_svg_in_the_colours_of_paper(tmp_path):
     pytest.importorskip("kaleido", reason="needs the extra 'figures'")
     data = '{"data": [{"type": "scatter", "x": [1, 2], "y": [3, 4]}], "layout": {"height": 200}}'
-    files.write_figures(tmp_path, [html.Part("s", "S", figure=data)], "svg")
+    files.write_figures(tmp_path, [Part("s", "S", figure=data)], "svg")
     written = (tmp_path / "s.svg").read_text()
     assert written.startswith("<svg")
     assert "rgb(255, 255, 255)" in written
@@ -224,9 +183,8 @@ def test_a_figure_is_written_as_svg_in_the_colours_of_paper(tmp_path):
 
 def test_settings_chosen_on_one_fold_are_said_beside_every_table():
     runs = report_fakes.make(search=4, samples=60, folds=3, seeds=2)
-    data = replace(runs.study.data, search_fold="first")
-    runs = replace(runs, study=replace(runs.study, data=data))
-    tables = [table for module in html.discover() for table in html.told(html.draw(module, runs), runs).tables]
+    runs = replace(runs, study=replace(runs.study, data=replace(runs.study.data, search_fold="first")))
+    tables = [table for section in discover(sections) if stands(section, runs) for table in part(section, runs).tables]
     assert tables
     assert all("Settings chosen on fold 1" in " ".join(table.notes) for table in tables)
     assert "settings chosen on fold 1" in headline.facts(runs)

@@ -87,7 +87,7 @@ def test_a_class_that_one_side_never_names_has_its_row(runs):
 
     found = replace(runs, predictions=said)
     assert ("class 1", "5") in [(row["class"], row["taken for"]) for row in confusion.table(found)[0].rows]
-    assert confusion.figure(found) is not None
+    assert confusion.drawing(found) is not None
 
 
 def test_gained_and_lost_samples_are_named(runs):
@@ -100,9 +100,9 @@ def test_gained_and_lost_samples_are_named(runs):
 
 
 def test_every_test_sample_is_in_one_dot(runs):
-    (trace,) = samples.figure(runs).data
-    assert sum(trace.customdata) == 4
-    assert sorted(zip(trace.x, trace.y, trace.customdata, strict=True)) == [(0, 100, 1), (100, 0, 1), (100, 100, 2)]
+    baseline, method = (f"seeds of {name} that are right (%)" for name in ("Student only", "AMID"))
+    dots = samples.drawing(runs).numbers[[baseline, method, "samples"]]
+    assert sorted(dots.itertuples(index=False, name=None)) == [(0, 100, 1), (100, 0, 1), (100, 100, 2)]
 
 
 def test_the_brier_score_is_the_squared_distance_from_the_label():
@@ -125,7 +125,7 @@ def test_without_logits_there_is_no_calibration(runs):
 
     bare = replace(runs, predictions=said)
     assert calibration.table(bare)[0].rows == []
-    assert calibration.figure(bare) is None
+    assert calibration.drawing(bare) is None
 
 
 def test_recall_at_k_counts_ranks_below_k(runs):
@@ -140,6 +140,7 @@ def test_recall_at_k_counts_ranks_below_k(runs):
     assert rows["AMID"]["MRR"] == pytest.approx((1 + 1 + 1 / 2 + 1 / 7) / 4)
     assert rows["AMID"]["median rank"] == 1.5
     assert rows["AMID"]["R@1 − Student only"].value == pytest.approx(25)
-    assert recall.figure(asked) is not None
+    curves = recall.drawing(asked).numbers
+    assert curves[curves["arm"] == "AMID"].iloc[0][["k", "recall (%)"]].tolist() == [1, 50]
     assert recall.applies(asked)
     assert not recall.applies(runs)

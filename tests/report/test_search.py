@@ -68,7 +68,7 @@ def test_fanova_gives_the_shares_of_variance_of_a_sum():
 
 def test_a_search_with_few_trials_gets_no_ranking():
     assert importance.table(search(8))[0].rows == []
-    assert importance.figure(search(8)) is None
+    assert importance.drawing(search(8)) is None
 
 
 def test_a_number_outside_the_stored_range_is_placed_by_what_was_tried():
@@ -95,8 +95,8 @@ def test_a_map_is_highest_where_the_best_trials_lie_and_blank_where_none_do():
 def test_pictures_of_ten_thousand_trials_stay_small():
     runs = search(10_000, scheduled=True)
     for section in (landscape, parallel, schedules, rungs, timeline):
-        figure = section.figure(runs)
-        assert figure is None or len(figure.to_json()) < 120_000, section.__name__
+        drawing = section.drawing(runs)
+        assert drawing is None or len(section.figure(runs, drawing).to_json()) < 120_000, section.__name__
 
 
 @pytest.mark.parametrize("shape", ["linear", "cosine"])

@@ -114,7 +114,7 @@ def test_ranks_are_averaged_over_datasets():
     expected = [1 + (scores > scores[:, [i]]).sum(1).mean() for i in range(3)]
     assert [row["average rank"] for row in table.rows] == pytest.approx(expected)
     assert table.rows[0]["arm"] == "AMID"
-    assert ranks.figure(page) is not None
+    assert ranks.drawing(page).numbers["arm"].tolist() == [row["arm"] for row in table.rows]
 
 
 def test_of_several_studies_on_the_same_data_the_first_counts_in_the_ranks(pair):

@@ -1,1 +1,1 @@
-"""Parts of the page about a dataset, in their order: TITLE, a docstring, `table(findings)` and `figure(findings)`."""
+"""The parts of the page about a dataset, one a file. What a section's module has: `render.section.Section`."""

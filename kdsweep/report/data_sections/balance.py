@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.tasks import registry as tasks
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
 
 TITLE = "Labels"
+ORDER = 20
 MOST = 60  # classes in the figure: the largest
 
 
@@ -26,22 +29,28 @@ def table(findings: Findings) -> list[Table]:
     return [Table("classes", "Rows of each class, by part.", counts, notes=notes)]
 
 
-def figure(findings: Findings) -> go.Figure | None:
-    """Rows of each class, by part, the largest class first; at most 60 classes are drawn."""
+def drawing(findings: Findings) -> Drawing | None:
     classes = sorted(findings.audit.classes.items(), key=lambda item: -sum(item[1].values()))[:MOST]
-    if not classes:
-        return None
+    bars = [
+        {"part": part, "class": name, "rows": counts[part]} for part in findings.audit.rows for name, counts in classes
+    ]
+    return Drawing(pd.DataFrame(bars), "rows", of=("part",)) if bars else None
+
+
+def figure(findings: Findings, drawing: Drawing) -> go.Figure:
+    """Rows of each class, by part, the largest class first; at most 60 classes are drawn."""
     drawn = figures.new(360, barmode="stack")
-    for part, color in zip(findings.audit.rows, figures.PALETTE, strict=False):
+    parts = list(drawing.numbers.groupby("part", sort=False))
+    for (part, bars), color in zip(parts, figures.PALETTE, strict=False):
         drawn.add_bar(
-            x=list(range(len(classes))),
-            y=[counts[part] for _, counts in classes],
+            x=list(range(len(bars))),
+            y=list(bars["rows"]),
             name=part,
             marker={"color": color},
-            customdata=[figures.plain(name, 40) for name, _ in classes],
+            customdata=[figures.plain(name, 40) for name in bars["class"]],
             hovertemplate=f"%{{customdata}}, {part}: %{{y}}<extra></extra>",
         )
-    names = [figures.plain(name) for name, _ in classes]
+    names = [figures.plain(name) for name in parts[0][1]["class"]]
     drawn.update_xaxes(tickvals=list(range(len(names))), ticktext=names, showgrid=False)
     drawn.update_yaxes(title="rows")
     return drawn

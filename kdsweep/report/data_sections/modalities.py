@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
 
 TITLE = "Modalities"
+ORDER = 10
+ALL = "all"
 
 
 def table(findings: Findings) -> list[Table]:
@@ -32,27 +36,34 @@ def table(findings: Findings) -> list[Table]:
         rows.append(row)
     if (every := scored.get(tuple(line.name for line in findings.audit.modalities))) and len(rows) > 1:
         empty: dict[str, Cell] = dict.fromkeys(rows[0])
-        rows.append({**empty, "modality": "all", "linear score (%)": 100 * every.value, "test samples": every.samples})
+        rows.append({**empty, "modality": ALL, "linear score (%)": 100 * every.value, "test samples": every.samples})
     caption = f"Shares of rows that have the modality, and {findings.measure} of a linear model on test."
     return [Table("modalities", caption, rows, dict.fromkeys(rows[0], 1))]
 
 
-def figure(findings: Findings) -> go.Figure | None:
+def drawing(findings: Findings) -> Drawing | None:
+    value = f"{findings.measure} (%)"
+    bars = [
+        {"modality": ALL if len(score.modalities) > 1 else score.modalities[0], value: 100 * score.value}
+        for score in findings.scores
+    ]
+    return Drawing(pd.DataFrame(bars), value, of=("modality",)) if bars else None
+
+
+def figure(findings: Findings, drawing: Drawing) -> go.Figure:
     """Score of a linear model on test, by modality. No interval is drawn: it is a look before a study."""
-    if not findings.scores:
-        return None
-    names = ["all" if len(score.modalities) > 1 else figures.plain(score.modalities[0]) for score in findings.scores]
-    values = [100 * score.value for score in findings.scores]
+    names, values = (list(drawing.numbers[column]) for column in ("modality", drawing.value))
     drawn = figures.new(90 + 34 * len(names), showlegend=False)
     drawn.add_bar(
         x=values,
         y=list(range(len(names))),
         orientation="h",
-        marker={"color": [figures.PALETTE[1] if name == "all" else figures.PALETTE[0] for name in names]},
+        marker={"color": [figures.PALETTE[1] if name == ALL else figures.PALETTE[0] for name in names]},
         text=[f"{value:.1f}" for value in values],
         textposition="auto",
         hovertemplate="%{x:.1f}<extra></extra>",
     )
+    names = [figures.plain(name) for name in names]
     drawn.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False)
-    drawn.update_xaxes(title=f"{findings.measure} (%)", rangemode="tozero")
+    drawn.update_xaxes(title=drawing.value, rangemode="tozero")
     return drawn

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
 
 TITLE = "What the test part can show"
+ORDER = 30
 SEEDS = (5, 10, 20)
 
 
@@ -29,7 +30,3 @@ def differences(findings: Findings) -> dict[int, float]:
     groups = findings.audit.groups.get("test", 0)
     samples = findings.audit.rows["test"]
     return {seeds: detectable(seeds, samples, groups=groups if groups > 1 else None) for seeds in SEEDS}
-
-
-def figure(findings: Findings) -> None:
-    return None

@@ -18,8 +18,6 @@ from kdsweep.report.statistics.beside import critical_difference
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.values.study import Arm
 
-SECTIONS = ("compared", "across", "ranks", "papers", "words")
-
 Array = NDArray[np.float64]
 
 
@@ -190,7 +188,6 @@ def page(compared: ComparedStudies) -> Runs:
     study = replace(
         whole.study,
         name=_names(compared.studies),
-        sections=SECTIONS,
         command="python -m kdsweep report " + " ".join(runs.study.path for runs in compared.studies),
     )
     return replace(whole, study=study, compared=compared)

@@ -82,8 +82,6 @@ class Described:
         expected: how many runs each stage of an unfinished study has in all.
         refresh: whether the page loads itself anew.
         checks: of runs that kdsweep did not make: what of them could be verified.
-        sections: the only ones that the page has, by module; None: all of them.
-        captions: instead of sections' own, by module.
     """
 
     name: str
@@ -111,8 +109,6 @@ class Described:
     expected: Mapping[str, int] = field(default_factory=dict)
     refresh: bool = False
     checks: tuple[Check, ...] = ()
-    sections: tuple[str, ...] | None = None
-    captions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def maximize(self) -> bool:

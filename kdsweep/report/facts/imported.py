@@ -24,17 +24,9 @@ NEEDS = {"runs": ["arm", "seed", "metric", "value"], "predictions": ["arm", "see
 # What a metric reads beside label and prediction.
 READS = {"log_loss": "logits", "top5": "rank", "ece": "logits"}
 SLACK = 5e-4  # between a score that was written down and the one that its predictions give: three digits
-SECTIONS = (
-    *("headline", "checked", "arms", "certainty", "profile", "classes", "confusion", "samples", "calibration"),
-    *("papers", "words"),
-)
 UNKNOWN = "not verified"
 # Names under which others publish a student that was trained alone.
 ALONE = {"student_only", "student only", "baseline"}
-CAPTIONS = {
-    "arms": "Every arm of the tables that were given; tuning budgets are not verified. Differences are row minus "
-    "baseline with a 95% interval, unadjusted."
-}
 
 
 def read(
@@ -88,8 +80,6 @@ def read(
         equivalent=equivalent,
         command=f"python -m kdsweep report --runs {runs}" + (f" --predictions {predictions}" if predictions else ""),
         checks=_checks(scored, tested, metric),
-        sections=SECTIONS,
-        captions=CAPTIONS,
     )
     usable = metric not in READS or (said is not None and READS[metric] in said.table)
     ids = {key: _id(*key) for key in scored[KEYS].drop_duplicates().itertuples(index=False, name=None)}

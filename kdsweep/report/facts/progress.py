@@ -1,43 +1,11 @@
-"""What of an unfinished study is there already, by stage, and which sections of the page rest on what is not."""
+"""What of an unfinished study is there already, by stage."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from kdsweep.report.facts.runs import Runs
-
-ALL = ("search", "finalists", "confirm")
-# What a section's numbers come from; of a section that is not listed nothing can be missing.
-RESTS = {
-    "headline": ALL,
-    "arms": ALL,
-    "certainty": ALL,
-    "profile": ALL,
-    "ablation": (*ALL, "ablate"),
-    "subsets": (*ALL, "ablate"),
-    "waterfall": (*ALL, "ablate"),
-    "scarcity": (*ALL, "ablate"),
-    "controls": (*ALL, "control"),
-    "curves": ("confirm",),
-    "losses": ("confirm",),
-    "teachers": ("teacher", "confirm"),
-    "weakening": ("teacher", "confirm"),
-    "recall": ("confirm",),
-    "classes": ("confirm",),
-    "confusion": ("confirm",),
-    "planes": ("confirm",),
-    "samples": ("confirm",),
-    "calibration": ("confirm",),
-    "budget": ("search",),
-    "settings": ("search",),
-    "importance": ("search",),
-    "landscape": ("search",),
-    "parallel": ("search",),
-    "schedules": ("search",),
-    "rungs": ("search",),
-    "timeline": ("teacher", *ALL, "ablate", "control"),
-    "replay": ("confirm", "ablate", "control"),
-}
 
 
 class Stage(NamedTuple):
@@ -59,10 +27,10 @@ def stages(runs: Runs) -> dict[str, Stage]:
     }
 
 
-def unfinished(section: str, runs: Runs) -> str:
-    """What a section still waits for, in words; "" where it is whole."""
+def unfinished(rests: Sequence[str], runs: Runs) -> str:
+    """What of these stages is still waited for, in words; "" where they are whole."""
     if runs.study.complete:
         return ""
-    found = stages(runs)
-    waits = [found[name] for name in RESTS.get(section, ()) if name in found]
-    return ", ".join(f"{one.name} {one.done} of {one.expected}" for one in waits if one.done < one.expected)
+    known = stages(runs)
+    waits = [known[name] for name in rests if name in known]
+    return ", ".join(f"{stage.name} {stage.done} of {stage.expected}" for stage in waits if stage.done < stage.expected)

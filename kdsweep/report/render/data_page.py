@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jinja2
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
-from kdsweep.report.data_sections import balance, modalities, power
-from kdsweep.report.render import page as html
-from kdsweep.report.render.tables import Cell
+from kdsweep.report import data_sections
+from kdsweep.report.render import html
+from kdsweep.report.render.part import draw
+from kdsweep.report.render.section import discover
 
 if TYPE_CHECKING:
     from kdsweep.data.look.audit import Audit
@@ -54,25 +49,13 @@ def headline(findings: Findings) -> str:
 
 def render(findings: Findings) -> str:
     """The page; equal findings give equal pages."""
-    # A section is asked for what it makes of findings, as those of a report are of runs.
-    asked: Any = findings
-    parts = [html.draw(module, asked) for module in (modalities, balance, power)]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(html.HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    scripts = [get_plotlyjs(), (html.HERE / "assets" / "page.js").read_text()]
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
-    return environment.get_template("data.html").render(
+    parts = [draw(section, findings) for section in discover(data_sections)]
+    return html.render(
+        "data.html",
         findings=findings,
         headline=headline(findings),
-        parts=[part for part in parts if part.tables or part.figure or part.trouble != html.EMPTY],
+        parts=[part for part in parts if not part.empty],
         facts=_facts(findings),
-        # Only these two scripts may run, whatever a name in the data says.
-        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'",
-        scripts=[Markup(script) for script in scripts],
-        style=Markup((html.HERE / "assets" / "page.css").read_text()),
-        sort=_sort,
     )
 
 
@@ -108,8 +91,3 @@ def _facts(findings: Findings) -> list[str]:
         facts.append("groups: " + ", ".join(f"{part} {count}" for part, count in audit.groups.items()))
     facts += [f"licence: {card.licence or 'not stated'}", f"source: {card.source or 'not stated'}"]
     return [*facts, *([f"fingerprint {findings.fingerprint}"] if findings.fingerprint else [])]
-
-
-def _sort(cell: Cell) -> str:
-    """What a column is sorted by."""
-    return "" if cell is None else repr(cell) if isinstance(cell, int | float) else str(cell)

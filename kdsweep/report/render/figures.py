@@ -7,9 +7,11 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.drawing import Drawing
 
 # Okabe and Ito's palette without its black and yellow: told apart by colour-blind readers, seen on white and on black.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6BB1", "#7A7A7A")
@@ -39,17 +41,6 @@ class Mark(NamedTuple):
     symbol: str
 
 
-class Line(NamedTuple):
-    """One line of a forest plot, in the printed unit."""
-
-    label: str
-    value: float
-    low: float
-    high: float
-    color: str
-    solid: bool = True
-
-
 def new(height: int, **layout: Any) -> go.Figure:
     return go.Figure(layout={"template": TEMPLATE, "height": height, **layout})
 
@@ -74,32 +65,73 @@ def faded(color: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def forest(lines: Sequence[Line], *, title: str, digits: int, margin: float | None = None) -> go.Figure:
-    """Differences with their intervals, the first line on top; the band is the region of equivalence."""
-    figure = new(120 + 44 * len(lines), showlegend=False)
-    places = list(range(len(lines)))
-    for place, line in zip(places, lines, strict=True):
-        figure.add_scatter(
-            x=[line.value],
-            y=[place],
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [line.high - line.value],
-                "arrayminus": [line.value - line.low],
-                "thickness": 2,
-                "width": 5,
-            },
+def marks(runs: Runs) -> dict[object, Mark]:
+    """Every arm's mark, by its label."""
+    return {runs.label(arm): mark(runs, arm) for arm in (*runs.references, *runs.arms)}
+
+
+def band(points: pd.DataFrame, along: str, color: str, *, opacity: float = 0.16, legendgroup: str = "") -> go.Scatter:
+    """The area between `low` and `high`."""
+    xs = list(points[along])
+    return go.Scatter(
+        x=xs + xs[::-1],
+        y=[*points["high"], *points["low"][::-1]],
+        fill="toself",
+        fillcolor=faded(color, opacity),
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=legendgroup,
+    )
+
+
+def whiskers(points: pd.DataFrame, value: str) -> dict[str, Any]:
+    """Plotly's error bars from `low` to `high`; none where they are not known."""
+    above, below = points["high"] - points[value], points[value] - points["low"]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": list(above.fillna(0)),
+        "arrayminus": list(below.fillna(0)),
+    }
+
+
+def forest(
+    drawing: Drawing,
+    *,
+    colors: Sequence[str],
+    solid: Sequence[bool],
+    title: str,
+    digits: int,
+    margin: float | None = None,
+) -> go.Figure:
+    """Differences with their intervals, the first line on top; the band is the region of equivalence.
+
+    Args:
+        drawing: a row a line, called by the first of its names.
+        solid: whether a line's mark is filled.
+    """
+    numbers = drawing.numbers
+    lines = list(range(len(numbers)))
+    labels, values = list(numbers[drawing.of[0]]), list(numbers[drawing.value])
+    drawn = new(120 + 44 * len(lines), showlegend=False)
+    for i, color, filled in zip(lines, colors, solid, strict=True):
+        low, high = numbers["low"].iloc[i], numbers["high"].iloc[i]
+        drawn.add_scatter(
+            x=[values[i]],
+            y=[i],
+            error_x={**whiskers(numbers.iloc[[i]], drawing.value), "thickness": 2, "width": 5},
             mode="markers",
-            marker={"color": line.color, "size": 11, "symbol": "square" if line.solid else "square-open"},
-            hovertemplate=f"{plain(line.label, 60)}<br>%{{x:.{digits}f}} "
-            f"[{line.low:.{digits}f}, {line.high:.{digits}f}]<extra></extra>",
+            marker={"color": color, "size": 11, "symbol": "square" if filled else "square-open"},
+            hovertemplate=f"{plain(labels[i], 60)}<br>%{{x:.{digits}f}} "
+            f"[{low:.{digits}f}, {high:.{digits}f}]<extra></extra>",
         )
     if margin:
-        figure.add_vrect(x0=-margin, x1=margin, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
-    figure.add_vline(x=0, line={"color": GREY, "width": 1.5})
-    figure.update_yaxes(
-        tickvals=places, ticktext=[plain(line.label) for line in lines], range=[len(lines) - 0.4, -0.6], showgrid=False
+        drawn.add_vrect(x0=-margin, x1=margin, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
+    drawn.add_vline(x=0, line={"color": GREY, "width": 1.5})
+    drawn.update_yaxes(
+        tickvals=lines, ticktext=[plain(label) for label in labels], range=[len(lines) - 0.4, -0.6], showgrid=False
     )
-    figure.update_xaxes(title=title)
-    return figure
+    drawn.update_xaxes(title=title)
+    return drawn

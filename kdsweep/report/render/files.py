@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.atomic import write_text
-from kdsweep.report.render import csv, latex, markdown, numbers
+from kdsweep.report.render import csv, latex, markdown
+from kdsweep.report.render.part import Part
 from kdsweep.report.render.tables import Table
 
 Ink = Literal["", "svg", "pdf"]
 TABLES = {".csv": csv.render, ".tex": latex.render, ".md": markdown.render}
 WIDTH = 720  # pixels: a figure that spans a page
-
-
-class Shown(Protocol):
-    """What is read of a part of the page."""
-
-    @property
-    def slug(self) -> str: ...
-    @property
-    def tables(self) -> Sequence[Table]: ...
-    @property
-    def figure(self) -> str: ...
 
 
 def write_tables(folder: Path, tables: Iterable[Table]) -> None:
@@ -39,7 +29,7 @@ def write_tables(folder: Path, tables: Iterable[Table]) -> None:
         _typed(table.flat()).to_parquet(folder / f"{table.name}.parquet", index=False)
 
 
-def write_figures(folder: Path, parts: Iterable[Shown], ink: Ink) -> None:
+def write_figures(folder: Path, parts: Iterable[Part], ink: Ink) -> None:
     """The numbers of each figure as CSV and, where asked for, the figure itself.
 
     Raises:
@@ -48,7 +38,7 @@ def write_figures(folder: Path, parts: Iterable[Shown], ink: Ink) -> None:
     _emptied(folder, [".csv", ".svg", ".pdf"])
     drawn = [part for part in parts if part.figure]
     for part in drawn:
-        write_text(folder / f"{part.slug}.csv", numbers.as_csv(json.loads(part.figure)))
+        write_text(folder / f"{part.slug}.csv", part.numbers)
     if not ink or not drawn:
         return
     try:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
 from kdsweep.report.sections import controls
 from kdsweep.report.statistics import power
@@ -20,7 +21,15 @@ from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Ablation"
 ORDER = 30
+RESTS = ("search", "finalists", "confirm", "ablate")
+GLOSSARY = {
+    "interaction": "What a term adds to all others, less what it adds to a student trained alone.",
+    "gained by searching": "What a search of its own gave the row: so much was owed to settings, not to the term.",
+    "leave one out": "The full method with one term removed.",
+    "add one in": "Only the terms that are always there, and one more.",
+}
 COLUMNS = ("row", "question", "difference", "p", "verdict", "n", "retuned", "teacher")
+OWN = "its own search"
 MIRRORED = {"better": "worse", "worse": "better"}
 
 
@@ -48,7 +57,7 @@ def table(runs: Runs) -> list[Table]:
         name: _mean(runs, full),
         **dict.fromkeys(["difference", "p", "verdict"]),
         "n": full.count,
-        "retuned": "its own search",
+        "retuned": OWN,
         "teacher": runs.teacher(full.roles),
         "what would decide it": "",
     }
@@ -65,7 +74,7 @@ def table(runs: Runs) -> list[Table]:
                 "p": p_value(one.verdict.p),
                 "verdict": one.verdict,
                 "n": one.side.count,
-                "retuned": "its own search" if one.retuned else "no: the full method's settings, which favours it",
+                "retuned": OWN if one.retuned else "no: the full method's settings, which favours it",
                 "teacher": runs.teacher(one.side.roles),
                 "what would decide it": one.verdict.detail,
             }
@@ -93,19 +102,27 @@ def table(runs: Runs) -> list[Table]:
     return [main, *_by_term(runs, found), *_by_search(runs, found)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Row minus full method, with a 95% interval, unadjusted; exploratory. Filled:
-    the row had its own search; open: at the full method's settings, which favours it."""
-    color = figures.mark(runs, runs.study.ablated).color if runs.study.ablated else ""
-    lines = [
-        figures.Line(one.row, shown.value, shown.low, shown.high, color, solid=one.retuned)
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
+    rows = [
+        {"row": one.row, "settings": OWN if one.retuned else "the full method's", **spread(value, shown)}
         for one in judged(runs)
         if (shown := difference(one.comparison.interval, runs.metric.scale))
     ]
-    if not lines:
-        return None
-    title = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
-    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study.equivalent)
+    return Drawing(pd.DataFrame(rows), value, of=("row", "settings")) if rows else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Row minus full method, with a 95% interval, unadjusted; exploratory. Filled:
+    the row had its own search; open: at the full method's settings, which favours it."""
+    return figures.forest(
+        drawing,
+        colors=[figures.mark(runs, runs.study.ablated).color] * len(drawing.numbers),
+        solid=[settings == OWN for settings in drawing.numbers["settings"]],
+        title=drawing.value,
+        digits=runs.digits,
+        margin=runs.study.equivalent,
+    )
 
 
 def words(runs: Runs) -> list[str]:
@@ -177,7 +194,7 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
                 "p": p_value(verdict.p),
                 "verdict": Verdict(word, verdict.p, verdict.detail, verdict.margin),  # type: ignore[arg-type]
                 "n": side.count,
-                "retuned": "its own search" if control == "student_only_teacher" else "no",
+                "retuned": OWN if control == "student_only_teacher" else "no",
                 "teacher": runs.teacher(side.roles),
                 "what would decide it": verdict.detail,
             }

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.compared_studies import Group
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, difference, p_value
 from kdsweep.report.sections import arms
 from kdsweep.report.statistics.compare import Comparison, compare, confirmed
@@ -17,6 +18,7 @@ from kdsweep.report.statistics.verdicts import judge, unit
 
 TITLE = "Across studies"
 ORDER = 18
+PAGES = ("compared",)
 
 
 def applies(runs: Runs) -> bool:
@@ -53,11 +55,15 @@ def table(runs: Runs) -> list[Table]:
     return tables
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    groups = _groups(runs)
+    return arms.drawing(groups[0].runs) if groups else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """The first group's arms: every confirm run as a point, in the order of the seeds from top to bottom; the bar is
     the mean over seeds."""
-    groups = _groups(runs)
-    return arms.figure(groups[0].runs) if groups else None
+    return arms.figure(_groups(runs)[0].runs, drawing)
 
 
 def _groups(runs: Runs) -> list[Group]:

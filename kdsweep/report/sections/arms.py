@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
 from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics import power
@@ -19,6 +20,19 @@ from kdsweep.tasks.registry import METRICS
 
 TITLE = "Main table"
 ORDER = 20
+RESTS = ("search", "finalists", "confirm")
+PAGES = ("study", "imported")
+CAPTIONS = {
+    "imported": "Every arm of the tables that were given; tuning budgets are not verified. Differences are row minus "
+    "baseline with a 95% interval, unadjusted."
+}
+GLOSSARY = {
+    "IQM": "Interquartile mean: the mean of the middle half of the seeds, less moved by one collapsed run.",
+    "median": "The middle seed: unmoved by one collapsed run.",
+    "role": "Part of the claim, its baseline, exploratory, or a reference outside the equal budget.",
+    "device-seconds": "Training time of all its trials and of the teachers and auxiliary models that they read, the "
+    "searches for those included; a model that several arms share counts in each.",
+}
 
 # With one teacher for all seeds, an interval is about new students of it.
 GIVEN = {"brought": "which was brought along: its training data is not verified", "one": "one for all seeds"}
@@ -78,37 +92,50 @@ def main(runs: Runs) -> Table:
     )
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Every confirm run as a point, in the order of the seeds from top to bottom; the bar is the mean over seeds."""
-    metric = runs.metric
-    entries = [(arm, runs.label(arm), confirmed(runs, arm).roles) for arm in runs.arms]
-    entries += [(arm, label, roles) for arm in runs.references for label, roles in runs.references_of(arm).items()]
-    drawn = figures.new(90 + 44 * len(entries), showlegend=False)
-    for place, (arm, label, roles) in enumerate(entries):
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"test {runs.metric.label} ({runs.metric.unit})"
+    points = []
+    for label, (_, roles) in _lines(runs).items():
         done = roles[roles["state"] == "complete"].sort_values(["repeat", "fold", "seed"])
-        values = runs.test().reindex(done["trial"]) * metric.scale
-        mark = figures.mark(runs, arm)
-        spread = [place - 0.25 + 0.5 * (i + 0.5) / len(values) for i in range(len(values))]
+        scores = runs.test().reindex(done["trial"]) * runs.metric.scale
+        points.append(done[["repeat", "fold", "seed"]].assign(**{"arm": label, value: list(scores)}))
+    numbers = pd.concat(points)[["arm", "repeat", "fold", "seed", value]] if points else pd.DataFrame()
+    return Drawing(numbers, value, of=("arm",)) if len(numbers) else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Every confirm run as a point, in the order of the seeds from top to bottom; the bar is the mean over seeds."""
+    value, lines = drawing.value, _lines(runs)
+    drawn = figures.new(90 + 44 * len(lines), showlegend=False)
+    for line, (label, (arm, _)) in enumerate(lines.items()):
+        mark, points = figures.mark(runs, arm), drawing.numbers[drawing.numbers["arm"] == label]
         drawn.add_scatter(
-            x=list(values),
-            y=spread,
+            x=list(points[value]),
+            y=[line - 0.25 + 0.5 * (i + 0.5) / len(points) for i in range(len(points))],
             mode="markers",
             marker={"color": mark.color, "symbol": mark.symbol, "size": 8, "opacity": 0.75},
-            text=[f"seed {seed}" for seed in done["seed"]],
+            text=[f"seed {seed}" for seed in points["seed"]],
             hovertemplate=f"{figures.plain(label, 60)}, %{{text}}: %{{x:.{runs.digits}f}}<extra></extra>",
         )
-        if len(values):
-            mean = float(values.mean())
-            line = {"color": mark.color, "width": 2.5}
-            drawn.add_shape(type="line", x0=mean, x1=mean, y0=place - 0.36, y1=place + 0.36, line=line)
-    drawn.update_xaxes(title=f"test {metric.label} ({metric.unit})")
+        if len(points):
+            mean = float(points[value].mean())
+            bar = {"color": mark.color, "width": 2.5}
+            drawn.add_shape(type="line", x0=mean, x1=mean, y0=line - 0.36, y1=line + 0.36, line=bar)
+    drawn.update_xaxes(title=value)
     drawn.update_yaxes(
-        tickvals=list(range(len(entries))),
-        ticktext=[figures.plain(label) for _, label, _ in entries],
-        range=[len(entries) - 0.4, -0.6],
+        tickvals=list(range(len(lines))),
+        ticktext=[figures.plain(label) for label in lines],
+        range=[len(lines) - 0.4, -0.6],
         showgrid=False,
     )
-    return drawn if any(len(trace.x) for trace in drawn.data) else None
+    return drawn
+
+
+def _lines(runs: Runs) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Lines of the figure by their label: the arm, and its confirm runs; below the arms, the reference rows."""
+    lines = {runs.label(arm): (arm, confirmed(runs, arm).roles) for arm in runs.arms}
+    references = {label: (arm, roles) for arm in runs.references for label, roles in runs.references_of(arm).items()}
+    return lines | references
 
 
 def _notes(runs: Runs) -> tuple[str, ...]:

@@ -11,11 +11,16 @@ from plotly.subplots import make_subplots
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table
 from kdsweep.report.statistics import crossed as stats
 
 TITLE = "Tuning budget"
 ORDER = 50
+RESTS = ("search",)
+GLOSSARY = {
+    "best of …": "Expected best validation score of so many search trials drawn at random.",
+}
 SHOWN = (1, 4, 16, 64, 256)  # trials
 
 
@@ -33,36 +38,43 @@ def table(runs: Runs) -> list[Table]:
     return [Table("budget", caption, rows, digits)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"best validation {runs.metric.label} ({runs.metric.unit})"
+    points = [
+        {"arm": runs.label(arm), "trials": n, "device-seconds": n * _seconds(runs, arm), value: best}
+        for arm in runs.arms
+        for n, best in _expected(runs, arm).items()
+    ]
+    return Drawing(pd.DataFrame(points), value, of=("arm",), along="trials") if points else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Expected best validation score against the number of search trials and, beside it, against the device-seconds
     that so many trials take on average. Where lines cross, the budget decides which arm looks better. No interval is
     drawn."""
     drawn = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04)
-    for arm in runs.arms:
-        expected = _expected(runs, arm)
-        if not expected:
-            continue
-        label, each = figures.plain(runs.label(arm), 40), _seconds(runs, arm)
-        for column, step, word in [(1, 1.0, "trials"), (2, each, "device-seconds")]:
-            if step > 0:
+    marks = figures.marks(runs)
+    for arm, points in drawing.numbers.groupby("arm", sort=False):
+        label = figures.plain(str(arm), 40)
+        for column, along in enumerate(("trials", "device-seconds"), start=1):
+            # Runs whose time nobody measured have no place on that axis.
+            if points[along].max() > 0:
                 drawn.add_scatter(
-                    x=[step * n for n in expected],
-                    y=list(expected.values()),
+                    x=list(points[along]),
+                    y=list(points[drawing.value]),
                     mode="lines",
-                    line={"color": figures.mark(runs, arm).color, "width": 2},
+                    line={"color": marks[arm].color, "width": 2},
                     name=label,
-                    legendgroup=arm,
+                    legendgroup=label,
                     showlegend=column == 1,
-                    hovertemplate=f"{label}, %{{x:.4g}} {word}: %{{y:.{runs.digits}f}}<extra></extra>",
+                    hovertemplate=f"{label}, %{{x:.4g}} {along}: %{{y:.{runs.digits}f}}<extra></extra>",
                     row=1,
                     col=column,
                 )
-    if not drawn.data:
-        return None
     drawn.update_layout(template=figures.TEMPLATE, height=360)
     drawn.update_xaxes(title="search trials", type="log", dtick="D2", col=1)
     drawn.update_xaxes(title="device-seconds", type="log", col=2)
-    drawn.update_yaxes(title=f"best validation {runs.metric.label} ({runs.metric.unit})", col=1)
+    drawn.update_yaxes(title=drawing.value, col=1)
     return drawn
 
 

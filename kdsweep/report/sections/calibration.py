@@ -12,12 +12,21 @@ import plotly.graph_objects as go
 from kdsweep.report.facts.predicted import Array, probabilities
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, difference
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import paired
 
 TITLE = "Calibration"
 ORDER = 49
+RESTS = ("confirm",)
+PAGES = ("study", "imported")
+GLOSSARY = {
+    "confidence": "Mean probability of the answer (%).",
+    "overconfidence": "Mean confidence less accuracy (points).",
+    "ECE": "Expected calibration error: mean distance of confidence and accuracy over bins (%).",
+    "Brier score": "Squared distance of the probabilities from the label; smaller is better.",
+}
 BINS = 10
 
 
@@ -61,27 +70,33 @@ def table(runs: Runs) -> list[Table]:
     return [Table("calibration", caption, rows, digits, notes)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    bins = [
+        pd.DataFrame(
+            {"arm": runs.label(arm), "confidence (%)": 100 * bins["confidence"], "right (%)": 100 * bins["right"]}
+        )
+        for arm in runs.arms
+        if len(bins := reliability(confident(runs, arm)))
+    ]
+    return Drawing(pd.concat(bins), "right (%)", of=("arm",), along="confidence (%)") if bins else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Reliability diagram: share of right answers against mean confidence, in ten bins that hold equally many of all
     runs' test samples. Below the dotted line a student is too sure of itself. No interval is drawn."""
-    drawn = figures.new(430)
-    for arm in runs.arms:
-        bins = reliability(confident(runs, arm))
-        if bins.empty:
-            continue
-        mark, label = figures.mark(runs, arm), figures.plain(runs.label(arm), 40)
+    drawn, marks = figures.new(430), figures.marks(runs)
+    for arm, bins in drawing.numbers.groupby("arm", sort=False):
+        mark, label = marks[arm], figures.plain(str(arm), 40)
         drawn.add_scatter(
-            x=list(100 * bins["confidence"]),
-            y=list(100 * bins["right"]),
+            x=list(bins["confidence (%)"]),
+            y=list(bins["right (%)"]),
             mode="lines+markers",
             line={"color": mark.color, "width": 1.5},
             marker={"color": mark.color, "symbol": mark.symbol, "size": 8},
             name=label,
             hovertemplate=f"{label}: %{{x:.0f}} % sure, %{{y:.0f}} % right<extra></extra>",
         )
-    if not drawn.data:
-        return None
-    low = min(min(*trace.x, *trace.y) for trace in drawn.data)
+    low = drawing.numbers[["confidence (%)", "right (%)"]].to_numpy().min()
     line = {"color": figures.GREY, "width": 1.5, "dash": "dot"}
     drawn.add_shape(type="line", x0=low, y0=low, x1=100, y1=100, line=line, layer="below")
     drawn.update_xaxes(title="mean confidence (%)")

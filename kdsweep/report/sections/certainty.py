@@ -8,11 +8,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import P, Row, Table, difference, p_value
 from kdsweep.report.statistics import beside, power
 from kdsweep.report.statistics import crossed as stats
@@ -20,6 +22,27 @@ from kdsweep.report.statistics.verdicts import ALPHA, Judged, against_baselines,
 
 TITLE = "How sure"
 ORDER = 25
+RESTS = ("search", "finalists", "confirm")
+PAGES = ("study", "imported")
+GLOSSARY = {
+    "effect size": "Difference of the means over a run's SD (Cohen's d): how far apart seeds lie, not how sure it is.",
+    "paired t p": "Student's test on the seeds' differences: about this very test set, not new samples. Unadjusted.",
+    "Wilcoxon p": "Exact signed-rank test on the seeds' differences; only where it can be significant. Unadjusted.",
+    "ε_min": "Almost stochastic order: below 0.5 the first is stochastically better with 95% confidence.",
+    "P(better)": "Bayesian signed-rank test over seeds: posterior of a lead beyond the margin of equivalence.",
+    "P(equivalent)": "Bayesian signed-rank test over seeds: posterior of a difference within that margin.",
+    "P(worse)": "Bayesian signed-rank test over seeds: posterior of a deficit beyond that margin.",
+    "P(improvement)": "How often a run of this row scores above a run of the baseline, over all pairs of seeds.",
+    "sign-flip p": "Exact test on the seeds' differences, blind to the test set; only where it can be significant.",
+    "seeds only": "Student's interval over seeds: right for this very test set, too narrow for new samples.",
+    "samples only": "The interval over test samples with seeds averaged: too narrow for new seeds.",
+    "part of": "The claim, or the exploratory rest: two families, each adjusted on its own.",
+    "SD between seeds": "Spread of the true difference from one seed to another: more seeds average it out.",
+    "SD between samples": "Spread of the difference over test samples: only a larger test set averages it out.",
+    "SD left": "What is left of a single sample's difference in a single run.",
+    "half-width now": "Half of the crossed interval.",
+    "with any number": "The smallest difference that this test set can ever show.",
+}
 
 
 def table(runs: Runs) -> list[Table]:
@@ -66,30 +89,44 @@ def table(runs: Runs) -> list[Table]:
     ]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    along, value = "repeats" if runs.study.budget.repeats > 1 else "seeds", f"± {unit(runs.metric.unit)}"
+    points = []
+    for (arm, baseline), one in against_baselines(runs).items():
+        if (crossed := one.comparison.crossed) is not None:
+            points += [
+                {
+                    "comparison": f"{runs.label(arm)} − {runs.label(baseline)}",
+                    "arm": runs.label(arm),
+                    "part of": "claim" if one.claimed else "exploratory",
+                    along: n,
+                    value: runs.metric.scale * _half(crossed.planned(n)),
+                    "this study": n == crossed.seeds,
+                }
+                for n in sorted({*range(3, 11), *range(12, 41, 4), crossed.seeds})
+                if n >= 2
+            ]
+    return Drawing(pd.DataFrame(points), value, of=("comparison",), along=along) if points else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Half-width of the 95% interval of each comparison against the number of seeds, were the variances as estimated;
     dots: this study. It falls to what the test set allows, never to zero."""
-    drawn = figures.new(340)
-    for (arm, baseline), one in against_baselines(runs).items():
-        crossed = one.comparison.crossed
-        if crossed is None:
-            continue
-        seeds = sorted({*range(3, 11), *range(12, 41, 4), crossed.seeds})
-        half = [runs.metric.scale * _half(crossed.planned(n)) for n in seeds if n >= 2]
-        mark = figures.mark(runs, arm)
-        dash = "solid" if one.claimed else "dot"
+    drawn, marks = figures.new(340), figures.marks(runs)
+    for comparison, points in drawing.numbers.groupby("comparison", sort=False):
+        claimed = points["part of"].iloc[0] == "claim"
         drawn.add_scatter(
-            x=seeds,
-            y=half,
+            x=list(points[drawing.along]),
+            y=list(points[drawing.value]),
             mode="lines+markers",
-            line={"color": mark.color, "dash": dash, "width": 2},
-            marker={"size": [9 if n == crossed.seeds else 0 for n in seeds], "opacity": 1},
-            name=figures.plain(f"{runs.label(arm)} − {runs.label(baseline)}", 40),
-            hovertemplate="%{x} seeds: ±%{y:.2f}<extra></extra>",
+            line={"color": marks[points["arm"].iloc[0]].color, "dash": "solid" if claimed else "dot", "width": 2},
+            marker={"size": [9 if here else 0 for here in points["this study"]], "opacity": 1},
+            name=figures.plain(str(comparison), 40),
+            hovertemplate=f"%{{x}} {drawing.along}: ±%{{y:.2f}}<extra></extra>",
         )
-    drawn.update_xaxes(title="repeats" if runs.study.budget.repeats > 1 else "seeds")
-    drawn.update_yaxes(title=f"± {unit(runs.metric.unit)}", rangemode="tozero")
-    return drawn if drawn.data else None
+    drawn.update_xaxes(title=drawing.along)
+    drawn.update_yaxes(title=drawing.value, rangemode="tozero")
+    return drawn
 
 
 def _row(runs: Runs, one: Judged) -> Row:

@@ -11,12 +11,15 @@ import plotly.graph_objects as go
 from kdsweep.report.facts.predicted import pair
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Difference, Row, Table, difference
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import Paired, correct, paired
 
 TITLE = "Class by class"
 ORDER = 47
+RESTS = ("confirm",)
+PAGES = ("study", "imported")
 MOST = 40  # classes in the figure: those that differ most
 
 
@@ -72,29 +75,39 @@ def table(runs: Runs) -> list[Table]:
     return [Table("classes", caption, rows, digits), _changed(method, baseline)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Recall of each class, mean over seeds; no interval is drawn. Classes are in the order of the difference between
-    the method and its baseline, at most the forty that differ most."""
+def drawing(runs: Runs) -> Drawing | None:
     seen = _seen(runs)
     if len(seen) < 2:
         return None
     difference = seen[0].recall - seen[1].recall
     labels = difference[difference.abs().nlargest(MOST).index].sort_values(ascending=False).index
-    places = list(range(len(labels)))
-    drawn = figures.new(110 + 26 * len(labels))
-    for one in reversed(seen):
-        name = figures.plain(one.name, 40)
+    points = [
+        {"model": one.name, "class": runs.class_name(label), "recall on test (%)": one.recall.get(label)}
+        for one in seen
+        for label in map(int, labels)
+    ]
+    return Drawing(pd.DataFrame(points), "recall on test (%)", of=("model",))
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Recall of each class, mean over seeds; no interval is drawn. Classes are in the order of the difference between
+    the method and its baseline, at most the forty that differ most."""
+    models = list(drawing.numbers.groupby("model", sort=False))
+    names = [figures.plain(name, 20) for name in models[0][1]["class"]]
+    drawn = figures.new(110 + 26 * len(names))
+    marks = {one.name: one.mark for one in _seen(runs)}
+    for model, points in reversed(models):
+        mark, name = marks[str(model)], figures.plain(str(model), 40)
         drawn.add_scatter(
-            x=list(one.recall.reindex(labels)),
-            y=places,
+            x=list(points[drawing.value]),
+            y=list(range(len(names))),
             mode="markers",
-            marker={"color": one.mark.color, "symbol": one.mark.symbol, "size": 9, "opacity": 0.85},
+            marker={"color": mark.color, "symbol": mark.symbol, "size": 9, "opacity": 0.85},
             name=name,
             hovertemplate=f"{name}: %{{x:.1f}}<extra></extra>",
         )
-    drawn.update_xaxes(title="recall on test (%)")
-    names = [figures.plain(runs.class_name(int(label)), 20) for label in labels]
-    drawn.update_yaxes(tickvals=places, ticktext=names, range=[len(labels) - 0.4, -0.6])
+    drawn.update_xaxes(title=drawing.value)
+    drawn.update_yaxes(tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6])
     return drawn
 
 

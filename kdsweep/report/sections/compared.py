@@ -3,23 +3,31 @@ compared run by run; studies on different data by the ranks of the arms that all
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
-
 from kdsweep.report.facts.compared_studies import ComparedStudies, settings
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.section import Answer
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "What is compared"
 ORDER = 12
+PAGES = ("compared",)
 
 
-def applies(runs: Runs) -> bool:
-    return runs.compared is not None
+def answer(runs: Runs) -> Answer:
+    """Which studies are compared; nothing was claimed of them."""
+    assert runs.compared is not None
+    names = [name for group in runs.compared.groups for name in group.names]
+    count = len(runs.compared.groups)
+    return Answer(
+        f"{', '.join(names[:-1])} and {names[-1]} compared",
+        "open",
+        ("Nobody stated these comparisons beforehand: all of them are exploratory.",),
+        (f"{len(names)} studies", f"{count} dataset{'s' if count > 1 else ''}"),
+    )
 
 
 def table(runs: Runs) -> list[Table]:
-    if runs.compared is None:
-        return []
+    assert runs.compared is not None
     left_out = {refusal.b for refusal in runs.compared.refused}
     rows: list[Row] = [
         {
@@ -51,10 +59,6 @@ def table(runs: Runs) -> list[Table]:
             _differ(runs.compared),
         ),
     ]
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
 
 
 def _differ(compared: ComparedStudies) -> list[Row]:

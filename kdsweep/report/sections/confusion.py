@@ -3,6 +3,8 @@ cells are not adjusted for one another."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,12 +14,15 @@ from plotly.subplots import make_subplots
 from kdsweep.report.facts.predicted import Pair, classes, pair, said
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, difference
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import Array, paired
 
 TITLE = "Confusion"
 ORDER = 48
+RESTS = ("confirm",)
+PAGES = ("study", "imported")
 PAIRS = 20  # rows of the table
 CLASSES = 20  # of a matrix
 
@@ -63,25 +68,37 @@ def table(runs: Runs) -> list[Table]:
     return [Table("confusion", caption, rows, digits)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Share (%) of each class's test samples that is taken for each class, mean over seeds: the method, its baseline,
-    and the difference (blue: more often by the method). Where there are more than twenty classes, those with the most
-    mistakes. No interval is drawn."""
+def drawing(runs: Runs) -> Drawing | None:
     chosen = _chosen(runs)
     if chosen is None:
         return None
     counts = _matrices(runs, chosen)
-    shares = [100 * one / np.maximum(one.sum(1, keepdims=True), 1e-12) for one in counts]
+    a, b = (100 * one / np.maximum(one.sum(1, keepdims=True), 1e-12) for one in counts)
     wrong = sum(one.sum(1) - np.diag(one) for one in counts)
     kept = np.sort(np.argsort(-np.asarray(wrong), kind="stable")[:CLASSES])
-    names = [figures.plain(runs.class_name(int(label)), 12) for label in kept]
-    a, b = (one[np.ix_(kept, kept)] for one in shares)
-    labels = [figures.plain(runs.label(arm), 30) for arm in chosen]
-    grid = make_subplots(cols=3, subplot_titles=[*labels, "difference"], horizontal_spacing=0.03, shared_yaxes=True)
-    widest = max(5.0, float(np.abs(a - b).max()))
-    for column, (values, axis, unit) in enumerate(
-        [(a, "coloraxis", "%"), (b, "coloraxis", "%"), (a - b, "coloraxis2", "points")]
-    ):
+    names = [runs.class_name(int(label)) for label in kept]
+    cells = [
+        {"panel": panel, "class": names[i], "taken for": names[j], "share (%)": float(share)}
+        for panel, shares in zip([*(runs.label(arm) for arm in chosen), "difference"], (a, b, a - b), strict=True)
+        for (i, j), share in np.ndenumerate(shares[np.ix_(kept, kept)])
+    ]
+    return Drawing(pd.DataFrame(cells), "share (%)", of=("panel",))
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Share (%) of each class's test samples that is taken for each class, mean over seeds: the method, its baseline,
+    and the difference (blue: more often by the method). Where there are more than twenty classes, those with the most
+    mistakes. No interval is drawn."""
+    # Names of classes may be equal once they are cut: cells are taken in their order.
+    panels = [(panel, cells) for panel, cells in drawing.numbers.groupby("panel", sort=False)]
+    size = math.isqrt(len(panels[0][1]))
+    names = [figures.plain(name, 12) for name in panels[0][1]["taken for"][:size]]
+    shares = [cells[drawing.value].to_numpy().reshape(size, size) for _, cells in panels]
+    titles = [figures.plain(str(panel), 30) for panel, _ in panels]
+    grid = make_subplots(cols=3, subplot_titles=titles, horizontal_spacing=0.03, shared_yaxes=True)
+    widest = max(5.0, float(np.abs(shares[2]).max()))
+    looks = [("coloraxis", "%"), ("coloraxis", "%"), ("coloraxis2", "points")]
+    for column, (values, (axis, unit)) in enumerate(zip(shares, looks, strict=True), start=1):
         heat = go.Heatmap(
             z=values.tolist(),
             x=names,
@@ -91,18 +108,17 @@ def figure(runs: Runs) -> go.Figure | None:
             ygap=1,
             hovertemplate=f"%{{y}} taken for %{{x}}: %{{z:.1f}} {unit}<extra></extra>",
         )
-        grid.add_trace(heat, row=1, col=column + 1)
-    size = max(260, 24 * len(kept) + 90)
+        grid.add_trace(heat, row=1, col=column)
     grid.update_layout(
         template=figures.TEMPLATE,
-        height=size + 90,
+        height=max(260, 24 * size + 90) + 90,
         # Mistakes are small shares: the diagonal may leave the scale. No colour bars: a narrow screen has no room.
-        coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": _mistakes(a, b), "showscale": False},
+        coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": _mistakes(*shares[:2]), "showscale": False},
         coloraxis2={"colorscale": "RdBu", "cmin": -widest, "cmax": widest, "showscale": False},
     )
     grid.update_yaxes(autorange="reversed", showgrid=False, type="category")
     grid.update_yaxes(title="class", row=1, col=1)
-    grid.update_xaxes(title="taken for", showgrid=False, type="category", tickangle=-45 if len(kept) > 4 else 0)
+    grid.update_xaxes(title="taken for", showgrid=False, type="category", tickangle=-45 if size > 4 else 0)
     grid.update_annotations(font_size=13)
     return grid
 

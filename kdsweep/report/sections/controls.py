@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
 from kdsweep.report.statistics import power
 from kdsweep.report.statistics.compare import Comparison, Side, compare, confirmed, controlled
@@ -14,6 +16,7 @@ from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Controls"
 ORDER = 35
+RESTS = ("search", "finalists", "confirm", "control")
 
 QUESTIONS = {
     "student_only_teacher": "Does the other modality matter, or any soft teacher? This one sees only the student's.",
@@ -67,16 +70,27 @@ def table(runs: Runs) -> list[Table]:
     ]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"method − control, {runs.metric.label} ({unit(runs.metric.unit)})"
+    rows = [
+        {"control": control, **spread(value, shown)}
+        for control, _, one, _ in judged(runs)
+        if (shown := difference(one.interval, runs.metric.scale))
+    ]
+    return Drawing(pd.DataFrame(rows), value, of=("control",)) if rows else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """The method minus each control, with a 95% interval, unadjusted; exploratory.
     Where the interval holds zero, the broken thing is not shown to matter."""
-    color = figures.mark(runs, of_arm(runs)).color
-    shown = [(control, difference(one.interval, runs.metric.scale)) for control, _, one, _ in judged(runs)]
-    lines = [figures.Line(control, d.value, d.low, d.high, color, solid=False) for control, d in shown if d]
-    if not lines:
-        return None
-    title = f"method − control, {runs.metric.label} ({unit(runs.metric.unit)})"
-    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study.equivalent)
+    return figures.forest(
+        drawing,
+        colors=[figures.mark(runs, of_arm(runs)).color] * len(drawing.numbers),
+        solid=[False] * len(drawing.numbers),
+        title=drawing.value,
+        digits=runs.digits,
+        margin=runs.study.equivalent,
+    )
 
 
 def of_arm(runs: Runs) -> str:

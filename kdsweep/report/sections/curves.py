@@ -9,10 +9,12 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Learning curves"
 ORDER = 40
+RESTS = ("confirm",)
 
 
 def table(runs: Runs) -> list[Table]:
@@ -39,44 +41,42 @@ def table(runs: Runs) -> list[Table]:
     return [Table("curves", caption, rows, digits)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"validation {runs.metric.label} ({runs.metric.unit})"
+    curves = [
+        curve.reset_index()
+        .rename(columns={"median": value})
+        .assign(arm=runs.label(arm), model=model)[["arm", "model", "epoch", value, "low", "high"]]
+        for arm in runs.arms
+        if len(_of_arm(runs, arm, "valid/"))
+        for model, prefix in (("student", "valid/"), ("teacher", "valid/teacher_"))
+        if len(curve := _of_arm(runs, arm, prefix))
+    ]
+    return Drawing(pd.concat(curves), value, of=("arm", "model"), along="epoch") if curves else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Validation score by epoch: median over seeds, with a band from the lowest to the highest; dotted: the arm's
     teacher. The band is a range, no interval."""
-    drawn = figures.new(380)
-    for arm in runs.arms:
-        color = figures.mark(runs, arm).color
-        student = _of_arm(runs, arm, "valid/")
-        if student.empty:
-            continue
-        epochs = list(student.index)
+    drawn, marks = figures.new(380), figures.marks(runs)
+    for (arm, model), curve in drawing.numbers.groupby(["arm", "model"], sort=False):
+        color, label, student = marks[arm].color, figures.plain(str(arm), 40), model == "student"
+        if student:
+            drawn.add_trace(figures.band(curve, "epoch", color, legendgroup=label))
         drawn.add_scatter(
-            x=epochs + epochs[::-1],
-            y=[*student["high"], *student["low"][::-1]],
-            fill="toself",
-            fillcolor=figures.faded(color, 0.16),
-            line={"width": 0},
+            x=list(curve["epoch"]),
+            y=list(curve[drawing.value]),
             mode="lines",
-            hoverinfo="skip",
-            name=f"{figures.plain(runs.label(arm), 40)}, range over seeds",
-            showlegend=False,
-            legendgroup=arm,
+            line={"color": color, "dash": "solid" if student else "dot", "width": 2},
+            name=label,
+            legendgroup=label,
+            showlegend=student,
+            hovertemplate=f"{label}{'' if student else ', teacher'}, epoch %{{x}}: "
+            f"%{{y:.{runs.digits}f}}<extra></extra>",
         )
-        label = figures.plain(runs.label(arm), 40)
-        for curve, dash, who in [(student, "solid", ""), (_of_arm(runs, arm, "valid/teacher_"), "dot", ", teacher")]:
-            if len(curve):
-                drawn.add_scatter(
-                    x=list(curve.index),
-                    y=list(curve["median"]),
-                    mode="lines",
-                    line={"color": color, "dash": dash, "width": 2},
-                    name=label,
-                    legendgroup=arm,
-                    showlegend=not who,
-                    hovertemplate=f"{label}{who}, epoch %{{x}}: %{{y:.{runs.digits}f}}<extra></extra>",
-                )
     drawn.update_xaxes(title="epoch")
-    drawn.update_yaxes(title=f"validation {runs.metric.label} ({runs.metric.unit})")
-    return drawn if drawn.data else None
+    drawn.update_yaxes(title=drawing.value)
+    return drawn
 
 
 def _of_arm(runs: Runs, arm: str, prefix: str) -> pd.DataFrame:

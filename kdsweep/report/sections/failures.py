@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Row, Table
@@ -51,10 +50,6 @@ def words(runs: Runs) -> list[str]:
     if not len(runs.roles) or (runs.roles["state"] == "failed").any():
         return []
     return ["No trial failed."]
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
 
 
 def _who(runs: Runs, arm: str, trains: str) -> str:

@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
-from kdsweep.report.render.tables import Table, difference, text
+from kdsweep.report.render.drawing import Drawing, spread
+from kdsweep.report.render.section import Answer
+from kdsweep.report.render.tables import difference, text
 from kdsweep.report.sections import controls
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.verdicts import Judged, against_baselines, unit
 
 TITLE = "The answer"
 ORDER = 10
+RESTS = ("search", "finalists", "confirm")
+PAGES = ("study", "imported")
 
 
-class Said(NamedTuple):
-    """The first words of a report.
-
-    Attributes:
-        state: "holds", "fails" or "open".
-    """
-
-    title: str
-    state: Literal["holds", "fails", "open"]
-    sentences: tuple[str, ...]
-    facts: tuple[str, ...]
-
-
-def say(runs: Runs) -> Said:
+def answer(runs: Runs) -> Answer:
     """The claim in words, with its verdict; without a claim, that there is none."""
     claim = runs.study.claim
     metric = runs.metric.label
     if not claim:
         title = "No claim was stated: all of this is exploratory"
-        return Said(title, "open", tuple(filter(None, [weak_teacher(runs)])), facts(runs))
+        return Answer(title, "open", tuple(filter(None, [weak_teacher(runs)])), facts(runs))
     judged = against_baselines(runs)
     pairs = [judged[claim.arm, arm] for arm in runs.baselines if arm != claim.arm]
     arm = runs.label(claim.arm)
@@ -64,9 +56,10 @@ def say(runs: Runs) -> Said:
         unclear = [one.comparison.b for one in pairs if one.verdict.word != "better"]
         title, state = f"Undecided: {arm} is not shown to be better than {_listed(unclear)} in {metric}", "open"
     sentences = [" ".join(_sentence(runs, arm, one) for one in pairs)]
-    if runs.study.complete:
+    # Whether the modality helps takes controls, which a table of scores does not have.
+    if runs.study.complete and not runs.study.imported:
         sentences.append(helps(runs))
-    return Said(title, state, tuple(filter(None, [*sentences, weak_teacher(runs)])), facts(runs))
+    return Answer(title, state, tuple(filter(None, [*sentences, weak_teacher(runs)])), facts(runs))
 
 
 def helps(runs: Runs) -> str:
@@ -137,6 +130,9 @@ def facts(runs: Runs) -> tuple[str, ...]:
     test = f"{study.data.test:,} test samples"
     if runs.grouped:
         test += f" in {study.data.test_groups} groups"
+    if study.imported:
+        known = [f"{study.budget.seeds} seeds", *([f"{study.data.test:,} test samples"] if study.data.test else [])]
+        return (*known, "made elsewhere: budget and selection not verified")
     return (
         f"{study.budget.seeds} seeds",
         *([f"{study.data.folds} folds"] if study.data.folds > 1 else []),
@@ -148,26 +144,33 @@ def facts(runs: Runs) -> tuple[str, ...]:
     )
 
 
-def table(runs: Runs) -> list[Table]:
-    return []
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"difference in {runs.metric.label} ({unit(runs.metric.unit)})"
+    rows = [
+        {
+            "comparison": f"{one.comparison.a} − {one.comparison.b}",
+            "arm": runs.label(arm),
+            "part of": "claim" if one.claimed else "exploratory",
+            **spread(value, shown),
+        }
+        for (arm, _), one in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed)
+        if (shown := difference(one.comparison.interval, runs.metric.scale))
+    ]
+    return Drawing(pd.DataFrame(rows), value, of=("comparison",)) if rows else None
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Difference from each baseline with its 95% interval, unadjusted. Filled:
     the claim; open: exploratory. The grey band, where there is one, is the region of equivalence."""
-    lines = []
-    for (arm, _), one in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed):
-        shown = difference(one.comparison.interval, runs.metric.scale)
-        if shown is None:
-            continue
-        color = figures.mark(runs, arm).color
-        label = f"{one.comparison.a} − {one.comparison.b}"
-        lines.append(figures.Line(label, shown.value, shown.low, shown.high, color, solid=one.claimed))
-    if not lines:
-        return None
-    better = "right is better" if runs.metric.maximize else "left is better"
-    title = f"difference in {runs.metric.label} ({unit(runs.metric.unit)})<br>{better}"
-    return figures.forest(lines, title=title, digits=runs.digits, margin=runs.study.equivalent)
+    marks = figures.marks(runs)
+    return figures.forest(
+        drawing,
+        colors=[marks[arm].color for arm in drawing.numbers["arm"]],
+        solid=[part == "claim" for part in drawing.numbers["part of"]],
+        title=f"{drawing.value}<br>{'right' if runs.metric.maximize else 'left'} is better",
+        digits=runs.digits,
+        margin=runs.study.equivalent,
+    )
 
 
 def _sentence(runs: Runs, arm: str, one: Judged) -> str:

@@ -18,10 +18,17 @@ from plotly.subplots import make_subplots
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.searches import Searched, searched, thinned
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "What mattered in the search"
 ORDER = 56
+RESTS = ("search",)
+GLOSSARY = {
+    "PED-ANOVA": "How far the best tenth of the trials stands apart from all, by this number alone; a share.",
+    "fANOVA": "Share of the score's variance over the whole range that this number explains, bad regions included.",
+    "above chance": "More than 19 of 20 searches with shuffled scores would show for this number.",
+}
 FEWEST = 10  # finished trials below which a ranking is noise
 MOST = 300  # trials that PED-ANOVA reads, evenly over the search
 FOREST, TREES = 100, 32  # trials and trees of fANOVA, whose cost grows with the square of the trials
@@ -67,38 +74,53 @@ def table(runs: Runs) -> list[Table]:
     return [Table("importance", caption, rows, {"PED-ANOVA": 0, "fANOVA": 0}, notes)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    bars = [
+        {
+            "arm": runs.label(arm),
+            "number": one.name,
+            "measure": measure,
+            "importance (%)": 100 * share,
+            "above chance": one.above_chance if measure == "PED-ANOVA" else None,
+        }
+        for arm in runs.arms
+        for measure in ("PED-ANOVA", "fANOVA")
+        for one in ranked(runs, arm)
+        for share in [one.ped if measure == "PED-ANOVA" else one.fanova]
+    ]
+    return Drawing(pd.DataFrame(bars), "importance (%)", of=("arm", "measure", "number")) if bars else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Importance of each searched number in each arm: PED-ANOVA (filled; faded where it is not above chance) and fANOVA
     (open). No interval is drawn."""
-    found = {arm: ranked(runs, arm) for arm in runs.arms}
-    found = {arm: ones for arm, ones in found.items() if ones}
-    if not found:
-        return None
-    counts = [len(ones) for ones in found.values()]
+    arms, marks = list(drawing.numbers.groupby("arm", sort=False)), figures.marks(runs)
+    counts = [bars["number"].nunique() for _, bars in arms]
     grid = make_subplots(
-        rows=len(found),
+        rows=len(arms),
         shared_xaxes=True,
         row_heights=[count + 1.0 for count in counts],
-        subplot_titles=[figures.plain(runs.label(arm), 60) for arm in found],
-        vertical_spacing=min(0.2 / len(found), 0.1),
+        subplot_titles=[figures.plain(str(arm), 60) for arm, _ in arms],
+        vertical_spacing=min(0.2 / len(arms), 0.1),
     )
-    for place, (arm, ones) in enumerate(found.items(), start=1):
-        names = [figures.plain(one.name, 30) for one in ones]
-        color = figures.mark(runs, arm).color
-        opacity = [1.0 if one.above_chance else 0.35 for one in ones]
-        hover = f"{figures.plain(runs.label(arm), 40)}, %{{y}}: %{{x:.0f}} %<extra>%{{fullData.name}}</extra>"
-        filled: dict[str, object] = {"color": color, "opacity": opacity}
-        outlined: dict[str, object] = {"color": "rgba(0,0,0,0)", "line": {"color": color, "width": 1.5}}
-        shares = [
-            ("PED-ANOVA", [100 * one.ped for one in ones], filled),
-            ("fANOVA", [100 * one.fanova for one in ones], outlined),
-        ]
-        for name, values, marker in shares:
-            bar = go.Bar(x=values, y=names, orientation="h", marker=marker, name=name, hovertemplate=hover)
-            grid.add_trace(bar.update(showlegend=False), row=place, col=1)
-        grid.update_yaxes(autorange="reversed", row=place, col=1)
-    grid.update_layout(template=figures.TEMPLATE, height=80 + 40 * sum(counts) + 46 * len(found), bargap=0.25)
-    grid.update_xaxes(title="importance (%)", row=len(found), col=1)
+    for row, (arm, both) in enumerate(arms, start=1):
+        color = marks[arm].color
+        for measure, bars in both.groupby("measure", sort=False):
+            filled = {"color": color, "opacity": [1.0 if above else 0.35 for above in bars["above chance"]]}
+            outlined = {"color": "rgba(0,0,0,0)", "line": {"color": color, "width": 1.5}}
+            bar = go.Bar(
+                x=list(bars[drawing.value]),
+                y=[figures.plain(number, 30) for number in bars["number"]],
+                orientation="h",
+                marker=filled if measure == "PED-ANOVA" else outlined,
+                name=str(measure),
+                hovertemplate=f"{figures.plain(str(arm), 40)}, %{{y}}: %{{x:.0f}} %<extra>{measure}</extra>",
+                showlegend=False,
+            )
+            grid.add_trace(bar, row=row, col=1)
+        grid.update_yaxes(autorange="reversed", row=row, col=1)
+    grid.update_layout(template=figures.TEMPLATE, height=80 + 40 * sum(counts) + 46 * len(arms), bargap=0.25)
+    grid.update_xaxes(title=drawing.value, row=len(arms), col=1)
     grid.update_annotations(font_size=13)
     return grid
 

@@ -6,20 +6,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.facts.searches import Searched, searched, thinned, value
+from kdsweep.report.facts.searches import Searched, searched, thinned
+from kdsweep.report.facts.searches import value as setting_at
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, compact
 from kdsweep.report.sections import importance
 
 TITLE = "The search's landscape"
 ORDER = 57
+RESTS = ("search",)
 CELLS = 24  # of the map, along each side
 WIDTH = 0.12  # of the kernel, in units of the range
+SMOOTHED, TRIAL = "smoothed", "trial"
 NEAR = 0.6  # trials' worth of weight that a cell needs to be drawn
 SHOWN = 150  # points drawn in a map
 
@@ -65,59 +70,61 @@ def table(runs: Runs) -> list[Table]:
     return [Table("landscape", caption, rows, digits)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"validation {runs.metric.label} ({runs.metric.unit})"
+    panels = []
+    for one in landscapes(runs):
+        axes = {"arm": one.found.label, "first number": one.x, "second number": one.y}
+        rows, columns = np.indices(one.heights.shape)
+        centres = (np.arange(CELLS) + 0.5) / CELLS
+        smoothed = {"first": centres[columns.ravel()], "second": centres[rows.ravel()], value: one.heights.ravel()}
+        trials = thinned(one.found.trials, SHOWN)
+        tried = {
+            "first": one.found.unit(one.x, trials[one.x]),
+            "second": one.found.unit(one.y, trials[one.y]),
+            value: trials["score"],
+            "trial": trials["number"],
+            "state": trials["state"],
+            "first setting": [compact_or_text(setting) for setting in trials[one.x]],
+            "second setting": [compact_or_text(setting) for setting in trials[one.y]],
+        }
+        panels += [pd.DataFrame({**axes, "what": SMOOTHED, **smoothed}), pd.DataFrame({**axes, "what": TRIAL, **tried})]
+    return Drawing(pd.concat(panels), value, of=("arm", "what")) if panels else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Each arm's validation score over its two most important numbers by PED-ANOVA: a kernel average of the trials
     nearby, blank where hardly any lie; points: trials, open where pruned. A smooth picture of noisy runs: no interval
     is drawn."""
-    maps = landscapes(runs)
-    if not maps:
-        return None
-    titles = [figures.plain(one.found.label, 40) for one in maps]
-    grid = make_subplots(rows=len(maps), subplot_titles=titles, vertical_spacing=min(0.36 / len(maps), 0.25))
-    for place, one in enumerate(maps):
-        cell = {"row": place + 1, "col": 1}
+    panels = list(drawing.numbers.groupby("arm", sort=False))
+    spaces = {one.found.label: one.found.space for one in landscapes(runs)}
+    titles = [figures.plain(str(arm), 40) for arm, _ in panels]
+    grid = make_subplots(rows=len(panels), subplot_titles=titles, vertical_spacing=min(0.36 / len(panels), 0.25))
+    for row, (arm, panel) in enumerate(panels, start=1):
+        cell = {"row": row, "col": 1}
+        heights = panel[panel["what"] == SMOOTHED][drawing.value].to_numpy().reshape(CELLS, CELLS)
         centres = list((np.arange(CELLS) + 0.5) / CELLS)
         contour = go.Contour(
             x=centres,
             y=centres,
-            z=[[None if np.isnan(z) else z for z in row] for row in one.heights.tolist()],
+            z=[[None if np.isnan(z) else z for z in line] for line in heights.tolist()],
             coloraxis="coloraxis",
             contours={"showlines": False},
             connectgaps=False,
             hovertemplate=f"%{{z:.{runs.digits}f}}<extra></extra>",
         )
         grid.add_trace(contour, **cell)
-        trials = thinned(one.found.trials, SHOWN)
-        points = go.Scatter(
-            x=one.found.unit(one.x, trials[one.x]),
-            y=one.found.unit(one.y, trials[one.y]),
-            mode="markers",
-            marker={
-                "size": 6,
-                "color": "rgba(255,255,255,0.9)",
-                "symbol": ["circle-open" if state == "pruned" else "circle" for state in trials["state"]],
-                "line": {"color": "#222", "width": 1},
-            },
-            customdata=[
-                [int(number), *(figures.plain(compact_or_text(one), 40) for one in (x, y)), score]
-                for number, x, y, score in zip(
-                    trials["number"], trials[one.x], trials[one.y], trials["score"], strict=True
-                )
-            ],
-            hovertemplate="trial %{customdata[0]}: %{customdata[1]}, %{customdata[2]} gives "
-            f"%{{customdata[3]:.{runs.digits}f}}<extra></extra>",
-            showlegend=False,
-        )
-        grid.add_trace(points, **cell)
+        grid.add_trace(_points(panel[panel["what"] == TRIAL], drawing.value, runs.digits), **cell)
         ticks = [0.0, 0.5, 1.0]
-        for name, update in ((one.x, grid.update_xaxes), (one.y, grid.update_yaxes)):
-            words = [compact_or_text(value(one.found.space[name], tick)) for tick in ticks]
+        for axis, update in (("first number", grid.update_xaxes), ("second number", grid.update_yaxes)):
+            name = panel[axis].iloc[0]
+            words = [compact_or_text(setting_at(spaces[str(arm)][name], tick)) for tick in ticks]
             update(title=figures.plain(name, 30), tickvals=ticks, ticktext=words, range=[-0.03, 1.03], **cell)
-    scores = np.concatenate([one.heights[np.isfinite(one.heights)] for one in maps])
+    scores = drawing.numbers[drawing.numbers["what"] == SMOOTHED][drawing.value].dropna()
     grid.update_layout(
         template=figures.TEMPLATE,
         margin={"t": 110},
-        height=110 + 290 * len(maps),
+        height=110 + 290 * len(panels),
         coloraxis={
             "colorscale": "Viridis" if runs.metric.maximize else "Viridis_r",
             # One ruined corner must not take all the colours.
@@ -135,6 +142,28 @@ def figure(runs: Runs) -> go.Figure | None:
     )
     grid.update_annotations(font_size=13)
     return grid
+
+
+def _points(trials: pd.DataFrame, value: str, digits: int) -> go.Scatter:
+    columns = [trials[name] for name in ("trial", "first setting", "second setting", value)]
+    return go.Scatter(
+        x=list(trials["first"]),
+        y=list(trials["second"]),
+        mode="markers",
+        marker={
+            "size": 6,
+            "color": "rgba(255,255,255,0.9)",
+            "symbol": ["circle-open" if state == "pruned" else "circle" for state in trials["state"]],
+            "line": {"color": "#222", "width": 1},
+        },
+        customdata=[
+            [int(number), figures.plain(x, 40), figures.plain(y, 40), score]
+            for number, x, y, score in zip(*columns, strict=True)
+        ],
+        hovertemplate="trial %{customdata[0]}: %{customdata[1]}, %{customdata[2]} gives "
+        f"%{{customdata[3]:.{digits}f}}<extra></extra>",
+        showlegend=False,
+    )
 
 
 def smooth(x: Array, y: Array, scores: Array) -> Array:

@@ -3,14 +3,17 @@ the confirm runs' seeds. A critic's loss is a loss, no estimate of information."
 
 from __future__ import annotations
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Loss by term"
 ORDER = 42
+RESTS = ("confirm",)
 CRITIC = ": critic"
 SHARE = "gradient share (%)"
 
@@ -30,19 +33,29 @@ def table(runs: Runs) -> list[Table]:
     return [Table("losses", "Training loss of each term, median over seeds.", rows, digits, (note,))]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Training loss of each term of the claim's arm, or else of the last arm, before its weight; dotted: its critic's.
-    Median over seeds; no interval is drawn."""
+def drawing(runs: Runs) -> Drawing | None:
     claim = runs.study.claim
     arm = claim.arm if claim else runs.arms[-1] if runs.arms else ""
+    points = [
+        {"arm": runs.label(arm), "term": term, "epoch": epoch, "loss": loss}
+        for term, curve in _parts(runs, arm).items()
+        for epoch, loss in curve
+    ]
+    return Drawing(pd.DataFrame(points), "loss", of=("arm", "term"), along="epoch") if points else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Training loss of each term of the claim's arm, or else of the last arm, before its weight; dotted: its critic's.
+    Median over seeds; no interval is drawn."""
     drawn = figures.new(340)
-    for place, (term, curve) in enumerate(_parts(runs, arm).items()):
+    for i, (_, curve) in enumerate(drawing.numbers.groupby("term", sort=False)):
+        term = str(curve["term"].iloc[0])
         drawn.add_scatter(
-            x=[epoch for epoch, _ in curve],
-            y=[value for _, value in curve],
+            x=list(curve["epoch"]),
+            y=list(curve["loss"]),
             mode="lines",
             line={
-                "color": figures.PALETTE[place % len(figures.PALETTE)],
+                "color": figures.PALETTE[i % len(figures.PALETTE)],
                 "width": 2,
                 "dash": "dot" if term.endswith(CRITIC) else "solid",
             },
@@ -50,8 +63,8 @@ def figure(runs: Runs) -> go.Figure | None:
             hovertemplate=f"{figures.plain(term)}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
         )
     drawn.update_xaxes(title="epoch")
-    drawn.update_yaxes(title=f"loss of {figures.plain(runs.label(arm), 40)}'s terms")
-    return drawn if drawn.data else None
+    drawn.update_yaxes(title=f"loss of {figures.plain(drawing.numbers['arm'].iloc[0], 40)}'s terms")
+    return drawn
 
 
 def _share(runs: Runs, arm: str, term: str) -> float:

@@ -5,25 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import bibtex
-from kdsweep.report.render.tables import Table
+from kdsweep.report.render.bibtex import Cited
 from kdsweep.report.sections import papers
 from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Methods paragraph"
 ORDER = 67
-
-
-def table(runs: Runs) -> list[Table]:
-    return []
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
 
 
 def listing(runs: Runs) -> str:
@@ -57,8 +47,8 @@ def _protocol(runs: Runs) -> str:
         f"Every method had the same tuning budget of {study.budget.search_trials} search trials, its published "
         "settings first, chosen by validation alone; the best points were run again with fresh seeds, and these chose "
         f"among them. The chosen point was trained with seeds 1 to {study.budget.seeds}, paired between methods (equal "
-        "batch order, "
-        f"and equal initial weights where shapes agree), and tested once a run, at {runs.selection}.{repeats}{folds}"
+        f"batch order, and equal initial weights where shapes agree), and tested once a run, "
+        f"at {runs.selection}.{repeats}{folds}"
     )
 
 
@@ -76,10 +66,10 @@ def _judged(runs: Runs) -> str:
         pseudo = "" if metric.mean else f", through jackknife pseudo-values {_key(papers.JACKKNIFE)}"
         interval = (
             f"We report differences in test {metric.label} with 95% intervals from the crossed two-way table of {rows} "
-            f"and {units}{pseudo}, with Satterthwaite's degrees of freedom {_key(papers.STATISTICS['interval'])}: they "
+            f"and {units}{pseudo}, with Satterthwaite's degrees of freedom {_key(papers.INTERVAL)}: they "
             "are about a new seed and a new sample."
         )
-    words = f"{interval} p values are adjusted within each family of comparisons {_key(papers.STATISTICS['family'])}"
+    words = f"{interval} p values are adjusted within each family of comparisons {_key(papers.FAMILY)}"
     words += f" and tested at {level:g}"
     words += f" (look {runs.look}; seeds were added after an earlier look)." if runs.look > 1 else "."
     if study.equivalent is not None:
@@ -116,11 +106,11 @@ def _cite(runs: Runs, arm: str) -> str:
     if not len(trials):
         return ""
     found = papers.of(trials["papers"])
-    keys = dict.fromkeys(bibtex.key(one) for paper in found for one in bibtex.split(paper))
+    keys = dict.fromkeys(map(bibtex.key, found))
     return f" [{', '.join(keys)}]" if keys else ""
 
 
-def _key(paper: str) -> str:
+def _key(paper: Cited) -> str:
     return f"[{bibtex.key(paper)}]"
 
 

@@ -3,48 +3,106 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.render.bibtex import ARXIV, DOI
+from kdsweep.report.render import bibtex
+from kdsweep.report.render.bibtex import Cited
 from kdsweep.report.render.tables import Link, Row, Table
+from kdsweep.values.paper import Paper
 
 TITLE = "Papers"
 ORDER = 85
+PAGES = ("study", "imported", "compared")
 
+INTERVAL = Paper(
+    authors=("Satterthwaite",),
+    title="An approximate distribution of estimates of variance components",
+    venue="Biometrics",
+    year=1946,
+    doi="10.2307/3002019",
+)
+FAMILY = Paper(
+    authors=("Holm",),
+    title="A simple sequentially rejective multiple test procedure",
+    venue="Scandinavian Journal of Statistics",
+    year=1979,
+)
 STATISTICS = {
-    "interval": "Satterthwaite. An approximate distribution of estimates of variance components. Biometrics, 1946. "
-    "doi:10.2307/3002019",
-    "family": "Holm. A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics, "
-    "1979.",
-    "budget": "Dodge, Gururangan, Card, Schwartz, Smith. Show your work: improved reporting of experimental results. "
-    "EMNLP 2019. arXiv:1909.03004",
-    "interquartile mean, probability of improvement, performance profile": "Agarwal, Schwarzer, Castro, Courville, "
-    "Bellemare. Deep reinforcement learning at the edge of the statistical precipice. NeurIPS 2021. arXiv:2108.13264",
-    "signed-rank test": "Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin, 1945. "
-    "doi:10.2307/3001968",
-    "almost stochastic order": "Dror, Shlomov, Reichart. Deep dominance: how to properly compare deep neural models. "
-    "ACL 2019. doi:10.18653/v1/P19-1266",
-    "sources of variance": "Bouthillier et al. Accounting for variance in machine learning benchmarks. MLSys 2021. "
-    "arXiv:2103.03098",
+    "interval": INTERVAL,
+    "family": FAMILY,
+    "budget": Paper(
+        authors=("Dodge", "Gururangan", "Card", "Schwartz", "Smith"),
+        title="Show your work: improved reporting of experimental results",
+        venue="EMNLP",
+        year=2019,
+        arxiv="1909.03004",
+    ),
+    "interquartile mean, probability of improvement, performance profile": Paper(
+        authors=("Agarwal", "Schwarzer", "Castro", "Courville", "Bellemare"),
+        title="Deep reinforcement learning at the edge of the statistical precipice",
+        venue="NeurIPS",
+        year=2021,
+        arxiv="2108.13264",
+    ),
+    "signed-rank test": Paper(
+        authors=("Wilcoxon",),
+        title="Individual comparisons by ranking methods",
+        venue="Biometrics Bulletin",
+        year=1945,
+        doi="10.2307/3001968",
+    ),
+    "almost stochastic order": Paper(
+        authors=("Dror", "Shlomov", "Reichart"),
+        title="Deep dominance: how to properly compare deep neural models",
+        venue="ACL",
+        year=2019,
+        doi="10.18653/v1/P19-1266",
+    ),
+    "sources of variance": Paper(
+        authors=("Bouthillier", "others"),
+        title="Accounting for variance in machine learning benchmarks",
+        venue="MLSys",
+        year=2021,
+        arxiv="2103.03098",
+    ),
 }
-EQUIVALENCE = (
-    "Schuirmann. A comparison of the two one-sided tests procedure and the power approach. Journal of "
-    "Pharmacokinetics and Biopharmaceutics, 1987. doi:10.1007/BF01068419"
+EQUIVALENCE = Paper(
+    authors=("Schuirmann",),
+    title="A comparison of the two one-sided tests procedure and the power approach",
+    venue="Journal of Pharmacokinetics and Biopharmaceutics",
+    year=1987,
+    doi="10.1007/BF01068419",
 )
-BAYES = (
-    "Benavoli, Corani, Demsar, Zaffalon. Time for a change: a tutorial for comparing multiple classifiers through "
-    "Bayesian analysis. JMLR, 2017. arXiv:1606.04316"
+BAYES = Paper(
+    authors=("Benavoli", "Corani", "Demsar", "Zaffalon"),
+    title="Time for a change: a tutorial for comparing multiple classifiers through Bayesian analysis",
+    venue="JMLR",
+    year=2017,
+    arxiv="1606.04316",
 )
-JACKKNIFE = "Efron, Stein. The jackknife estimate of variance. Annals of Statistics, 1981. doi:10.1214/aos/1176345462"
-FOLDS = "Nadeau, Bengio. Inference for the generalization error. Machine Learning, 2003. doi:10.1023/A:1024068626366"
+JACKKNIFE = Paper(
+    authors=("Efron", "Stein"),
+    title="The jackknife estimate of variance",
+    venue="Annals of Statistics",
+    year=1981,
+    doi="10.1214/aos/1176345462",
+)
+FOLDS = Paper(
+    authors=("Nadeau", "Bengio"),
+    title="Inference for the generalization error",
+    venue="Machine Learning",
+    year=2003,
+    doi="10.1023/A:1024068626366",
+)
 
 
 def table(runs: Runs) -> list[Table]:
-    used = _terms(runs)
-    rows: list[Row] = [{"used by": ", ".join(sorted(terms)), "paper": link(paper)} for paper, terms in used.items()]
+    rows: list[Row] = [
+        {"used by": ", ".join(sorted(terms)), "paper": link(paper)} for paper, terms in _terms(runs).items()
+    ]
     return [
         Table("papers", "Terms.", rows),
         Table(
@@ -56,28 +114,44 @@ def table(runs: Runs) -> list[Table]:
     ]
 
 
-def cited(runs: Runs) -> list[str]:
-    """Every paper of this section, in words."""
-    return [*_terms(runs), *_statistics(runs).values()]
+def files(runs: Runs) -> Mapping[str, str]:
+    return {"references.bib": bibtex.render([*_terms(runs), *_statistics(runs).values()])}
 
 
-def _terms(runs: Runs) -> dict[str, set[str]]:
-    """The terms that use each paper, in the order of the papers."""
+def of(column: pd.Series) -> dict[Cited, set[str]]:
+    """By paper, in the order of their words: the terms of these trials that use it."""
+    used: dict[Cited, set[str]] = {}
+    for cell in column.dropna().unique():
+        for term, papers in json.loads(cell or "{}").items():
+            for paper in _read(papers):
+                used.setdefault(paper, set()).add(str(term))
+    return dict(sorted(used.items(), key=lambda entry: _words(entry[0])))
+
+
+def link(paper: Cited) -> Link:
+    """A citation that leads where it can be read."""
+    return Link(_words(paper), paper.address if isinstance(paper, Paper) else "")
+
+
+def _read(papers: str | list[dict[str, object]]) -> list[Cited]:
+    """A term's papers; runs of earlier versions have them as a sentence, which stays as it is."""
+    if isinstance(papers, str):
+        return [papers] if papers else []
+    return [Paper.from_json(paper) for paper in papers]
+
+
+def _words(paper: Cited) -> str:
+    return paper.citation if isinstance(paper, Paper) else paper
+
+
+def _terms(runs: Runs) -> dict[Cited, set[str]]:
+    """The terms that use each paper."""
     trials = runs.trials[runs.trials["trial"].isin(set(runs.roles["trial"]))]
     # Runs that were made elsewhere name no papers.
     return of(trials["papers"]) if "papers" in trials else {}
 
 
-def of(column: pd.Series) -> dict[str, set[str]]:
-    """By paper, in their order: the terms of these trials that use it."""
-    used: dict[str, set[str]] = {}
-    for papers in column.dropna().unique():
-        for term, paper in json.loads(papers or "{}").items():
-            used.setdefault(str(paper), set()).add(str(term))
-    return {paper: terms for paper, terms in sorted(used.items()) if paper}
-
-
-def _statistics(runs: Runs) -> dict[str, str]:
+def _statistics(runs: Runs) -> dict[str, Paper]:
     statistics = dict(STATISTICS)
     if runs.study.equivalent is not None:
         statistics["equivalence"] = EQUIVALENCE
@@ -87,16 +161,3 @@ def _statistics(runs: Runs) -> dict[str, str]:
     if runs.study.data.folds > 1:
         statistics["folds"] = FOLDS
     return statistics
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
-
-
-def link(paper: str) -> Link:
-    """A citation that leads to its arXiv page or DOI where it names one."""
-    if found := ARXIV.search(paper):
-        return Link(paper, f"https://arxiv.org/abs/{found[1]}")
-    if found := DOI.search(paper):
-        return Link(paper, f"https://doi.org/{found[1]}")
-    return Link(paper, "")

@@ -9,16 +9,20 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.facts.searches import Searched, searched, thinned, value
+from kdsweep.report.facts.searches import Searched, searched, thinned
+from kdsweep.report.facts.searches import value as setting_at
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.sections.landscape import compact_or_text
 
 TITLE = "Settings side by side"
 ORDER = 58
+RESTS = ("search",)
 OTHERS = 80  # grey lines drawn for an arm
 BEST = 25  # coloured ones
 PANELS = 8
+PLACE = "place in its range"
 
 
 def table(runs: Runs) -> list[Table]:
@@ -31,7 +35,7 @@ def table(runs: Runs) -> list[Table]:
                     "arm": one.label,
                     "number": name,
                     "best trial": compact_or_text(one.best[name].iloc[0]),
-                    "best quarter, middle": compact_or_text(value(one.space[name], float(np.median(best)))),
+                    "best quarter, middle": compact_or_text(setting_at(one.space[name], float(np.median(best)))),
                     "best quarter spans": 100 * float(np.ptp(best)),
                     "all trials span": 100 * float(np.ptp(every)),
                 }
@@ -43,74 +47,99 @@ def table(runs: Runs) -> list[Table]:
     return [Table("parallel", caption, rows, {"best quarter spans": 0, "all trials span": 0})]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"validation {runs.metric.label} ({runs.metric.unit})"
+    lines = []
+    for one in _arms(runs)[:PANELS]:
+        best = one.best
+        rest = one.trials.drop(index=best.index)
+        for quarter, trials in ((False, thinned(rest, OTHERS)), (True, thinned(best, BEST))):
+            places = {name: one.unit(name, trials[name]) for name in one.space}
+            lines += [
+                {
+                    "arm": one.label,
+                    "trial": int(trial["number"]),
+                    "best quarter": quarter,
+                    "number": name,
+                    "setting": trial[name],
+                    PLACE: float(places[name][i]),
+                    value: trial["score"],
+                }
+                for i, trial in enumerate(trials.to_dict("records"))
+                for name in one.space
+            ]
+    return Drawing(pd.DataFrame(lines), PLACE, of=("arm", "best quarter", "number")) if lines else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """One line a trial across the arm's searched numbers, each axis from the low to the high end of its range, the last
     one its validation score; in colour: the best quarter of the finished trials. At most 105 lines an arm, taken
     evenly over the search."""
-    found = _arms(runs)[:PANELS]
-    if not found:
-        return None
+    arms = {one.label: one for one in _arms(runs)}
+    panels = [(arms[str(arm)], lines) for arm, lines in drawing.numbers.groupby("arm", sort=False)]
     grid = make_subplots(
-        rows=len(found),
-        subplot_titles=[figures.plain(one.label, 60) for one in found],
-        vertical_spacing=min(0.5 / len(found), 0.3),
+        rows=len(panels),
+        subplot_titles=[figures.plain(one.label, 60) for one, _ in panels],
+        vertical_spacing=min(0.5 / len(panels), 0.3),
     )
-    for place, one in enumerate(found, start=1):
-        names = list(one.space)
-        best = one.best
-        rest = one.trials.drop(index=best.index)
+    for row, (one, lines) in enumerate(panels, start=1):
         color = figures.mark(runs, one.arm).color
-        for trials, ink, width in (
-            (thinned(rest, OTHERS), figures.faded(figures.GREY, 0.3), 1.0),
-            (thinned(best, BEST), figures.faded(color, 0.85), 1.8),
+        for quarter, ink, width in (
+            (False, figures.faded(figures.GREY, 0.3), 1.0),
+            (True, figures.faded(color, 0.85), 1.8),
         ):
-            grid.add_trace(_lines(one, trials, ink, width), row=place, col=1)
-        low, high = _ends(one)
-        for axis, name in enumerate([*names, ""]):
-            ends = [value(one.space[name], end) for end in (0.0, 1.0)] if name else [low, high]
-            for end, words in zip((0.0, 1.0), ends, strict=True):
-                written = compact_or_text(words) if name else f"{words:.{runs.digits}f}"
-                grid.add_annotation(
-                    x=axis,
-                    y=end,
-                    text=figures.plain(written, 16),
-                    showarrow=False,
-                    yanchor="top" if end == 0 else "bottom",
-                    font={"size": 10},
-                    row=place,
-                    col=1,
-                )
-            grid.add_vline(x=axis, line={"color": figures.GREY, "width": 1}, row=place, col=1)
-        # Many labels stand aslant, or on a narrow screen they would lie over each other.
-        many = len(names) > 4
-        ticks = [
-            figures.plain(name, 40) if many else "<br>".join(figures.plain(one, 16) for one in name.split(".", 1))
-            for name in names
-        ]
-        grid.update_xaxes(
-            tickvals=list(range(len(names) + 1)),
-            ticktext=[*ticks, f"<b>{runs.metric.label}</b>"],
-            range=[-0.5, len(names) + 0.5],
-            showgrid=False,
-            tickangle=-50 if many else 0,
-            tickfont={"size": 10},
-            row=place,
-            col=1,
-        )
-        grid.update_yaxes(showticklabels=False, showgrid=False, range=[-0.15, 1.15], row=place, col=1)
-    grid.update_layout(template=figures.TEMPLATE, height=60 + 300 * len(found), showlegend=False)
+            grid.add_trace(_lines(one, lines[lines["best quarter"] == quarter], ink, width), row=row, col=1)
+        _axes(grid, one, row, runs)
+    grid.update_layout(template=figures.TEMPLATE, height=60 + 300 * len(panels), showlegend=False)
     return grid
 
 
-def _lines(one: Searched, trials: pd.DataFrame, color: str, width: float) -> go.Scatter:
+def _axes(grid: go.Figure, one: Searched, row: int, runs: Runs) -> None:
+    """Upright axes with the ends of their ranges, and their names below."""
+    names, (low, high) = list(one.space), _ends(one)
+    for axis, name in enumerate([*names, ""]):
+        ends = [setting_at(one.space[name], end) for end in (0.0, 1.0)] if name else [low, high]
+        for end, setting in zip((0.0, 1.0), ends, strict=True):
+            written = compact_or_text(setting) if name else f"{setting:.{runs.digits}f}"
+            grid.add_annotation(
+                x=axis,
+                y=end,
+                text=figures.plain(written, 16),
+                showarrow=False,
+                yanchor="top" if end == 0 else "bottom",
+                font={"size": 10},
+                row=row,
+                col=1,
+            )
+        grid.add_vline(x=axis, line={"color": figures.GREY, "width": 1}, row=row, col=1)
+    # Many labels stand aslant, or on a narrow screen they would lie over each other.
+    many = len(names) > 4
+    ticks = [
+        figures.plain(name, 40) if many else "<br>".join(figures.plain(part, 16) for part in name.split(".", 1))
+        for name in names
+    ]
+    grid.update_xaxes(
+        tickvals=list(range(len(names) + 1)),
+        ticktext=[*ticks, f"<b>{runs.metric.label}</b>"],
+        range=[-0.5, len(names) + 0.5],
+        showgrid=False,
+        tickangle=-50 if many else 0,
+        tickfont={"size": 10},
+        row=row,
+        col=1,
+    )
+    grid.update_yaxes(showticklabels=False, showgrid=False, range=[-0.15, 1.15], row=row, col=1)
+
+
+def _lines(one: Searched, points: pd.DataFrame, color: str, width: float) -> go.Scatter:
     """All of these trials as one trace, a gap between them."""
     low, high = _ends(one)
-    score = np.clip((trials["score"].to_numpy(dtype=float) - low) / (high - low), 0, 1)
-    columns = [one.unit(name, trials[name]) for name in one.space] + [score]
-    heights = np.column_stack([*columns, np.full(len(trials), np.nan)])
-    places = np.tile([*range(len(columns)), np.nan], len(trials))
+    count = len(one.space)
+    places = points[PLACE].to_numpy(dtype=float).reshape(-1, count)
+    scores = points.iloc[::count, -1].to_numpy(dtype=float)
+    heights = np.column_stack([places, np.clip((scores - low) / (high - low), 0, 1), np.full(len(scores), np.nan)])
     return go.Scatter(
-        x=[None if np.isnan(x) else int(x) for x in places],
+        x=[*range(count + 1), None] * len(scores),
         y=[None if np.isnan(y) else round(float(y), 4) for y in heights.ravel()],
         mode="lines",
         line={"color": color, "width": width},

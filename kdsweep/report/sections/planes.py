@@ -6,17 +6,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from kdsweep.report.facts.runs import Runs, models_in
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics.compare import confirmed
 
 TITLE = "Class scores on a plane"
 ORDER = 48
+RESTS = ("confirm",)
 MOST_SAMPLES, MOST_CLASSES = 400, 10
 
 
@@ -42,27 +45,39 @@ def table(runs: Runs) -> list[Table]:
     return [Table("planes", caption, rows, {"variance on the plane (%)": 0})]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    clouds = [
+        pd.DataFrame(
+            {
+                "model": plane.name,
+                "class": [runs.class_name(int(label)) for label in plane.labels],
+                "label": plane.labels,
+                "first component": plane.points[:, 0],
+                "second component": plane.points[:, 1],
+            }
+        ).sort_values("label", kind="stable")
+        for plane in _planes(runs)
+    ]
+    return Drawing(pd.concat(clouds), "first component", of=("model", "class")) if clouds else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Test samples of one run each, coloured by their class (at most ten classes, an even draw of at most 400 samples).
     Directions and scales differ between the pictures: only who lies beside whom can be compared. No
     interval is drawn."""
-    planes = _planes(runs)
-    if not planes:
-        return None
-    drawn = make_subplots(
-        cols=len(planes), subplot_titles=[figures.plain(plane.name, 30) for plane in planes], horizontal_spacing=0.05
-    )
-    for column, plane in enumerate(planes, start=1):
-        for place, label in enumerate(np.unique(plane.labels)):
-            here = plane.points[plane.labels == label]
-            name = figures.plain(runs.class_name(int(label)), 20)
+    models = list(drawing.numbers.groupby("model", sort=False))
+    titles = [figures.plain(str(model), 30) for model, _ in models]
+    drawn = make_subplots(cols=len(models), subplot_titles=titles, horizontal_spacing=0.05)
+    for column, (_, cloud) in enumerate(models, start=1):
+        for i, (label, points) in enumerate(cloud.groupby("label", sort=False)):
+            name = figures.plain(points["class"].iloc[0], 20)
             drawn.add_scatter(
-                x=list(here[:, 0]),
-                y=list(here[:, 1]),
+                x=list(points["first component"]),
+                y=list(points["second component"]),
                 mode="markers",
                 marker={
-                    "color": figures.PALETTE[place % len(figures.PALETTE)],
-                    "symbol": figures.SYMBOLS[place // len(figures.PALETTE)],
+                    "color": figures.PALETTE[i % len(figures.PALETTE)],
+                    "symbol": figures.SYMBOLS[i // len(figures.PALETTE)],
                     "size": 6,
                     "opacity": 0.7,
                 },

@@ -9,12 +9,15 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics import beside
 from kdsweep.report.statistics.compare import confirmed
 
 TITLE = "Performance profiles"
 ORDER = 27
+RESTS = ("search", "finalists", "confirm")
+PAGES = ("study", "imported")
 SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
@@ -29,33 +32,41 @@ def table(runs: Runs) -> list[Table]:
     return [Table("profile", caption, rows, {f"{share:.0%} reach": runs.digits for share in SHARES})]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Share of confirm runs that score better than the threshold below. Runs of this study, on this test set; no
-    interval is drawn."""
-    values = _values(runs)
-    if not values:
+def drawing(runs: Runs) -> Drawing | None:
+    scored = _values(runs)
+    if not scored:
         return None
-    sign = 1 if runs.study.maximize else -1
-    drawn = figures.new(340)
-    every = np.unique(np.concatenate([one.to_numpy() for one in values.values()]))
+    sign, along = 1 if runs.study.maximize else -1, f"threshold, test {runs.metric.label} ({runs.metric.unit})"
+    every = np.unique(np.concatenate([scores.to_numpy() for scores in scored.values()]))
     room = 0.05 * float(np.ptp(every)) or 0.5
     thresholds = np.unique(np.concatenate([[every[0] - room], every, [every[-1] + room]]))
     if len(thresholds) > 400:
         thresholds = np.linspace(thresholds[0], thresholds[-1], 400)
-    for arm, one in values.items():
-        share = beside.performance_profile(sign * one.to_numpy(), sign * thresholds)
-        label = figures.plain(runs.label(arm), 40)
+    curves = [
+        pd.DataFrame({"arm": runs.label(arm), along: thresholds, "runs beyond it (%)": 100 * np.asarray(shares)})
+        for arm, scores in scored.items()
+        for shares in [beside.performance_profile(sign * scores.to_numpy(), sign * thresholds)]
+    ]
+    return Drawing(pd.concat(curves), "runs beyond it (%)", of=("arm",), along=along)
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Share of confirm runs that score better than the threshold below. Runs of this study, on this test set; no
+    interval is drawn."""
+    drawn, marks = figures.new(340), figures.marks(runs)
+    for arm, curve in drawing.numbers.groupby("arm", sort=False):
+        label = figures.plain(str(arm), 40)
         drawn.add_scatter(
-            x=list(thresholds),
-            y=list(100 * share),
+            x=list(curve[drawing.along]),
+            y=list(curve[drawing.value]),
             mode="lines",
             # A run stops counting at its own score.
-            line={"color": figures.mark(runs, arm).color, "width": 2, "shape": "hv"},
+            line={"color": marks[arm].color, "width": 2, "shape": "hv"},
             name=label,
             hovertemplate=f"{label}: %{{y:.0f}}% of runs beyond %{{x:.{runs.digits}f}}<extra></extra>",
         )
-    drawn.update_xaxes(title=f"threshold, test {runs.metric.label} ({runs.metric.unit})")
-    drawn.update_yaxes(title="runs beyond it (%)", range=[-3, 103])
+    drawn.update_xaxes(title=drawing.along)
+    drawn.update_yaxes(title=drawing.value, range=[-3, 103])
     return drawn
 
 

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.render.tables import Table
 from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Protocol"
 ORDER = 65
-
-
-def table(runs: Runs) -> list[Table]:
-    return []
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
 
 
 def words(runs: Runs) -> list[str]:

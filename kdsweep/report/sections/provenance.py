@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import plotly.graph_objects as go
-
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Row, Table
 
@@ -38,10 +36,6 @@ def table(runs: Runs) -> list[Table]:
         else ()
     )
     return [Table("provenance", caption, rows, {"device-seconds": 0}, notes)]
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
 
 
 def _listed(packages: str) -> str:

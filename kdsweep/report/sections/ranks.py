@@ -4,17 +4,23 @@ told apart (Demšar 2006). Only arms that every dataset has; with few datasets h
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.facts import compared_studies
 from kdsweep.report.facts.compared_studies import Group
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics.compare import confirmed
 
 TITLE = "Ranks over datasets"
 ORDER = 19
+PAGES = ("compared",)
+GLOSSARY = {
+    "average rank": "Mean over datasets of an arm's place among all arms; 1 is best.",
+}
 
 
 def applies(runs: Runs) -> bool:
@@ -48,33 +54,42 @@ def table(runs: Runs) -> list[Table]:
     return [Table("ranks", caption, rows, digits, notes)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Critical-difference diagram: arms by average rank, the best at the left. A bar joins arms that are not told apart
-    at 0.05."""
-    groups, arms = _groups(runs), _arms(runs)
+def drawing(runs: Runs) -> Drawing | None:
+    arms = _arms(runs)
     if len(arms) < 2:
         return None
-    found = _ranks(runs)
-    order = np.argsort(found.average, kind="stable")
-    bars = joined(np.sort(found.average), found.critical)
-    drawn = figures.new(120 + 28 * len(arms) + 14 * len(bars), showlegend=False)
-    for place, i in enumerate(order):
+    average = _ranks(runs).average
+    first = _groups(runs)[0].first
+    points = [
+        {"arm": first.label(arms[i]), "average rank": float(average[i])} for i in np.argsort(average, kind="stable")
+    ]
+    return Drawing(pd.DataFrame(points), "average rank", of=("arm",))
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Critical-difference diagram: arms by average rank, the best at the left. A bar joins arms that are not told apart
+    at 0.05."""
+    names, average = (list(drawing.numbers[column]) for column in ("arm", "average rank"))
+    bars = joined(np.array(average), _ranks(runs).critical)
+    drawn = figures.new(120 + 28 * len(names) + 14 * len(bars), showlegend=False)
+    for i, (name, rank) in enumerate(zip(names, average, strict=True)):
         drawn.add_scatter(
-            x=[float(found.average[i])],
-            y=[place],
+            x=[rank],
+            y=[i],
             mode="markers",
-            marker={"color": figures.PALETTE[place % len(figures.PALETTE)], "size": 11},
-            hovertemplate=f"{figures.plain(groups[0].first.label(arms[i]), 40)}: %{{x:.2f}}<extra></extra>",
+            marker={"color": figures.PALETTE[i % len(figures.PALETTE)], "size": 11},
+            hovertemplate=f"{figures.plain(name, 40)}: %{{x:.2f}}<extra></extra>",
         )
     for level, (low, high) in enumerate(bars):
         line = {"color": figures.GREY, "width": 5}
         y = -0.8 - 0.5 * level
         drawn.add_scatter(x=[low, high], y=[y, y], mode="lines", line=line, hoverinfo="skip")
-    names = [figures.plain(groups[0].first.label(arms[i])) for i in order]
     drawn.update_yaxes(
-        tickvals=list(range(len(order))), ticktext=names, range=[len(order) - 0.4, -1.2 - 0.5 * len(bars)]
+        tickvals=list(range(len(names))),
+        ticktext=[figures.plain(name) for name in names],
+        range=[len(names) - 0.4, -1.2 - 0.5 * len(bars)],
     )
-    drawn.update_xaxes(title="average rank", range=[0.8, len(arms) + 0.2], dtick=1)
+    drawn.update_xaxes(title="average rank", range=[0.8, len(names) + 0.2], dtick=1)
     return drawn
 
 

@@ -9,12 +9,17 @@ import plotly.graph_objects as go
 from kdsweep.report.facts.predicted import said
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table, difference
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import Array, paired
 
 TITLE = "Recall at k"
 ORDER = 46
+RESTS = ("confirm",)
+GLOSSARY = {
+    "MRR": "Mean of 1 / rank of what belongs to the query.",
+}
 CUTS = (1, 5, 10)
 POINTS = 40  # of a curve
 
@@ -48,28 +53,43 @@ def table(runs: Runs) -> list[Table]:
     return [Table("recall", caption, rows, digits, ("Exploratory, but for the study's own metric.",))]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    curves = [
+        pd.DataFrame(
+            {
+                "arm": runs.label(arm),
+                "k": list(map(int, shares.columns)),
+                "recall (%)": list(shares.mean()),
+                "low": list(shares.min()),
+                "high": list(shares.max()),
+            }
+        )
+        for arm in runs.arms
+        if len(predictions := said(runs, arm))
+        for shares in [recall(predictions)]
+    ]
+    return Drawing(pd.concat(curves), "recall (%)", of=("arm",), along="k") if curves else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Share of test queries whose match is among the first k, mean over seeds; the band reaches from the lowest to the
     highest seed and is no interval."""
-    drawn = figures.new(380)
-    for arm in runs.arms:
-        found = said(runs, arm)
-        if found.empty:
-            continue
-        curves = recall(found)
-        color, label = figures.mark(runs, arm).color, figures.plain(runs.label(arm), 40)
-        k = list(map(int, curves.columns))
+    drawn, marks = figures.new(380), figures.marks(runs)
+    for arm, curve in drawing.numbers.groupby("arm", sort=False):
+        color, label = marks[arm].color, figures.plain(str(arm), 40)
+        drawn.add_trace(figures.band(curve, "k", color, legendgroup=label))
         drawn.add_scatter(
-            x=k + k[::-1], y=[*curves.max(), *curves.min()[::-1]], fill="toself", fillcolor=figures.faded(color, 0.16),
-            line={"width": 0}, mode="lines", hoverinfo="skip", showlegend=False, legendgroup=arm,
-        )  # fmt: skip
-        drawn.add_scatter(
-            x=k, y=list(curves.mean()), mode="lines", line={"color": color, "width": 2}, name=label, legendgroup=arm,
+            x=list(curve["k"]),
+            y=list(curve["recall (%)"]),
+            mode="lines",
+            line={"color": color, "width": 2},
+            name=label,
+            legendgroup=label,
             hovertemplate=f"{label}, first %{{x}}: %{{y:.1f}} %<extra></extra>",
-        )  # fmt: skip
+        )
     drawn.update_xaxes(title="k", type="log", dtick=1)
     drawn.update_yaxes(title="recall (%)", range=[0, 102])
-    return drawn if drawn.data else None
+    return drawn
 
 
 def recall(predictions: pd.DataFrame) -> pd.DataFrame:

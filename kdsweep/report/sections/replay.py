@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 
-import plotly.graph_objects as go
-
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Command, Row, Table
 
 TITLE = "Replay"
 ORDER = 80
+RESTS = ("confirm", "ablate", "control")
 
 
 def table(runs: Runs) -> list[Table]:
@@ -31,10 +30,6 @@ def table(runs: Runs) -> list[Table]:
         for role in roles.to_dict("records")
     ]
     return [Table("replay", "Runs that read test.", rows, {runs.metric.label: runs.digits})]
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
 
 
 def _storage(runs: Runs) -> str:

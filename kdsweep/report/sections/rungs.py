@@ -10,10 +10,15 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Pruning"
 ORDER = 61
+RESTS = ("search",)
+GLOSSARY = {
+    "rung (epoch)": "Where a search trial stops unless it keeps up with the better share of the earlier generations.",
+}
 
 
 def table(runs: Runs) -> list[Table]:
@@ -43,29 +48,35 @@ def table(runs: Runs) -> list[Table]:
     return [Table("rungs", caption, rows, {"bar, first": runs.digits, "bar, last": runs.digits}, notes)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Share of each arm's search trials that was still training after each epoch; a step down is a rung, or trials that
-    failed. No interval is drawn."""
-    drawn = figures.new(320)
+def drawing(runs: Runs) -> Drawing | None:
+    points = []
     for arm in runs.arms:
         trials = _trials(runs, arm)
         if trials.empty or not _rungs(trials):
             continue
-        last = _full(trials)
-        epochs = list(range(last + 1))
-        going = [100 * float(((trials["epochs"] > e) | (trials["state"] == "complete")).mean()) for e in epochs]
-        label = figures.plain(runs.label(arm), 40)
+        for epoch in range(_full(trials) + 1):
+            going = (trials["epochs"] > epoch) | (trials["state"] == "complete")
+            points.append({"arm": runs.label(arm), "epoch": epoch, "still training (%)": 100 * float(going.mean())})
+    return Drawing(pd.DataFrame(points), "still training (%)", of=("arm",), along="epoch") if points else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Share of each arm's search trials that was still training after each epoch; a step down is a rung, or trials that
+    failed. No interval is drawn."""
+    drawn, marks = figures.new(320), figures.marks(runs)
+    for arm, curve in drawing.numbers.groupby("arm", sort=False):
+        label = figures.plain(str(arm), 40)
         drawn.add_scatter(
-            x=epochs,
-            y=going,
+            x=list(curve["epoch"]),
+            y=list(curve[drawing.value]),
             mode="lines",
-            line={"color": figures.mark(runs, arm).color, "width": 2, "shape": "hv"},
+            line={"color": marks[arm].color, "width": 2, "shape": "hv"},
             name=label,
             hovertemplate=f"{label}, after epoch %{{x}}: %{{y:.0f}} %<extra></extra>",
         )
     drawn.update_xaxes(title="epoch")
-    drawn.update_yaxes(title="still training (%)", range=[0, 104])
-    return drawn if drawn.data else None
+    drawn.update_yaxes(title=drawing.value, range=[0, 104])
+    return drawn
 
 
 def _trials(runs: Runs, arm: str) -> pd.DataFrame:

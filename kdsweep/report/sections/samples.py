@@ -12,10 +12,13 @@ import plotly.graph_objects as go
 from kdsweep.report.facts.predicted import Pair, pair, said, taught
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table
 
 TITLE = "Gained and lost"
 ORDER = 48.5
+RESTS = ("confirm",)
+PAGES = ("study", "imported")
 MOST = 100  # samples listed in a table
 
 
@@ -49,28 +52,36 @@ def table(runs: Runs) -> list[Table]:
     return tables
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Test samples by the share of seeds that get them right, the baseline across and the method upwards; the size of a
-    dot is how many samples it stands for. Above the dotted line the method gained. No interval is drawn."""
+def drawing(runs: Runs) -> Drawing | None:
     chosen, seen = pair(runs), _samples(runs)
     if chosen is None or seen.empty:
         return None
-    a, b = ((100 * seen[side]).round().astype(int) for side in ("a", "b"))
-    counts = seen.groupby([b, a]).size()
-    x, y = (list(counts.index.get_level_values(level)) for level in (0, 1))
+    method, baseline = (f"seeds of {runs.label(arm)} that are right (%)" for arm in chosen)
+    shares = pd.DataFrame(
+        {name: (100 * seen[side]).round().astype(int) for name, side in ((baseline, "b"), (method, "a"))}
+    )
+    return Drawing(shares.groupby([baseline, method]).size().reset_index(name="samples"), "samples")
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Test samples by the share of seeds that get them right, the baseline across and the method upwards; the size of a
+    dot is how many samples it stands for. Above the dotted line the method gained. No interval is drawn."""
+    chosen = pair(runs)
+    assert chosen is not None
+    across, upwards, counts = (list(drawing.numbers[column]) for column in drawing.numbers)
     drawn = figures.new(460, showlegend=False)
     method, baseline = (figures.plain(runs.label(arm), 40) for arm in chosen)
     drawn.add_scatter(
-        x=x,
-        y=y,
+        x=across,
+        y=upwards,
         mode="markers",
         marker={
-            "size": list(np.clip(3.2 * np.sqrt(counts.to_numpy()), 4, 44)),
+            "size": list(np.clip(3.2 * np.sqrt(counts), 4, 44)),
             "color": figures.mark(runs, chosen.method).color,
             "opacity": 0.6,
             "line": {"width": 0.5, "color": figures.GREY},
         },
-        customdata=list(map(int, counts)),
+        customdata=counts,
         hovertemplate=f"%{{customdata}} samples: {method} %{{y}} %, {baseline} %{{x}} %<extra></extra>",
     )
     line = {"color": figures.GREY, "width": 1.5, "dash": "dot"}

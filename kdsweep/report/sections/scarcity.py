@@ -6,10 +6,12 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Row, Table, difference, p_value
 from kdsweep.report.statistics import power
 from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed
@@ -17,6 +19,7 @@ from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Scarcity"
 ORDER = 33
+RESTS = ("search", "finalists", "confirm", "ablate")
 
 
 class Point(NamedTuple):
@@ -56,25 +59,25 @@ def table(runs: Runs) -> list[Table]:
     return [Table("scarcity", caption, rows, digits, notes)]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"lead over {runs.label(_alone(runs))} ({unit(runs.metric.unit)})"
+    points = [
+        {"row": point.name, "without auxiliary (%)": point.share, **spread(value, shown)}
+        for point in _points(runs)
+        if (shown := difference(point.comparison.interval, runs.metric.scale))
+    ]
+    return Drawing(pd.DataFrame(points), value, along="without auxiliary (%)") if points else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Lead over the student trained alone against the share of training samples without the auxiliary modality, with a
     95% interval, unadjusted."""
-    points = [
-        (point, shown) for point in _points(runs) if (shown := difference(point.comparison.interval, runs.metric.scale))
-    ]
-    if not points:
-        return None
-    mark = figures.mark(runs, runs.study.ablated)
+    mark, points = figures.mark(runs, runs.study.ablated), drawing.numbers
     drawn = figures.new(340, showlegend=False)
     drawn.add_scatter(
-        x=[point.share for point, _ in points],
-        y=[shown.value for _, shown in points],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [shown.high - shown.value for _, shown in points],
-            "arrayminus": [shown.value - shown.low for _, shown in points],
-        },
+        x=list(points[drawing.along]),
+        y=list(points[drawing.value]),
+        error_y=figures.whiskers(points, drawing.value),
         mode="lines+markers",
         line={"color": mark.color, "width": 2},
         marker={"symbol": mark.symbol, "size": 9},
@@ -82,7 +85,7 @@ def figure(runs: Runs) -> go.Figure | None:
     )
     drawn.add_hline(y=0, line={"color": figures.GREY, "width": 1.5})
     drawn.update_xaxes(title="training samples without the auxiliary modality (%)")
-    drawn.update_yaxes(title=f"lead over {figures.plain(runs.label(_alone(runs)), 40)} ({unit(runs.metric.unit)})")
+    drawn.update_yaxes(title=figures.plain(drawing.value, 60))
     return drawn
 
 

@@ -16,13 +16,20 @@ from plotly.subplots import make_subplots
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.searches import Searched, searched
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Schedules"
 ORDER = 59
+RESTS = ("search",)
+GLOSSARY = {
+    "late share": "How much of a term's weight falls into the second half of training (%).",
+}
 COLUMNS = 3
 PANELS = 12
 STEPS = 41
+ALL, BEST, CONFIRMED = "all finished", "best quarter", "confirmed"
+VALUE = "share of the weight"
 PARTS = ("start", "ramp", "decay")
 
 Array = NDArray[np.float64]
@@ -69,52 +76,62 @@ def table(runs: Runs) -> list[Table]:
     return [Table("schedules", caption, rows, {"weight": 3, "late share": 0, "late share, all trials": 0})]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    progress = np.linspace(0, 1, STEPS).round(3)
+    curves = []
+    for one in _scheduled(runs)[:PANELS]:
+        kinds = {ALL: one.every, BEST: one.best} | ({CONFIRMED: one.chosen[None]} if one.chosen is not None else {})
+        curves += [
+            pd.DataFrame(
+                {
+                    "arm": one.found.label,
+                    "term": one.term,
+                    "trials": trials,
+                    "share of training": progress,
+                    VALUE: np.median(shares, axis=0),
+                    "low": shares.min(0),
+                    "high": shares.max(0),
+                }
+            )
+            for trials, shares in kinds.items()
+        ]
+    return (
+        Drawing(pd.concat(curves), VALUE, of=("arm", "term", "trials"), along="share of training") if curves else None
+    )
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Share of a term's weight that is on, over training. Line: the point that was confirmed; band in colour: from the
     lowest to the highest of the best quarter of the search's finished trials, dotted: their median; grey: all of them.
     Ranges, not intervals. The weights themselves are in the table."""
-    found = _scheduled(runs)[:PANELS]
-    if not found:
-        return None
-    height = math.ceil(len(found) / COLUMNS)
+    panels, marks = list(drawing.numbers.groupby(["arm", "term"], sort=False)), figures.marks(runs)
+    height = math.ceil(len(panels) / COLUMNS)
     grid = make_subplots(
         rows=height,
         cols=COLUMNS,
-        subplot_titles=[figures.plain(f"{one.found.label}: {one.term}", 34) for one in found],
+        subplot_titles=[figures.plain(f"{arm}: {term}", 34) for (arm, term), _ in panels],
         horizontal_spacing=0.08,
         vertical_spacing=min(0.3 / height, 0.3),
     )
-    progress = list(np.linspace(0, 1, STEPS).round(3))
-    for place, one in enumerate(found):
-        cell = {"row": place // COLUMNS + 1, "col": place % COLUMNS + 1}
-        color = figures.mark(runs, one.found.arm).color
-        for curves, ink in ((one.every, figures.faded(figures.GREY, 0.18)), (one.best, figures.faded(color, 0.3))):
-            grid.add_scatter(
-                x=progress + progress[::-1],
-                y=[*curves.max(0), *curves.min(0)[::-1]],
-                fill="toself",
-                fillcolor=ink,
-                line={"width": 0},
-                mode="lines",
-                hoverinfo="skip",
-                **cell,
-            )
-        lines = [("best quarter, median", np.median(one.best, axis=0), "dot")]
-        if one.chosen is not None:
-            lines.append(("confirmed", one.chosen, "solid"))
-        for name, curve, dash in lines:
-            grid.add_scatter(
-                x=progress,
-                y=list(curve),
-                mode="lines",
-                line={"color": color, "width": 2, "dash": dash},
-                hovertemplate=f"{name}, at %{{x:.2f}}: %{{y:.3g}}<extra></extra>",
-                **cell,
-            )
+    for i, ((arm, _), panel) in enumerate(panels):
+        cell, color = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}, marks[arm].color
+        curves = dict(list(panel.groupby("trials", sort=False)))
+        grid.add_trace(figures.band(curves[ALL], drawing.along, figures.GREY, opacity=0.18), **cell)
+        grid.add_trace(figures.band(curves[BEST], drawing.along, color, opacity=0.3), **cell)
+        for trials, dash, words in ((BEST, "dot", "best quarter, median"), (CONFIRMED, "solid", "confirmed")):
+            if trials in curves:
+                grid.add_scatter(
+                    x=list(curves[trials][drawing.along]),
+                    y=list(curves[trials][VALUE]),
+                    mode="lines",
+                    line={"color": color, "width": 2, "dash": dash},
+                    hovertemplate=f"{words}, at %{{x:.2f}}: %{{y:.3g}}<extra></extra>",
+                    **cell,
+                )
         grid.update_xaxes(tickvals=[0, 0.5, 1], range=[0, 1], **cell)
         grid.update_yaxes(tickvals=[0, 0.5, 1], range=[-0.04, 1.08], **cell)
         if cell["row"] == height:
-            grid.update_xaxes(title="share of training", **cell)
+            grid.update_xaxes(title=drawing.along, **cell)
     grid.update_layout(template=figures.TEMPLATE, height=60 + 220 * height, showlegend=False)
     grid.update_annotations(font_size=12)
     return grid

@@ -10,10 +10,12 @@ from plotly.subplots import make_subplots
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, compact
 
 TITLE = "Hyperparameters"
 ORDER = 55
+RESTS = ("search",)
 COLUMNS = 2
 MOST = 120  # points of an arm in a figure: its best, and an even draw of the others
 
@@ -38,57 +40,73 @@ def table(runs: Runs) -> list[Table]:
     return [Table("settings", caption, rows, notes=("Numbers that were not searched are in runs.parquet.",))]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Search trials: the validation score against each number, failed trials left out; of arms with many trials the
-    best and an even draw of the others. Open: pruned, with the last score it reached. A number whose cloud is flat
-    hardly matters here."""
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"validation {runs.metric.label} ({runs.metric.unit})"
     trials = {arm: _thinned(_scored(runs, arm), maximize=runs.study.maximize) for arm in runs.arms}
     searched = {arm: _searched(scored) for arm, scored in trials.items()}
     names = list(dict.fromkeys(name for tried in searched.values() for name in tried))
-    if not names:
-        return None
-    height = math.ceil(len(names) / COLUMNS)
+    clouds = [
+        pd.DataFrame(
+            {
+                "number": name.removeprefix("param."),
+                "arm": runs.label(arm),
+                "trial": trials[arm]["number"],
+                "setting": _number(trials[arm], name),
+                value: trials[arm]["score"],
+                "state": trials[arm]["state"],
+            }
+        )
+        for name in names
+        for arm in runs.arms
+        if name in searched[arm]
+    ]
+    return Drawing(pd.concat(clouds), value, of=("number", "arm")) if clouds else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Search trials: the validation score against each number, failed trials left out; of arms with many trials the
+    best and an even draw of the others. Open: pruned, with the last score it reached. A number whose cloud is flat
+    hardly matters here."""
+    panels, marks = list(drawing.numbers.groupby("number", sort=False)), figures.marks(runs)
+    height = math.ceil(len(panels) / COLUMNS)
     grid = make_subplots(
         rows=height,
         cols=COLUMNS,
-        subplot_titles=[figures.plain(name.removeprefix("param."), 40) for name in names],
+        subplot_titles=[figures.plain(str(number), 40) for number, _ in panels],
         horizontal_spacing=0.12,
         vertical_spacing=min(0.32 / height, 0.3),
     )
     shown = set()
-    for place, name in enumerate(names):
-        cell = {"row": place // COLUMNS + 1, "col": place % COLUMNS + 1}
-        for arm in [arm for arm in runs.arms if name in searched[arm]]:
-            grid.add_trace(_points(runs, arm, trials[arm], name, legend=arm not in shown), **cell)
+    for i, (_, panel) in enumerate(panels):
+        cell = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
+        for arm, points in panel.groupby("arm", sort=False):
+            mark, label = marks[arm], figures.plain(str(arm), 40)
+            grid.add_scatter(
+                x=list(points["setting"]),
+                y=list(points[drawing.value]),
+                mode="markers",
+                marker={
+                    "color": mark.color,
+                    "symbol": [mark.symbol + ("-open" if state == "pruned" else "") for state in points["state"]],
+                    "size": 7,
+                    "opacity": 0.8,
+                },
+                name=label,
+                legendgroup=label,
+                showlegend=arm not in shown,
+                customdata=list(points["trial"]),
+                hovertemplate=f"{label}, trial %{{customdata}}: %{{x:.3g}} gives %{{y:.{runs.digits}f}}<extra></extra>",
+                **cell,
+            )
             shown.add(arm)
-        values = pd.concat([tried[name] for tried in searched.values() if name in tried])
-        if _logarithmic(values):
+        tried = panel["setting"].dropna()
+        if _logarithmic(tried):
             # Below two decades a tick at each power of ten is too few.
-            grid.update_xaxes(type="log", dtick=1 if values.max() > 100 * values.min() else "D2", **cell)
+            grid.update_xaxes(type="log", dtick=1 if tried.max() > 100 * tried.min() else "D2", **cell)
     grid.update_layout(template=figures.TEMPLATE, height=90 + 210 * height, margin={"t": 64})
     grid.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"})
     grid.update_annotations(font_size=13)
     return grid
-
-
-def _points(runs: Runs, arm: str, trials: pd.DataFrame, name: str, *, legend: bool) -> go.Scatter:
-    mark, label = figures.mark(runs, arm), figures.plain(runs.label(arm), 40)
-    return go.Scatter(
-        x=list(_number(trials, name)),
-        y=list(trials["score"]),
-        mode="markers",
-        marker={
-            "color": mark.color,
-            "symbol": [mark.symbol + ("-open" if state == "pruned" else "") for state in trials["state"]],
-            "size": 7,
-            "opacity": 0.8,
-        },
-        name=label,
-        legendgroup=arm,
-        showlegend=legend,
-        customdata=list(trials["number"]),
-        hovertemplate=f"{label}, trial %{{customdata}}: %{{x:.3g}} gives %{{y:.{runs.digits}f}}<extra></extra>",
-    )
 
 
 def _scored(runs: Runs, arm: str) -> pd.DataFrame:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
-
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Command, Row, Table, compact
 
@@ -29,10 +27,6 @@ def table(runs: Runs) -> list[Table]:
     ]
     command: list[Row] = [{"to do": "run it again", "command": Command(runs.study.command)}]
     return [Table("study", "The arms.", rows), Table("command", "How this report was made.", command)]
-
-
-def figure(runs: Runs) -> go.Figure | None:
-    return None
 
 
 def listing(runs: Runs) -> str:

@@ -11,12 +11,14 @@ from plotly.subplots import make_subplots
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.sections import ablation
 from kdsweep.report.statistics.compare import Side, confirmed
 
 TITLE = "Subsets of terms"
 ORDER = 31
+RESTS = ("search", "finalists", "confirm", "ablate")
 
 
 class Subset(NamedTuple):
@@ -37,7 +39,7 @@ def table(runs: Runs) -> list[Table]:
     rows: list[Row] = [
         {
             "row": one.name,
-            "terms": ", ".join(term for term in _terms(runs) if term in one.terms) or "labels alone",
+            "terms": _words(runs, one),
             name: float(one.values.mean()),
             "SD": float(one.values.std()) if len(one.values) > 1 else None,
             "n": one.side.count,
@@ -48,47 +50,55 @@ def table(runs: Runs) -> list[Table]:
     return [Table("subsets", caption, rows, {name: runs.digits, "SD": runs.digits})]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"test {runs.metric.label} ({runs.metric.unit})"
+    found = subsets(runs)
+    points = [
+        {"row": one.name, "terms": _words(runs, one), "run": i, value: float(score)}
+        for one in found
+        for i, score in enumerate(one.values, start=1)
+    ]
+    return Drawing(pd.DataFrame(points), value, of=("row",)) if len(found) >= 3 else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Above: every run of each subset as a point, with the mean over seeds as a bar. Below: the terms that are in the
     subset, joined by a line. No interval is drawn."""
-    found = subsets(runs)
-    if len(found) < 3:
-        return None
-    terms, metric = _terms(runs), runs.metric
+    terms, rows = _terms(runs), list(drawing.numbers.groupby("row", sort=False))
+    inside = {one.name: one.terms for one in subsets(runs)}
     drawn = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.03, row_heights=[240, 26 * max(len(terms), 2)])
     color = figures.mark(runs, runs.study.ablated).color
-    for place, one in enumerate(found):
-        spread = [place - 0.2 + 0.4 * (i + 0.5) / len(one.values) for i in range(len(one.values))]
+    for x, (row, points) in enumerate(rows):
         drawn.add_scatter(
-            x=spread,
-            y=list(one.values),
+            x=[x - 0.2 + 0.4 * (i + 0.5) / len(points) for i in range(len(points))],
+            y=list(points[drawing.value]),
             mode="markers",
-            marker={"color": color if one.terms else figures.GREY, "size": 6, "opacity": 0.7},
-            name=figures.plain(one.name, 60),
-            hovertemplate=f"{figures.plain(one.name, 60)}: %{{y:.{runs.digits}f}}<extra></extra>",
+            marker={"color": color if inside[str(row)] else figures.GREY, "size": 6, "opacity": 0.7},
+            name=figures.plain(str(row), 60),
+            hovertemplate=f"{figures.plain(str(row), 60)}: %{{y:.{runs.digits}f}}<extra></extra>",
             row=1,
             col=1,
         )
-        mean = float(one.values.mean())
-        line = {"color": color, "width": 2.5}
-        drawn.add_shape(type="line", x0=place - 0.32, x1=place + 0.32, y0=mean, y1=mean, line=line, row=1, col=1)
-        inside = [i for i, term in enumerate(terms) if term in one.terms]
-        outside = [i for i in range(len(terms)) if i not in inside]
-        for rows, shade, mode in [
-            (outside, figures.faded(figures.GREY, 0.25), "markers"),
-            (inside, color, "lines+markers"),
+        mean = float(points[drawing.value].mean())
+        bar = {"color": color, "width": 2.5}
+        drawn.add_shape(type="line", x0=x - 0.32, x1=x + 0.32, y0=mean, y1=mean, line=bar, row=1, col=1)
+        here = [i for i, term in enumerate(terms) if term in inside[str(row)]]
+        elsewhere = [i for i in range(len(terms)) if i not in here]
+        for dots, shade, mode in [
+            (elsewhere, figures.faded(figures.GREY, 0.25), "markers"),
+            (here, color, "lines+markers"),
         ]:
             drawn.add_scatter(
-                x=[place] * len(rows), y=rows, mode=mode, marker={"color": shade, "size": 10},
+                x=[x] * len(dots), y=dots, mode=mode, marker={"color": shade, "size": 10},
                 line={"color": shade, "width": 2}, hoverinfo="skip", row=2, col=1,
             )  # fmt: skip
     drawn.update_layout(template=figures.TEMPLATE, height=320 + 26 * len(terms), showlegend=False)
-    drawn.update_yaxes(title=f"test {metric.label} ({metric.unit})", row=1, col=1)
+    drawn.update_yaxes(title=drawing.value, row=1, col=1)
     drawn.update_yaxes(
         tickvals=list(range(len(terms))), ticktext=[figures.plain(term) for term in terms], showgrid=False,
         range=[len(terms) - 0.4, -0.6], row=2, col=1,
     )  # fmt: skip
-    drawn.update_xaxes(showticklabels=False, showgrid=False, ticks="", range=[-0.6, len(found) - 0.4])
+    drawn.update_xaxes(showticklabels=False, showgrid=False, ticks="", range=[-0.6, len(rows) - 0.4])
     return drawn
 
 
@@ -122,3 +132,7 @@ def _terms(runs: Runs) -> list[str]:
     """The terms that a row may drop, in the method's order."""
     recipe = runs.study.arms[runs.study.ablated].recipe
     return [term for term in recipe.terms if term not in recipe.required]
+
+
+def _words(runs: Runs, subset: Subset) -> str:
+    return ", ".join(term for term in _terms(runs) if term in subset.terms) or "labels alone"

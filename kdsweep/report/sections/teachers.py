@@ -9,10 +9,19 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Teacher and student"
 ORDER = 45
+RESTS = ("teacher", "confirm")
+GLOSSARY = {
+    "T": "Test score of the teacher.",
+    "S": "Test score of the student.",
+    "T told by S": "Share of the teacher's embedding that a linear map reads off the student's, on test (%).",
+    "A held by T": "Share of the auxiliary models' embeddings that a linear map reads off the teacher's, on test (%).",
+    "A told by S": "Share of the auxiliary models' embeddings that a linear map reads off the student's, on test (%).",
+}
 
 # Column -> the probe that it shows: in per cent of explained variance, or in nats.
 PROBES = {
@@ -59,36 +68,51 @@ def table(runs: Runs) -> list[Table]:
     return [Table("teachers", caption, rows, {**scores, **digits}, (note, NATS))]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    unit = f"test {runs.metric.label} ({runs.metric.unit})"
+    labels = {runs.label(arm) for arm in runs.arms}
+    points = [
+        pd.DataFrame(
+            {
+                "row": name,
+                "arm": name if name in labels else roles["arm"].map(runs.label),
+                "seed": roles["seed"],
+                f"teacher's {unit}": roles["teacher_score"],
+                f"student's {unit}": roles["student_score"],
+            }
+        )
+        for name, roles in _taught(runs).items()
+    ]
+    return Drawing(pd.concat(points), f"student's {unit}", of=("row",)) if points else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Each point is one seed: its teacher's test score and its student's; ablation rows and controls are open, in the
     order of the table. On the line the student equals its teacher. No interval is drawn."""
-    drawn = figures.new(460)
-    ends: list[float] = []
-    labels = {runs.label(arm): arm for arm in runs.arms}
+    drawn, marks = figures.new(460), figures.marks(runs)
+    teacher, student = drawing.numbers.columns[-2:]
     others = itertools.cycle(OPEN)
-    for name, roles in _taught(runs).items():
-        arm = labels.get(name)
-        mark = figures.mark(runs, arm or str(roles["arm"].iloc[0]))
-        ends += [*roles["student_score"], *roles["teacher_score"]]
+    for row, points in drawing.numbers.groupby("row", sort=False):
+        arm = points["arm"].iloc[0]
         drawn.add_scatter(
-            x=list(roles["teacher_score"]),
-            y=list(roles["student_score"]),
+            x=list(points[teacher]),
+            y=list(points[student]),
             mode="markers",
             marker={
-                "color": mark.color,
-                "symbol": mark.symbol if arm else next(others),
+                "color": marks[arm].color,
+                "symbol": marks[arm].symbol if row == arm else next(others),
                 "size": 9,
                 "opacity": 0.75,
             },
-            name=figures.plain(name, 40),
-            text=[f"{figures.plain(name, 60)}, seed {seed}" for seed in roles["seed"]],
+            name=figures.plain(str(row), 40),
+            text=[f"{figures.plain(str(row), 60)}, seed {seed}" for seed in points["seed"]],
             hovertemplate="%{text}: teacher %{x:.1f}, student %{y:.1f}<extra></extra>",
         )
-    if not ends:
-        return None
+    ends = drawing.numbers[[teacher, student]].to_numpy()
+    low, high = ends.min(), ends.max()
     line = {"color": figures.GREY, "width": 1.5, "dash": "dot"}
-    drawn.add_shape(type="line", x0=min(ends), y0=min(ends), x1=max(ends), y1=max(ends), line=line, layer="below")
-    drawn.update_xaxes(title=f"teacher's test {runs.metric.label} ({runs.metric.unit})")
+    drawn.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line=line, layer="below")
+    drawn.update_xaxes(title=teacher)
     drawn.update_yaxes(title=f"student's ({runs.metric.unit})")
     return drawn
 

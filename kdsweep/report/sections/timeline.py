@@ -13,14 +13,21 @@ from plotly.subplots import make_subplots
 from kdsweep.report.facts import timeline as times
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Timeline"
 ORDER = 74
+RESTS = ("teacher", "search", "finalists", "confirm", "ablate", "control")
+GLOSSARY = {
+    "places": "Packs that the machine ever ran at once.",
+    "utilisation": "Share (%) of the places' time in which a pack ran.",
+}
 STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
 PLACES = 24  # drawn: the busiest
 PIECES = 400  # bars: with more packs, what ran longest in each piece of time is drawn
 BINS = 160
+PACKS, BUSY, SECONDS = "packs", "busy (%)", "seconds since the first start"
 
 
 def table(runs: Runs) -> list[Table]:
@@ -66,50 +73,75 @@ def table(runs: Runs) -> list[Table]:
     ]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Top: packs by place, coloured by stage; dotted lines: idle time of more than a minute was cut out. Bottom: the
-    share of all places that were busy. No interval is drawn."""
+def drawing(runs: Runs) -> Drawing | None:
     found = _timeline(runs)
     if found is None:
         return None
     lanes = _lanes(found)
     pieces = _pieces(found, lanes)
-    heights = [24 * len(lanes) + 30, 110]
+    names = {lane: f"{host}: {place + 1}" for (host, place), lane in lanes.items()}
+    packs = pd.DataFrame(
+        {
+            "panel": PACKS,
+            "stage": pieces["stage"],
+            "machine and place": pieces["lane"].map(names),
+            "line": pieces["lane"],
+            SECONDS: pieces["begin"],
+            "until": pieces["end"],
+            "what": pieces["words"],
+        }
+    )
+    middles, busy = found.busy(BINS)
+    share = pd.DataFrame({"panel": BUSY, SECONDS: middles, BUSY: 100 * busy})
+    return Drawing(pd.concat([packs, share]), SECONDS, of=("panel", "stage"))
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Top: packs by place, coloured by stage; dotted lines: idle time of more than a minute was cut out. Bottom: the
+    share of all places that were busy. No interval is drawn."""
+    panels = dict(list(drawing.numbers.groupby("panel", sort=False)))
+    packs, busy = panels[PACKS], panels[BUSY]
+    names = packs.drop_duplicates("line").sort_values("line")["machine and place"]
+    heights = [24 * len(names) + 30, 110]
     drawn = make_subplots(rows=2, shared_xaxes=True, row_heights=heights, vertical_spacing=0.06)
     for i, stage in enumerate(STAGES):
-        bars = pieces[pieces["stage"] == stage]
+        bars = packs[packs["stage"] == stage]
         if bars.empty:
             continue
         drawn.add_trace(
             go.Bar(
-                base=bars["begin"].tolist(),
-                x=(bars["end"] - bars["begin"]).tolist(),
-                y=bars["lane"].tolist(),
+                base=list(bars[SECONDS]),
+                x=list(bars["until"] - bars[SECONDS]),
+                y=list(bars["line"]),
                 orientation="h",
                 width=0.8,
                 marker={"color": figures.PALETTE[i], "line": {"color": "rgba(128,128,128,0.6)", "width": 0.5}},
                 name=stage,
-                customdata=bars["words"].tolist(),
+                customdata=[figures.plain(words, 60) for words in bars["what"]],
                 hovertemplate="%{customdata}<extra></extra>",
             ),
             row=1,
             col=1,
         )
-    middles, busy = found.busy(BINS)
     line = {"color": figures.GREY, "width": 1.5, "shape": "hvh"}
     drawn.add_scatter(
-        x=list(middles), y=list(100 * busy), mode="lines", fill="tozeroy", line=line, showlegend=False,
+        x=list(busy[SECONDS]), y=list(busy[BUSY]), mode="lines", fill="tozeroy", line=line, showlegend=False,
         fillcolor=figures.faded(figures.GREY, 0.25), hovertemplate="%{x:.0f} s: %{y:.0f} %<extra></extra>",
         row=2, col=1,
     )  # fmt: skip
-    for cut in found.cuts:
+    found = _timeline(runs)
+    for cut in found.cuts if found else ():
         drawn.add_vline(x=cut, line={"color": figures.GREY, "width": 1.5, "dash": "dot"})
-    names = [figures.plain(f"{host}: {place + 1}", 24) for host, place in lanes]
     drawn.update_yaxes(
-        tickvals=list(range(len(lanes))), ticktext=names, range=[len(lanes) - 0.4, -0.6], showgrid=False, row=1, col=1
+        tickvals=list(range(len(names))),
+        ticktext=[figures.plain(name, 24) for name in names],
+        range=[len(names) - 0.4, -0.6],
+        showgrid=False,
+        row=1,
+        col=1,
     )
-    drawn.update_yaxes(title="busy (%)", range=[0, 105], row=2, col=1)
-    drawn.update_xaxes(title="seconds since the first start", row=2, col=1)
+    drawn.update_yaxes(title=BUSY, range=[0, 105], row=2, col=1)
+    drawn.update_xaxes(title=SECONDS, row=2, col=1)
     return drawn.update_layout(template=figures.TEMPLATE, height=110 + sum(heights), barmode="overlay")
 
 
@@ -128,7 +160,7 @@ def _pieces(found: times.Timeline, lanes: dict[tuple[str, int], int]) -> pd.Data
     packs = packs[packs["lane"] >= 0]
     if len(packs) <= PIECES:
         words = [
-            figures.plain(f"{stage} {arm}: {n} trials, {end - begin:.0f} s", 60)
+            f"{stage} {arm}: {n} trials, {end - begin:.0f} s"
             for stage, arm, n, begin, end in packs[["stage", "arm", "trials", "begin", "end"]].itertuples(index=False)
         ]
         return packs.assign(words=words)

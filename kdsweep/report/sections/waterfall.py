@@ -4,12 +4,16 @@ many, the best-scoring chain of subsets that were run; in another order a term's
 from __future__ import annotations
 
 import functools
+import math
 from itertools import pairwise
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, difference
 from kdsweep.report.sections.subsets import Subset, subsets
 from kdsweep.report.statistics.compare import Comparison, compare
@@ -17,6 +21,10 @@ from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Step by step"
 ORDER = 32
+RESTS = ("search", "finalists", "confirm", "ablate")
+GLOSSARY = {
+    "step": "Difference from the subset before, with its 95% interval, unadjusted.",
+}
 
 
 def table(runs: Runs) -> list[Table]:
@@ -47,21 +55,42 @@ def table(runs: Runs) -> list[Table]:
     return [Table("waterfall", caption, rows, {"step": runs.digits})]
 
 
-def figure(runs: Runs) -> go.Figure | None:
-    """Bars: the change of the mean over seeds from one subset of terms to the next; whiskers: the step's 95%
-    interval, unadjusted."""
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"test {runs.metric.label} ({runs.metric.unit})"
     steps = _steps(runs)
     if not steps:
         return None
-    metric, color = runs.metric, figures.mark(runs, runs.study.ablated).color
     ends = [steps[0][0], *(after for _, after, _ in steps)]
     means = [float(one.values.mean()) for one in ends]
-    names = [ends[0].name, *(f"+ {', '.join(sorted(after.terms - before.terms))}" for before, after, _ in steps)]
-    rises = [(b > a) == metric.maximize for a, b in pairwise(means)]
-    places = list(range(len(names)))
+    adds = [ends[0].name, *(f"+ {', '.join(sorted(after.terms - before.terms))}" for before, after, _ in steps)]
+    shown = [None, *(difference(one.interval, runs.metric.scale) for _, _, one in steps)]
+    numbers = pd.DataFrame(
+        {
+            "step": adds,
+            "terms": [", ".join(sorted(one.terms)) for one in ends],
+            value: means,
+            # The interval is the step's, drawn around where it ends.
+            "low": [
+                mean + step.low - step.value if step else math.nan for mean, step in zip(means, shown, strict=True)
+            ],
+            "high": [
+                mean + step.high - step.value if step else math.nan for mean, step in zip(means, shown, strict=True)
+            ],
+        }
+    )
+    return Drawing(numbers, value, of=("step",))
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
+    """Bars: the change of the mean over seeds from one subset of terms to the next; whiskers: the step's 95%
+    interval, unadjusted."""
+    numbers, color = drawing.numbers, figures.mark(runs, runs.study.ablated).color
+    means, names = list(numbers[drawing.value]), list(numbers["step"])
+    rises = [(b > a) == runs.metric.maximize for a, b in pairwise(means)]
+    columns = list(range(len(names)))
     drawn = figures.new(380, showlegend=False)
     drawn.add_bar(
-        x=places,
+        x=columns,
         base=[0, *(min(a, b) for a, b in pairwise(means))],
         y=[means[0], *(abs(b - a) for a, b in pairwise(means))],
         marker={
@@ -72,35 +101,21 @@ def figure(runs: Runs) -> go.Figure | None:
         name="step",
         hoverinfo="skip",
     )
-    shown = [difference(one.interval, metric.scale) for _, _, one in steps]
     drawn.add_scatter(
-        x=places,
+        x=columns,
         y=means,
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [0, *((one.high - one.value) if one else 0 for one in shown)],
-            "arrayminus": [0, *((one.value - one.low) if one else 0 for one in shown)],
-            "color": figures.GREY,
-        },
+        error_y={**figures.whiskers(numbers, drawing.value), "color": figures.GREY},
         mode="markers",
         marker={"color": figures.GREY, "size": 6},
         text=[figures.plain(name, 60) for name in names],
         hovertemplate=f"%{{text}}: %{{y:.{runs.digits}f}}<extra></extra>",
     )
-    reach = [
-        *means,
-        *(
-            mean + (side - one.value)
-            for mean, one in zip(means[1:], shown, strict=True)
-            if one
-            for side in (one.low, one.high)
-        ),
-    ]
-    room = 0.15 * (max(reach) - min(reach)) or 1.0
+    reach = numbers[["low", "high", drawing.value]].to_numpy(dtype=float)
+    low, high = np.nanmin(reach), np.nanmax(reach)
+    room = 0.15 * (high - low) or 1.0
     # The bars stand for steps, not for totals: the axis starts where the steps can be seen.
-    drawn.update_yaxes(title=f"test {metric.label} ({metric.unit})", range=[min(reach) - room, max(reach) + room])
-    drawn.update_xaxes(tickvals=places, ticktext=[figures.plain(name, 16) for name in names], showgrid=False)
+    drawn.update_yaxes(title=drawing.value, range=[low - room, high + room])
+    drawn.update_xaxes(tickvals=columns, ticktext=[figures.plain(name, 16) for name in names], showgrid=False)
     return drawn
 
 

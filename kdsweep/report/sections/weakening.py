@@ -8,12 +8,17 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.sections.curves import by_epoch
 from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Teacher by epoch"
 ORDER = 46
+RESTS = ("teacher", "confirm")
+GLOSSARY = {
+    "lost": "From the teacher's best epoch to its last.",
+}
 
 
 def table(runs: Runs) -> list[Table]:
@@ -37,27 +42,39 @@ def table(runs: Runs) -> list[Table]:
     return [Table("weakening", caption, rows, dict.fromkeys(columns, runs.digits))]
 
 
-def figure(runs: Runs) -> go.Figure | None:
+def drawing(runs: Runs) -> Drawing | None:
+    value = f"validation {runs.metric.label} ({runs.metric.unit})"
+    curves = [
+        curve.reset_index()
+        .rename(columns={"median": value})
+        .assign(row=name, model=model)[["row", "model", "epoch", value]]
+        for name, (teacher, student) in _curves(runs).items()
+        for model, curve in (("student", student), ("teacher", teacher))
+    ]
+    return Drawing(pd.concat(curves), value, of=("row", "model"), along="epoch") if curves else None
+
+
+def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Validation score by epoch, median over seeds; dotted: the teacher, solid: its student. No interval is drawn."""
     drawn = figures.new(400)
-    for place, (name, (teacher, student)) in enumerate(_curves(runs).items()):
-        color, label = figures.PALETTE[place % len(figures.PALETTE)], figures.plain(name, 40)
-        for curve, dash, who in [(student, "solid", "student"), (teacher, "dot", "teacher")]:
+    for i, (name, both) in enumerate(drawing.numbers.groupby("row", sort=False)):
+        color, label = figures.PALETTE[i % len(figures.PALETTE)], figures.plain(str(name), 40)
+        for model, curve in both.groupby("model", sort=False):
             drawn.add_scatter(
-                x=list(curve.index),
-                y=list(curve["median"]),
+                x=list(curve["epoch"]),
+                y=list(curve[drawing.value]),
                 mode="lines",
-                line={"color": color, "dash": dash, "width": 2},
+                line={"color": color, "dash": "solid" if model == "student" else "dot", "width": 2},
                 name=label,
-                legendgroup=name,
-                showlegend=who == "student",
+                legendgroup=label,
+                showlegend=model == "student",
                 # The first is seen at once, the others by a click on their names.
-                visible=True if place < 4 else "legendonly",
-                hovertemplate=f"{label}, {who}, epoch %{{x}}: %{{y:.{runs.digits}f}}<extra></extra>",
+                visible=True if i < 4 else "legendonly",
+                hovertemplate=f"{label}, {model}, epoch %{{x}}: %{{y:.{runs.digits}f}}<extra></extra>",
             )
     drawn.update_xaxes(title="epoch")
-    drawn.update_yaxes(title=f"validation {runs.metric.label} ({runs.metric.unit})")
-    return drawn if drawn.data else None
+    drawn.update_yaxes(title=drawing.value)
+    return drawn
 
 
 def _curves(runs: Runs) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
