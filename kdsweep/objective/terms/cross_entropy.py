@@ -13,8 +13,10 @@ from kdsweep.tasks.registry import load
 
 
 class CrossEntropy(Term):
-    """Labels, by the task: of classes the mean negative log likelihood of the true one, of several labels the mean of
-    the binary cross entropies, of values the mean squared error.
+    """Labels, by the task's own loss.
+
+    Of classes the mean negative log likelihood of the true one, of several labels the mean of the binary cross
+    entropies, of values the mean squared error.
 
     Smoothed labels give the share `smoothing` to all classes alike (Szegedy et al. 2016, arXiv:1512.00567). Balanced
     ones weigh class c by N / (C n_c), so that the mean weight of the training rows is 1; of several labels, a yes of
