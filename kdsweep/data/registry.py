@@ -60,9 +60,27 @@ def load(data: Data) -> Dataset:
     Raises:
         ValueError: there is no such dataset, or something is wrong with it.
     """
-    return _load(
-        data.name, str(_folder(data)) if data.path else None, data.python, json.dumps(data.options, sort_keys=True)
-    )
+    return _load(*_named(data))
+
+
+def fingerprint(data: Data) -> str:
+    """Of the content that the dataset has here, read once a process.
+
+    Raises:
+        ValueError: as `load`.
+    """
+    return _fingerprint(*_named(data))
+
+
+def _named(data: Data) -> tuple[str | None, str | None, str | None, str]:
+    folder = str(_folder(data)) if data.path else None
+    return data.name, folder, data.python, json.dumps(data.options, sort_keys=True)
+
+
+@functools.lru_cache(maxsize=2)
+def _fingerprint(name: str | None, path: str | None, python: str | None, options: str) -> str:
+    dataset = _load(name, path, python, options)
+    return dataset.fingerprint or dataset.digest()
 
 
 @functools.lru_cache(maxsize=2)

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from kdsweep.tasks.registry import TASKS
+from kdsweep.values.imports import source_digest
 from kdsweep.values.space import Domain, Value
-from kdsweep.values.user_code import source_digest
 
 if TYPE_CHECKING:
     from kdsweep.objective import Objective

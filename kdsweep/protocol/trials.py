@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from kdsweep import methods
 from kdsweep.data.augment import MIXUP
-from kdsweep.engine import REVISION
 from kdsweep.networks import MODULE
+from kdsweep.protocol.code import code_digest
 from kdsweep.protocol.packing import settlement
 from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import PARTS
 from kdsweep.values.space import Domain, Value
 from kdsweep.values.study import Arm, Row, Study
-from kdsweep.values.trial import Trial, digest
+from kdsweep.values.trial import Trial
 
 # Seeds: 0 searches, 1 to n confirm and ablate, 1001 on rank the finalists; repeat r adds r times REPEAT.
 FRESH, REPEAT = 1001, 10_000
@@ -351,12 +351,6 @@ def defaults(method: str, choices: tuple[tuple[str, Value], ...], dropped: tuple
     """The published values of a method's numbers."""
     numbers: dict[str, float] = methods.load(method).build(dict(choices), dropped).numbers()
     return numbers
-
-
-@functools.cache
-def code_digest(method: str) -> str:
-    """Digest of the code that decides a trial: our revisions, the source of a user's own modules."""
-    return digest([REVISION, methods.load(method).digest])
 
 
 def _broken(method: str, choices: Mapping[str, Value], control: str) -> list[str]:

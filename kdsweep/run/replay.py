@@ -12,7 +12,7 @@ from kdsweep import methods
 from kdsweep.data import registry as source
 from kdsweep.engine.faults import Fault
 from kdsweep.engine.threads import one_thread
-from kdsweep.protocol.trials import code_digest
+from kdsweep.protocol.code import code_digest
 from kdsweep.run.machine import device_like, provenance
 from kdsweep.run.store import Results
 from kdsweep.run.worker import train

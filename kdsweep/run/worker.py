@@ -22,6 +22,7 @@ from kdsweep.engine.faults import Fault, Suspected, this_process
 from kdsweep.engine.loop import Outcome, run
 from kdsweep.engine.threads import one_thread
 from kdsweep.engine.workers import Workers
+from kdsweep.protocol.code import check_code, check_data
 from kdsweep.run.apart import work_apart
 from kdsweep.run.frozen import shared
 from kdsweep.run.machine import device_of, equal_products, keep_freed_memory, now, provenance
@@ -53,8 +54,12 @@ def work(
         suspected: what trials have raised before, by id. Those that raised in this process train in another.
 
     Raises:
-        Exception: the machine's doing (`faults.of_the_machine`); what was not staged has no result.
+        Exception: the machine's doing (`faults.of_the_machine`), other code or data than the trials were named by
+            included; what was not staged has no result.
     """
+    for trial in trials:
+        check_code(trial)
+        check_data(trial, data)
     workers, suspected, here = workers or Workers(), suspected or {}, this_process()
     apart = [trial for trial in trials if any(fault.process == here for fault in suspected.get(trial.id, ()))]
     trials = [trial for trial in trials if trial not in apart]

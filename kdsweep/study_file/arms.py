@@ -154,7 +154,10 @@ def name_fault(name: str) -> str:
 
 def _method(name: str, task: str, path: Path, findings: Findings) -> Method | None:
     try:
-        return methods.load(name, task)
+        method = methods.load(name, task)
+        # Of the user's own, everything that it imports is read for it.
+        _ = method.digest
+        return method
     except ValueError as error:
         findings.refuse(path, f"{error}{did_you_mean(name, methods.names())}")
     except Exception as error:  # A user's module runs here, and may raise anything.

@@ -1,37 +1,28 @@
-"""What a user brings: the source of modules and the bytes of weights decide results as much as any setting does."""
+"""What a user brings: the source of modules and the bytes of weights decide results as much as any setting does.
+
+Methods, networks, augmentations and samplers are named by the digest of their source (`kdsweep.values.imports`), and
+workers compare it before they train. A dataset's loader is not: a dataset is named by a fingerprint of its content, so
+that a loader may be tidied without a trial anew, and workers compare that.
+"""
 
 from __future__ import annotations
 
 import ast
-import functools
 import hashlib
 import importlib
-import importlib.util
 import re
-import sys
-import sysconfig
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-
-def source_digest(dotted: str) -> str:
-    """Digest of a user module's source and of what it imports from its own package, however deep."""
-    top, seen, waiting = dotted.split(".")[0], dict[str, str](), [dotted]
-    while waiting:
-        name = waiting.pop()
-        spec = None if name in seen else find_spec(name)
-        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-            continue
-        seen[name] = Path(spec.origin).read_text()
-        package = name if spec.submodule_search_locations else name.rpartition(".")[0]
-        waiting += [found for found in _imports(seen[name], package) if found.split(".")[0] == top]
-    return hashlib.blake2b(repr(sorted(seen.items())).encode(), digest_size=16).hexdigest()
+from kdsweep.values.imports import Module, is_ours, is_own, locate, parsed, source_digest
 
 
-class ChangedSource(ImportError):
-    """The code here is another than a trial was named by: another node's, or a file that was saved in the meantime."""
+class ChangedSource(OSError):
+    """Code, data or weights that a trial was named by lie on this machine otherwise, or not at all: the machine's fault,
+    and no result."""
 
 
 # The argument under which a specification holds the digest of the source of what it names.
@@ -42,13 +33,13 @@ def named(name: str, arguments: Mapping[str, Any] | None, *, what: str) -> dict[
     """The specification of a user's own `package.module:callable`, with the digest of its source. Imports nothing.
 
     Raises:
-        ValueError: there is no such module.
+        ValueError: there is no such module, or something that it imports of the user's own is not Python.
     """
     home, _, attribute = name.partition(":")
-    found = find_spec(home)
-    if found is None:
+    module = locate(home)
+    if module is None:
         raise ValueError(f"{what} of your own is package.module:callable, cannot import {name!r}")
-    if not _may_have(found.origin, attribute):
+    if not _may_have(module, attribute):
         raise ValueError(f"{what} of your own is package.module:callable, and {home} has no {attribute!r}")
     return {name: {**(arguments or {}), SOURCE: source_digest(home)}}
 
@@ -57,13 +48,50 @@ def own(name: str, arguments: Mapping[str, Any]) -> Callable[..., Any]:
     """The callable of a specification, with its arguments. Workers import it themselves.
 
     Raises:
-        ChangedSource: its source is another than the trial was named by.
+        ChangedSource: its source is another than the trial was named by, or it is not here.
         ValueError: it cannot be imported.
     """
-    home = name.partition(":")[0]
-    if find_spec(home) is not None and source_digest(home) != arguments[SOURCE]:
-        raise ChangedSource(f"the source of {name!r} has changed since the study was read: launch it again")
+    check(name, arguments[SOURCE])
     return partial(load(name), **{key: value for key, value in arguments.items() if key != SOURCE})
+
+
+# By module: the source that this process has run. What lies on the disk later is not what is in memory.
+_run: dict[str, str] = {}
+
+
+def check(name: str, digest: str) -> None:
+    """Compare the source of `package.module`, or of what `package.module:callable` lies in, with its digest.
+
+    Raises:
+        ChangedSource: it is another, or it is not here, or this process has imported an earlier one.
+    """
+    home = name.partition(":")[0]
+    if locate(home) is None:
+        raise ChangedSource(
+            f"there is no module {home} on {socket.gethostname()}, and the trial was named by its source"
+        )
+    try:
+        here = source_digest(home)
+    except ValueError as error:
+        raise ChangedSource(f"the source of {home} cannot be read: {error}") from error
+    if here != digest:
+        raise ChangedSource(f"the source of {home} has changed since the study was read: launch it again")
+    if _run.setdefault(home, here) != here:
+        raise ChangedSource(f"the source of {home} has changed since this process imported it: start another")
+
+
+def specified(settings: object) -> dict[str, str]:
+    """The digest of every `package.module:callable` in nested specifications, by its name."""
+    digests: dict[str, str] = {}
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            if isinstance(value, Mapping) and SOURCE in value:
+                digests[key] = value[SOURCE]
+            digests |= specified(value)
+    elif isinstance(settings, list | tuple):
+        for part in settings:
+            digests |= specified(part)
+    return digests
 
 
 def load(dotted: str) -> Any:
@@ -112,28 +140,8 @@ def consent(names: Iterable[str], allowed: Iterable[str]) -> None:
                 f"{name} is code, and nobody here has asked for it: read it, and run it with --allow-code {home}"
             )
         defined = getattr(load(name), "__module__", None) if attribute else home
-        if not is_own(home) or not (isinstance(defined, str) and is_own(defined)):
+        if not all(isinstance(module, str) and (is_ours(module) or is_own(module)) for module in (home, defined)):
             raise ValueError(f"{name} is code of a library: from a file of others only code of your own is run")
-
-
-def is_own(module: str) -> bool:
-    """Whether a module is the user's own or kdsweep's: no library's, and none of Python itself."""
-    if module.split(".")[0] == "kdsweep":
-        return True
-    spec = find_spec(module)
-    if spec is None or spec.origin is None or module.split(".")[0] in sys.stdlib_module_names:
-        return False
-    origin = Path(spec.origin).resolve()
-    if {"site-packages", "dist-packages"} & set(origin.parts):
-        return False
-    return not any(origin.is_relative_to(place) for place in _libraries())
-
-
-@functools.cache
-def _libraries() -> frozenset[Path]:
-    """Where installed packages and Python's own modules lie."""
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return frozenset(Path(sysconfig.get_path(name)).resolve() for name in names)
 
 
 def weights(path: object) -> dict[str, str]:
@@ -152,11 +160,11 @@ def weights(path: object) -> dict[str, str]:
     return {"digest": digest, "path": str(Path(path).resolve())}
 
 
-def _may_have(origin: str | None, attribute: str) -> bool:
+def _may_have(module: Module, attribute: str) -> bool:
     """Whether a module's source names something at its top; True where that cannot be told without running it."""
-    if origin is None or not origin.endswith(".py"):
+    if module.file is None or module.file.suffix != ".py":
         return True
-    for node in ast.parse(Path(origin).read_text()).body:
+    for node in parsed(module.read(), str(module.file)).body:
         names = [alias.asname or alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names = [node.name]
@@ -169,23 +177,3 @@ def _may_have(origin: str | None, attribute: str) -> bool:
         if attribute in names or "*" in names:
             return True
     return False
-
-
-def find_spec(name: str) -> Any:
-    """Where a module is, without importing it; None where there is none."""
-    try:
-        return importlib.util.find_spec(name)
-    except (ModuleNotFoundError, ValueError):
-        return None
-
-
-def _imports(source: str, package: str) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*parts, *([node.module] if node.module else [])])
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return found

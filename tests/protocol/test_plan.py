@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kdsweep.protocol.code import code_digest
 from kdsweep.protocol.plan import Known, plan
-from kdsweep.protocol.trials import Memory, code_digest
+from kdsweep.protocol.trials import Memory
 from tests.helpers.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
 
 ROOT = Path(__file__).parent.parent.parent

@@ -1,0 +1,78 @@
+"""What code decides a trial, and whether it is what lies on this machine."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from pathlib import Path
+
+from kdsweep import methods
+from kdsweep.data import registry
+from kdsweep.engine import REVISION
+from kdsweep.values import user_code
+from kdsweep.values.imports import source_digest
+from kdsweep.values.study import Data
+from kdsweep.values.trial import Given, Trial, digest
+from kdsweep.values.user_code import ChangedSource
+
+
+@functools.cache
+def code_digest(method: str) -> str:
+    """Digest of the code that decides a trial: our revisions, the source of a user's own modules."""
+    return digest([REVISION, methods.load(method).digest])
+
+
+def check_code(trial: Trial) -> None:
+    """Compare what a trial was named by with what lies here: its code, its networks', and the weights that it is given.
+
+    Before every pack, and not only where something is imported: a process that runs on has in memory what it imported
+    once, whatever has been saved since.
+
+    Raises:
+        ChangedSource: something is not here, or is another.
+    """
+    if trial.code != digest([REVISION, _method_here(trial.method)]):
+        whose = "kdsweep" if trial.method in methods.names() else trial.method
+        raise ChangedSource(f"the source of {whose} is another here than the study was read with: launch it again")
+    if trial.method not in methods.names():
+        user_code.check(trial.method, source_digest(trial.method))
+    for name, source in user_code.specified([trial.networks, trial.augment]).items():
+        user_code.check(name, source)
+    for model in trial.models.values():
+        # A model that is read is built again for its weights: its method and its data have done their part.
+        for name, source in user_code.specified(model.networks if isinstance(model, Trial) else model.network).items():
+            user_code.check(name, source)
+        if isinstance(model, Given) and model.kind == "weights":
+            _check_weights(model)
+
+
+def check_data(trial: Trial, data: Data) -> None:
+    """Compare the data that a trial was named by with what lies here, once a process.
+
+    Raises:
+        ChangedSource: they are others, or cannot be read: another file on this machine, or a loader that reads otherwise.
+    """
+    try:
+        here = registry.fingerprint(data)
+    except ValueError as error:
+        raise ChangedSource(f"the data cannot be read on {socket.gethostname()}: {error}") from error
+    if here != trial.fingerprint:
+        raise ChangedSource(f"the data on {socket.gethostname()} are not those that the study was read with")
+
+
+def _method_here(method: str) -> str:
+    if method in methods.names():
+        return methods.load(method).digest
+    try:
+        return source_digest(method)
+    except ValueError as error:
+        raise ChangedSource(f"the source of {method} cannot be read: {error}") from error
+
+
+def _check_weights(given: Given) -> None:
+    try:
+        here = user_code.weights(given.path)["digest"]
+    except ValueError as error:
+        raise ChangedSource(f"the weights of the given teacher: {error}") from error
+    if here != given.digest:
+        raise ChangedSource(f"{Path(given.path).name} has changed since the study was read: launch it again")
