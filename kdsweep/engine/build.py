@@ -26,6 +26,7 @@ from kdsweep.objective.batch import Outputs, Sizes
 from kdsweep.tasks import registry as tasks
 from kdsweep.tasks.base import Task
 from kdsweep.values.card import Card, Part
+from kdsweep.values.control import control
 from kdsweep.values.study import Data
 from kdsweep.values.trial import Given, Trial
 
@@ -86,9 +87,10 @@ def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> d
     modalities = (*trial.student, *trial.auxiliary, *columns(trial).values())
     dataset = dataset.only(seen, modalities, data, trial.fold)
     rows = {part: np.flatnonzero(dataset.split == part) for part in seen}
-    if trial.control == "student_only_teacher":
+    broken = control(trial.control)
+    if broken.inputs == "student":
         dataset = dataset.student_only(trial.student, trial.auxiliary)
-    if trial.control == "shuffled_within_class":
+    if broken.inputs == "shuffled":
         seed = seed_of(0, "shuffled within class", trial.rows["train"])
         dataset = dataset.shuffled_within_class(rows["train"], trial.auxiliary, seed)
     if trial.drop_auxiliary:
@@ -106,7 +108,7 @@ def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> d
 
 def card_of(trial: Trial, card: Card) -> Card:
     """The dataset's card as this trial sees it."""
-    return stand_in(card, trial.student, trial.auxiliary) if trial.control == "student_only_teacher" else card
+    return stand_in(card, trial.student, trial.auxiliary) if control(trial.control).inputs == "student" else card
 
 
 def network(trial: Trial, role: str, card: Card) -> Network:
@@ -171,19 +173,20 @@ def models(
             shared[model.id] = hear(own_network, train, test, workers, partial(recall, model))
     said = {role: shared[model.id] for role, model in trial.models.items()}
     # Under this control the teacher sees what the student sees, and not another view of it.
-    stands_in = trial.control == "student_only_teacher"
+    broken = control(trial.control)
+    stands_in = broken.inputs == "student"
     copies = dict.fromkeys(trial.auxiliary, trial.student[0]) if stands_in and trial.student else {}
     views = Views(trial.augment, card_of(trial, card).modalities, copies)
     taught = teacher if teacher is not None else said["teacher"].network if "teacher" in said else None
     head = taught.to_logits if taught is not None else None
-    if trial.control == "untrained_teacher" and teacher is not None:
+    if broken.teacher == "untrained" and teacher is not None:
         said["teacher"], teacher = hear(teacher.eval().requires_grad_(False), train, test, workers), None
     outputs = {role: of.train for role, of in said.items()}
     of_test = {role: of.test for role, of in said.items() if of.test is not None}
     if trial.distils_from == "unimodal":
         for some in (outputs, of_test) if test is not None else (outputs,):
             some["teacher"] = together([some[name] for name in trial.auxiliaries])
-    if trial.control == "label_smoothing":
+    if broken.teacher == "labels":
         outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding, tasks.load(trial.task))
 
     built = objective(trial)

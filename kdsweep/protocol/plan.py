@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kdsweep.protocol.entries import Entry, meaningless
 from kdsweep.protocol.search import Ended, Numbers, Search, finalist_rank
-from kdsweep.protocol.trials import FRESH, Entry, Memory, Place, Thresholds, Trials, Variation, meaningless
+from kdsweep.protocol.trials import FRESH, Memory, Place, Thresholds, Trials, Variation
+from kdsweep.values.control import CONTROLS, NONE
 from kdsweep.values.result import Proposal, Result
 from kdsweep.values.study import Arm, Study
 from kdsweep.values.trial import Trial
@@ -140,7 +142,7 @@ class _Unfolding:
                 self._branch(f"row {row.name}", self._row, entry, place)
             for control in study.controls:
                 assert study.claim is not None, "controls are for the arm of the claim"
-                entry = Entry(study.arms[study.claim.arm], control=control)
+                entry = Entry(study.arms[study.claim.arm], control=CONTROLS[control])
                 self._branch(f"control {control}", self._control, entry, place)
 
     def _branch(self, name: str, unfold: Callable[..., None], *arguments: Any) -> None:
@@ -170,8 +172,8 @@ class _Unfolding:
     def _control(self, entry: Entry, place: Place) -> None:
         reason = meaningless(self.study, entry.arm, entry.control)
         if reason:
-            self.inapplicable[entry.control] = reason
-        elif entry.control == "student_only_teacher":
+            self.inapplicable[entry.control.name] = reason
+        elif entry.control.searched:
             self._confirm(entry, place, self._search(entry, place), stage="control", retuned=True)
         else:
             self._confirm(entry, place, self._best(entry.arm, place), stage="control")
@@ -189,7 +191,7 @@ class _Unfolding:
         def make(numbers: Mapping[str, Any], seed: int, thresholds: Thresholds) -> Trial | None:
             return self.make.student(entry, place, numbers, seed=seed, thresholds=thresholds, ask=self._asked_at(place))
 
-        retuned = entry.row is not None or bool(entry.control)
+        retuned = entry.row is not None or entry.control is not NONE
         template = make({}, place.offset, ())
         if template is None:
             return None

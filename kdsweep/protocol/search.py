@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from kdsweep.engine.stopping import rungs, threshold
+from kdsweep.protocol.entries import defaults
 from kdsweep.protocol.proposals import Told, propose
-from kdsweep.protocol.trials import Place, Thresholds, defaults
+from kdsweep.protocol.trials import Place, Thresholds
 from kdsweep.values.result import Proposal, Result
 from kdsweep.values.space import Domain, Value, to_json
 from kdsweep.values.study import Study

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar, cast
@@ -11,11 +10,12 @@ from kdsweep import methods
 from kdsweep.data.augment import MIXUP
 from kdsweep.networks import MODULE
 from kdsweep.protocol.code import code_digest
+from kdsweep.protocol.entries import Entry, readable
 from kdsweep.protocol.packing import settlement
-from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import PARTS
-from kdsweep.values.space import Domain, Value
-from kdsweep.values.study import Arm, Row, Study
+from kdsweep.values.control import control
+from kdsweep.values.space import Value
+from kdsweep.values.study import Arm, Study
 from kdsweep.values.trial import Trial
 
 # Seeds: 0 searches, 1 to n confirm and ablate, 1001 on rank the finalists; repeat r adds r times REPEAT.
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 class Variation(NamedTuple):
-    """What a row or a control changes for the models that a trial reads, too."""
+    """What a row or a control, by its name, changes for the models that a trial reads, too."""
 
     control: str = ""
     drop_auxiliary: float = 0.0
@@ -46,36 +46,6 @@ class Variation(NamedTuple):
 
 # A teacher ("teacher") or auxiliary model (its modality) at a seed, under a variation; None while it is not known.
 Ask = Callable[[str, int, Variation], Trial | None]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Something that is searched, ranked and confirmed: an arm, one of its rows, or a control of it."""
-
-    arm: Arm
-    row: Row | None = None
-    control: str = ""
-
-    @property
-    def names(self) -> dict[str, str]:
-        """As roles and search keys name it."""
-        return {"arm": self.arm.name, "row": self.row.name if self.row else "", "control": self.control}
-
-    @property
-    def choices(self) -> dict[str, Value]:
-        return {**self.arm.choices, **(self.row.choices if self.row else {})}
-
-    def dropped(self, choices: Mapping[str, Value]) -> tuple[str, ...]:
-        """Terms that the row removes, and those that the control leaves without meaning."""
-        broken = _broken(self.arm.method, choices, self.control)
-        return tuple(dict.fromkeys([*(self.row.dropped if self.row else ()), *broken]))
-
-    def space(self, recipe: Mapping[str, Any]) -> dict[str, Domain]:
-        """The ranges that are left to search: of what is read, and neither fixed nor changed by the row."""
-        method, row = methods.load(self.arm.method), self.row
-        taken = {*self.arm.fixed, *(row.numbers if row else ()), *(row.choices if row else ())}
-        read = _readable(method, self.choices, self.dropped(self.choices), recipe) | method.choices.keys()
-        return {name: domain for name, domain in self.arm.space.items() if name in read and name not in taken}
 
 
 class Memory:
@@ -161,12 +131,12 @@ class Trials:
         searched = {name: value for name, value in numbers.items() if name in method.choices}
         choices = {**arm.choices, **searched, **(row.choices if row else {})}
         dropped = entry.dropped(choices)
-        read = _readable(method, choices, dropped, study.train.model_dump())
+        read = readable(method, choices, dropped, study.train.model_dump())
 
         kind, reads_auxiliary = method.teacher(choices), method.auxiliary(choices)
         data = row.data if row else {}
         auxiliary: tuple[str, ...] = tuple(data.get("auxiliary", study.auxiliary))
-        variation = Variation(entry.control, data.get("drop_auxiliary", study.data.drop_auxiliary), auxiliary)
+        variation = Variation(entry.control.name, data.get("drop_auxiliary", study.data.drop_auxiliary), auxiliary)
         if kind == "none" and reads_auxiliary == "none":
             auxiliary, variation = (), Variation()
         elif kind == "frozen" and arm.teacher in auxiliary and reads_auxiliary == "none":
@@ -174,7 +144,7 @@ class Trials:
 
         models = self._models(arm, kind, reads_auxiliary, auxiliary, variation)
         single = next((name for name in models if name in ("teacher", arm.teacher)), "") if kind == "frozen" else ""
-        distils = kind == "frozen" and entry.control != "label_smoothing"
+        distils = kind == "frozen" and entry.control.teacher != "labels"
 
         networks = {"student": study.networks["student"]}
         if kind == "joint":
@@ -241,9 +211,10 @@ class Trials:
             networks = {trains: {trains: study.networks["auxiliary"][trains]}}
         method = "teacher" if teacher else "auxiliary_only"
         # At its initial weights: no epoch of training.
-        untrained = {"epochs": 0} if variation.control == "untrained_teacher" else {}
+        broken = control(variation.control)
+        untrained = {"epochs": 0} if broken.teacher == "untrained" else {}
         # An auxiliary model reads its own modality alone, unless the student's stands in for it.
-        reads_student = teacher or variation.control == "student_only_teacher"
+        reads_student = teacher or broken.inputs == "student"
         template = self._template(place, seed)
         return replace(
             template,
@@ -278,12 +249,13 @@ class Trials:
         self, arm: Arm, kind: str, reads_auxiliary: str, auxiliary: tuple[str, ...], variation: Variation
     ) -> dict[str, Variation]:
         """The trained models that a trial reads, and what is changed for each."""
-        if variation.control == "label_smoothing":
+        broken = control(variation.control)
+        if broken.teacher == "labels":
             return {}
         needed: dict[str, Variation] = {}
         if reads_auxiliary == "frozen":
             # An untrained joint teacher leaves the auxiliary models as they are: the question is what T learned.
-            kept = variation._replace(control="") if variation.control == "untrained_teacher" else variation
+            kept = variation._replace(control="") if broken.teacher == "untrained" else variation
             needed |= dict.fromkeys(auxiliary, kept)
         if kind == "frozen" and arm.teacher == "unimodal":
             needed |= dict.fromkeys(auxiliary, variation)
@@ -325,60 +297,6 @@ class Trials:
 def _reading(draft: Draft, models: Mapping[str, Trial]) -> Trial:
     auxiliaries = {name: model for name, model in models.items() if name != draft.teacher}
     return replace(draft.trial, teacher=models.get(draft.teacher, draft.trial.teacher), auxiliaries=auxiliaries)
-
-
-def meaningless(study: Study, arm: Arm, control: str) -> str:
-    """Why a control says nothing about an arm; "" where it does."""
-    kind = methods.load(arm.method).teacher(arm.choices)
-    if kind == "none":
-        return "the method reads no teacher"
-    if why := tasks.load(study.task).meaningless.get(control):
-        return why
-    if control == "label_smoothing":
-        if MIXUP in study.augment:
-            return "mixup blends the labels already"
-        if kind == "joint":
-            return "the teacher trains with the student: its place cannot be taken by labels"
-        terms = [term for _, term in _objective(arm.method, tuple(sorted(arm.choices.items()))).items()]
-        reads = [term.reads for term in terms if "teacher.logits" in term.reads]
-        return "" if any(all(map(_from_labels, read)) for read in reads) else "no term reads the teacher's logits"
-    given = study.given is not None and arm.teacher == "multimodal" and kind == "frozen"
-    return "the teacher is given and cannot be retrained" if given else ""
-
-
-@functools.cache
-def defaults(method: str, choices: tuple[tuple[str, Value], ...], dropped: tuple[str, ...]) -> dict[str, float]:
-    """The published values of a method's numbers."""
-    numbers: dict[str, float] = methods.load(method).build(dict(choices), dropped).numbers()
-    return numbers
-
-
-def _broken(method: str, choices: Mapping[str, Value], control: str) -> list[str]:
-    """The terms that a control leaves without meaning."""
-    if control not in ("untrained_teacher", "label_smoothing"):
-        return []
-    terms = _objective(method, tuple(sorted(choices.items()))).items()
-    if control == "label_smoothing":
-        return [name for name, term in terms if not all(map(_from_labels, term.reads))]
-    joint = methods.load(method).teacher(choices) == "joint"
-    return [name for name, term in terms if joint and term.trains == "teacher"]
-
-
-def _from_labels(read: str) -> bool:
-    """Whether smoothed labels can stand in for what a term reads."""
-    return read.startswith("student.") or read == "teacher.logits"
-
-
-def _readable(
-    method: methods.Method, choices: Mapping[str, Value], dropped: tuple[str, ...], recipe: Mapping[str, Any]
-) -> set[str]:
-    """The numbers that a trial of this method reads: those of its recipe, and of the terms that it keeps."""
-    return {f"train.{name}" for name in recipe} | method.numbers(choices, dropped)
-
-
-@functools.cache
-def _objective(method: str, choices: tuple[tuple[str, Value], ...]) -> Any:
-    return methods.load(method).build(dict(choices))
 
 
 def _only(network: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:

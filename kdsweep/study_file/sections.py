@@ -11,15 +11,15 @@ from pydantic import BaseModel, Field, ValidationError
 
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
 from kdsweep.tasks.registry import TASKS
+from kdsweep.values.control import CONTROLS
 from kdsweep.values.study import Confirm, Data, Finalists, Resources, Search, Section, Teachers, Train
-from kdsweep.values.trial import Control
 
 Encoder = str | dict[str, Any]
 if TYPE_CHECKING:
-    TaskName = str
+    TaskName = ControlName = str
 else:
-    # The tasks that there are: editors complete them from the schema.
-    TaskName = Literal[TASKS]
+    # Those that there are: editors complete them from the schema.
+    TaskName, ControlName = Literal[TASKS], Literal[*CONTROLS]
 
 
 class Networks(Section):
@@ -71,7 +71,7 @@ class File(Section):
     finalists: Finalists | None = None
     confirm: Confirm = Confirm()
     ablate: Ablate | None = None
-    controls: tuple[Control, ...] = ()
+    controls: tuple[ControlName, ...] = ()
     report: Report = Report()
     storage: str = Field("runs/", min_length=1, description="where results are kept")
     resources: Resources = Resources()

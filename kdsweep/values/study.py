@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kdsweep.values.card import Card, Facts
 from kdsweep.values.space import Domain, Value
-from kdsweep.values.trial import Control, Given
+from kdsweep.values.trial import Given
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -243,7 +243,7 @@ class Study:
     ablated: str
     retune: bool | Literal["both"]
     rows: tuple[Row, ...]
-    controls: tuple[Control, ...]
+    controls: tuple[str, ...]
     claim: Claim | None
     equivalent: float | None
     storage: str

@@ -12,8 +12,6 @@ from typing import Any, Literal
 
 from kdsweep.values.space import Value
 
-Control = Literal["student_only_teacher", "shuffled_within_class", "untrained_teacher", "label_smoothing"]
-
 
 @dataclass(frozen=True)
 class Given:
@@ -52,7 +50,7 @@ class Trial:
         metric: what `select` and the thresholds read.
         choices, numbers: structure, and every hyperparameter that is set, by full name ("kd.weight", "train.lr").
         dropped: terms removed from the objective.
-        control: what was broken on purpose.
+        control: what was broken on purpose (`kdsweep.values.control`); "" where nothing was.
         train, augment, networks: the recipe, and the specifications of the networks it builds, by role.
         thresholds: (epoch, value) pairs: where the metric is worse at that epoch, the trial stops there.
         reads_test: whether the test part is loaded.
@@ -60,7 +58,7 @@ class Trial:
         teacher: the frozen teacher, None where there is none or it trains inside this trial.
         auxiliaries: the frozen auxiliary models that the method reads or that make up a unimodal teacher.
         distils_from: "multimodal", "unimodal" or a modality; "" where no teacher is read.
-        fold, split_seed: where `rows` came from; they act through it and are no part of the identity.
+        fold: where `rows` came from; it acts through them and is no part of the identity.
     """
 
     trains: str

@@ -29,6 +29,7 @@ from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stacked.width import holds
 from kdsweep.engine.threads import one_thread
 from kdsweep.engine.workers import Workers
+from kdsweep.values.control import control
 from kdsweep.values.study import Data, Study
 from kdsweep.values.trial import Trial, compiled_width
 
@@ -173,11 +174,7 @@ def member_steps(study: Study, trial: Trial) -> int:
     trials = study.confirm.seeds
     if trial.trains != "student":
         trials += study.teachers.trials + study.finalists.seeds + 1
-    elif (
-        trial.control == "student_only_teacher"
-        or not (trial.control or trial.dropped)
-        or (trial.dropped and study.retune)
-    ):
+    elif control(trial.control).searched or not (trial.control or trial.dropped) or (trial.dropped and study.retune):
         trials += study.search.trials + fresh
     return trials * study.search.repeats * steps
 

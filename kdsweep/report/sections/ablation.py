@@ -18,6 +18,7 @@ from kdsweep.report.statistics import power
 from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed, contrast
 from kdsweep.report.statistics.crossed import Interval
 from kdsweep.report.statistics.verdicts import Verdict, judge, unit
+from kdsweep.values.control import CONTROLS, NONE
 
 TITLE = "Ablation"
 ORDER = 30
@@ -188,13 +189,13 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
             {
                 **dict.fromkeys(columns),
                 "row": f"control: {control}",
-                "question": controls.QUESTIONS.get(control, ""),
+                "question": CONTROLS.get(control, NONE).question,
                 name: _mean(runs, side),
                 "difference": shown,
                 "p": p_value(verdict.p),
                 "verdict": Verdict(word, verdict.p, verdict.detail, verdict.margin),  # type: ignore[arg-type]
                 "n": side.count,
-                "retuned": OWN if control == "student_only_teacher" else "no",
+                "retuned": OWN if CONTROLS.get(control, NONE).searched else "no",
                 "teacher": runs.teacher(side.roles),
                 "what would decide it": verdict.detail,
             }

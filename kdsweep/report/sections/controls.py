@@ -13,17 +13,12 @@ from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
 from kdsweep.report.statistics import power
 from kdsweep.report.statistics.compare import Comparison, Side, compare, confirmed, controlled
 from kdsweep.report.statistics.verdicts import Verdict, judge, unit
+from kdsweep.values.control import CONTROLS, NONE
 
 TITLE = "Controls"
 ORDER = 35
 RESTS = ("search", "finalists", "confirm", "control")
-
-QUESTIONS = {
-    "student_only_teacher": "Does the other modality matter, or any soft teacher? This one sees only the student's.",
-    "shuffled_within_class": "Does the pairing matter beyond the class? Auxiliary inputs are permuted within it.",
-    "untrained_teacher": "Does what the teacher learned matter? It stays at its initial weights.",
-    "label_smoothing": "Is it plain regularisation? Smoothed labels stand in for the teacher's scores.",
-}
+SEARCHED = [control.name for control in CONTROLS.values() if control.searched]
 
 
 def table(runs: Runs) -> list[Table]:
@@ -35,7 +30,7 @@ def table(runs: Runs) -> list[Table]:
     full = confirmed(runs, of_arm(runs))
     rows: list[Row] = []
     for control in runs.study.controls:
-        row: dict[str, Cell] = {"control": control, "question": QUESTIONS.get(control, "")}
+        row: dict[str, Cell] = {"control": control, "question": CONTROLS.get(control, NONE).question}
         if control in found:
             side, one, verdict = found[control]
             values = runs.test().reindex(list(side.finished.values())).dropna()
@@ -62,7 +57,7 @@ def table(runs: Runs) -> list[Table]:
             {name: runs.digits, "difference": runs.digits},
             (
                 f"Better: {full.label} beats the control, so what was broken mattered. Exploratory; one Holm family.",
-                "student_only_teacher is searched like an arm; the others use the arm's best settings.",
+                f"{' and '.join(SEARCHED)} is searched like an arm; the others use the arm's best settings.",
                 *power.note(runs, [one for _, one, _ in found.values()]),
             ),
             ("what would decide it", "question"),
