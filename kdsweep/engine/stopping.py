@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-
-
-def rungs(epochs: int) -> tuple[int, ...]:
-    """The epochs at which a search trial may stop: an eighth, a quarter and half of training, rounded up."""
-    return tuple(sorted({math.ceil(epochs / share) for share in (8, 4, 2)} - {epochs}))
-
-
-def threshold(values: Iterable[float], *, keep: float, maximize: bool) -> float | None:
-    """The value that the best `keep` share of the finite ones reached; None where there is none."""
-    finite = sorted((value for value in values if math.isfinite(value)), reverse=maximize)
-    return finite[max(1, math.floor(keep * len(finite))) - 1] if finite else None
+from collections.abc import Sequence
 
 
 def falls_behind(

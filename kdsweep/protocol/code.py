@@ -50,7 +50,7 @@ def check_data(trial: Trial, data: Data) -> None:
     """Compare the data that a trial was named by with what lies here, once a process.
 
     Raises:
-        ChangedSource: they are others, or cannot be read: another file on this machine, or a loader that reads otherwise.
+        ChangedSource: they are others, or cannot be read: another file here, or a loader that reads otherwise.
     """
     try:
         here = registry.fingerprint(data)

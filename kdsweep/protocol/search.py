@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from kdsweep.engine.stopping import rungs, threshold
 from kdsweep.protocol.entries import defaults
-from kdsweep.protocol.proposals import Told, propose
+from kdsweep.protocol.pruners import registry as pruners
+from kdsweep.protocol.samplers import registry as samplers
+from kdsweep.protocol.start import start
 from kdsweep.protocol.trials import Place, Thresholds
-from kdsweep.values.result import Proposal, Result
+from kdsweep.values.result import Proposal, Result, Tried
 from kdsweep.values.space import Domain, Value, to_json
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial, digest
@@ -55,8 +56,8 @@ class Search:
                 "template": self.template.identity,
                 "space": {name: to_json(domain) for name, domain in self.space.items()},
                 "first": list(settings.first),
-                "sampler": settings.sampler,
-                "pruner": settings.pruner.model_dump() if settings.pruner else None,
+                "sampler": samplers.identity(settings.sampler),
+                "pruner": settings.pruner.identity if settings.pruner else None,
                 "generation": settings.generation,
                 "seed": self.study.seed,
                 "place": list(self.place),
@@ -104,16 +105,17 @@ class Search:
 
     def _propose(self, generation: Generation, done: Sequence[tuple[Proposal, Result]]) -> tuple[Proposal, ...]:
         """A whole generation, told everything of the earlier ones in their order."""
-        metric = self.study.metric
-        points = propose(
-            self.space,
-            [Told(point.numbers, r.state, r.score(metric), r.curves.get(metric, ())) for point, r in done],
-            size=generation.size,
-            sampler=self.study.search.sampler,
-            maximize=self.study.maximize,
-            seed=self._seed(generation),
-            first=[self._first(point) for point in self.study.search.first],
-        )
+        metric, settings, seed = self.study.metric, self.study.search, self._seed(generation)
+        if not self.space:
+            points: list[Numbers] = [{} for _ in range(generation.size)]
+        elif not done:
+            first = [self._first(point) for point in settings.first]
+            points = start(self.space, size=generation.size, seed=seed, first=first)
+        else:
+            history = [Tried(point.numbers, r.state, r.score(metric), r.curves.get(metric, ())) for point, r in done]
+            points = samplers.propose(
+                settings.sampler, self.space, history, size=generation.size, maximize=self.study.maximize, seed=seed
+            )
         thresholds = self._thresholds([result for _, result in done])
         return tuple(Proposal(numbers, thresholds) for numbers in points)
 
@@ -133,20 +135,13 @@ class Search:
         return {name: whole[name] for name in self.space}
 
     def _thresholds(self, earlier: Sequence[Result]) -> Thresholds:
-        """At each rung, what the best share of the earlier generations reached there."""
+        """Where trials of the next generation stop that fall behind the earlier ones."""
         pruner, metric = self.study.search.pruner, self.study.metric
         if pruner is None or not earlier:
             return ()
         curves = [result.curves.get(metric, ()) for result in earlier]
-        bars = {
-            rung: threshold(
-                [curve[rung - 1] for curve in curves if len(curve) >= rung],
-                keep=pruner.keep,
-                maximize=self.study.maximize,
-            )
-            for rung in rungs(int(self.template.train["epochs"]))
-        }
-        return tuple((rung, bar) for rung, bar in bars.items() if bar is not None)
+        epochs = int(self.template.train["epochs"])
+        return pruners.load(pruner.kind)(curves, epochs=epochs, maximize=self.study.maximize, **pruner.numbers)
 
     def _ranked(self, done: Sequence[tuple[Proposal, Result]]) -> list[Numbers]:
         complete = [(point, result) for point, result in done if result.state == "complete"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import socket
 import time
@@ -12,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kdsweep import methods
 from kdsweep.data import registry as source
-from kdsweep.data.augment import MIXUP
 from kdsweep.engine.faults import Fault
 from kdsweep.engine.stacked.width import Widths
 from kdsweep.protocol.packing import pack, settlement
@@ -22,10 +19,10 @@ from kdsweep.protocol.plan import Known, Plan, Role, plan
 from kdsweep.protocol.trials import Memory
 from kdsweep.run.machine import equal_products, kind_of_device
 from kdsweep.run.store import Results
+from kdsweep.study_file import compatibility
 from kdsweep.values.result import Result
-from kdsweep.values.space import Choice
 from kdsweep.values.study import Study
-from kdsweep.values.trial import Given, Trial, compiled_width, structure
+from kdsweep.values.trial import Trial, compiled_width, structure
 
 if TYPE_CHECKING:
     from kdsweep.engine.stacked.choose import Arithmetic
@@ -323,57 +320,7 @@ def with_facts(study: Study) -> Study:
     """The study with what identifies its data's content, which has to be read for it.
 
     Raises:
-        ValueError: the weights of a given teacher do not fit the network that the study describes, or an arm reads what
-            is not among its outputs or what mixup blends.
+        StudyError: its parts do not fit each other (`kdsweep.study_file.compatibility`).
     """
-    if study.given is not None and study.given.kind == "weights":
-        _check_fit(study, study.given)
-    elif study.given is not None:
-        _check_reads(study, study.given)
-    if MIXUP in study.augment:
-        _check_mixes(study)
+    compatibility.check(study)
     return replace(study, facts=source.load(study.data).facts(study.data))
-
-
-def _check_mixes(study: Study) -> None:
-    """Whatever is built of an arm, by searched choices or by rows, has to understand blends."""
-    for arm in study.arms.values():
-        method = methods.load(arm.method)
-        searched = {name: domain.values for name, domain in arm.space.items() if isinstance(domain, Choice)}
-        searched = {name: values for name, values in searched.items() if name in method.choices}
-        rows = [row.choices for row in study.rows] if arm.name == study.ablated else []
-        for values in itertools.product(*searched.values()):
-            for changed in ({}, *rows):
-                choices = {**arm.choices, **dict(zip(searched, values, strict=True)), **changed}
-                for name, term in method.build(choices).items():
-                    if not term.mixes:
-                        raise ValueError(
-                            f"{name} of {arm.name} takes labels or samples as they are: no mixup beside it"
-                        )
-
-
-def _check_reads(study: Study, given: Given) -> None:
-    for arm in study.arms.values():
-        if arm.teacher == "multimodal":
-            for name, term in methods.load(arm.method).build(arm.choices).items():
-                for read in term.reads:
-                    source, _, what = read.partition(".")
-                    if source == "teacher" and what not in given.network:
-                        raise ValueError(f"{name} of {arm.name} reads {read}, and teachers.outputs has no {what}")
-
-
-def _check_fit(study: Study, given: Given) -> None:
-    from safetensors import safe_open
-
-    from kdsweep.networks.network import build
-
-    network = build(
-        given.network, study.card, needs=study.student, any_of=study.auxiliary, classes=len(study.card.classes)
-    )
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    with safe_open(given.path, framework="pt") as file:
-        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    for name in dict.fromkeys([*expected, *found]):
-        if expected.get(name) != found.get(name):
-            wanted, got = (f"shape {table[name]}" if name in table else "nothing" for table in (expected, found))
-            raise ValueError(f"{given.path} does not fit networks.teacher: {name} is to have {wanted}, has {got}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kdsweep import methods
+from kdsweep.protocol.samplers import registry as samplers
 from kdsweep.study_file.ablation import WORDS
 from kdsweep.study_file.sections import File
 from kdsweep.values.study import SEARCHABLE_TRAIN
@@ -47,6 +48,7 @@ def schema() -> dict[str, Any]:
     for name in SEARCHABLE_TRAIN:
         train = parts["Train"]["properties"]
         train[name] = {"anyOf": [train[name], {"$ref": "#/$defs/Range"}]}
+    parts["Search"]["properties"]["sampler"] |= {"anyOf": [{"enum": samplers.names()}, {"pattern": ".:."}]}
     parts["Ablate"]["properties"]["rows"]["items"] = {
         "anyOf": [
             {"enum": list(WORDS)},

@@ -48,3 +48,19 @@ class Proposal:
     def point(self) -> str:
         """Names the numbers: points of equal ones are one trial."""
         return digest(dict(self.numbers))
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One finished point, as a sampler is told of it.
+
+    Attributes:
+        state: "complete", "pruned" or "failed".
+        value: the metric that counts; NaN where it failed.
+        curve: the metric by epoch.
+    """
+
+    numbers: Mapping[str, Value]
+    state: str
+    value: float
+    curve: Sequence[float] = ()

@@ -89,7 +89,18 @@ SEARCHABLE_TRAIN = ("lr", "warmup", "weight_decay", "clip")
 class Pruner(Section):
     """Stop a search trial that falls behind the best `keep` share of the earlier generations."""
 
+    kind: str = "quantile"
     keep: float = Field(0.5, gt=0, lt=1)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """What the pruner is called with."""
+        return self.model_dump(exclude={"kind"})
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As the key of a search has it."""
+        return self.numbers if self.kind == Pruner.model_fields["kind"].default else self.model_dump()
 
 
 class Search(Section):
@@ -97,7 +108,7 @@ class Search(Section):
 
     trials: int = Field(64, ge=1)
     generation: int = Field(8, ge=1)
-    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    sampler: str = Field("tpe", description="one of kdsweep's, or package.module:callable of your own")
     pruner: Pruner | None = Pruner()
     first: tuple[Literal["defaults"] | dict[str, float | int | str | bool], ...] = Field(
         ("defaults",),

@@ -21,8 +21,7 @@ from kdsweep.values.imports import Module, is_ours, is_own, locate, parsed, sour
 
 
 class ChangedSource(OSError):
-    """Code, data or weights that a trial was named by lie on this machine otherwise, or not at all: the machine's fault,
-    and no result."""
+    """Code, data or weights that a trial was named by lie here otherwise, or not at all: the machine's fault."""
 
 
 # The argument under which a specification holds the digest of the source of what it names.

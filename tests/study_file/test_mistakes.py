@@ -52,7 +52,7 @@ CASES = {
     "an unknown key": (KD + "trian: {epochs: 3}\n", 3, "unknown key 'trian': expected name, seed", "train"),
     "an unknown key inside": (KD + "train:\n  epoch: 3\n", 4, "unknown key 'epoch': expected epochs", "epochs"),
     "an unknown key deep inside": (
-        KD + "search: {pruner: {kep: 0.5}}\n", 3, "unknown key 'kep': expected keep", "keep",
+        KD + "search: {pruner: {kep: 0.5}}\n", 3, "unknown key 'kep': expected kind, keep", "keep",
     ),
     "no data": ("arms: {kd: {}}\n", 1, "data is missing"),
     "data of nothing": ("arms: {kd: {}}\ndata:\n", 2, "data is missing"),
