@@ -11,15 +11,102 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kdsweep.values.space import Choice, Domain, Value
+from kdsweep.values.space import Choice, Domain, Float, Int, Value
 
 if TYPE_CHECKING:
+    from kdsweep.data.dataset import Dataset
     from kdsweep.methods import Method
     from kdsweep.objective.base import Objective, Term
     from kdsweep.tasks.base import Task
+    from kdsweep.values.result import Tried
+
+_SPACE: Mapping[str, Domain] = {
+    "kd.weight": Float(0.1, 10.0, log=True),
+    "train.lr": Float(0.0, 1.0),
+    "steps": Int(2, 5),
+    "form": Choice(("pair", "joint", 4)),
+}
+
+
+def check_sampler(sampler: str | Callable[..., Sequence[Mapping[str, Value]]]) -> None:
+    """A sampler (`kdsweep.protocol.samplers`) by its name, by `package.module:callable`, or itself.
+
+    It stays inside the ranges, gives as many points as it is asked for, and answers equal questions alike: after few
+    points and many, of which some were pruned or failed, whether more or less is better, and of one range alone.
+    """
+    from kdsweep.protocol.samplers import registry
+    from kdsweep.protocol.start import start
+    from kdsweep.values.result import Tried
+
+    name = sampler if isinstance(sampler, str) else getattr(sampler, "__name__", repr(sampler))
+    propose = registry.load(sampler) if isinstance(sampler, str) else sampler
+    for space in (_SPACE, {"form": _SPACE["form"]}):
+        points = start(space, size=24, seed=1)
+        for earlier in (1, 24):
+            history = [_tried(Tried, number, point) for number, point in enumerate(points[:earlier])]
+            for maximize in (True, False):
+                asked = [
+                    [dict(p) for p in propose(space, tuple(history), size=3, maximize=maximize, seed=seed)]
+                    for seed in (2**40 + 7, 2**40 + 7, 0)
+                ]
+                for answer in asked:
+                    registry.check(answer, space, size=3, name=name)
+                assert asked[0] == asked[1], f"equal questions have equal answers: {name} gave {asked[0]}, {asked[1]}"
+
+
+def _tried(of: Callable[..., Tried], number: int, point: Mapping[str, Value]) -> Tried:
+    """Every third point was pruned, and every seventh failed."""
+    value = math.sin(number)
+    if number % 7 == 6:
+        return of(point, "failed", math.nan)
+    return of(point, "pruned" if number % 3 == 2 else "complete", value, (value / 2, value))
+
+
+def check_pruner(pruner: str | Callable[..., Sequence[tuple[int, float]]], **numbers: Any) -> None:
+    """A pruner (`kdsweep.protocol.pruners`) by its name or itself, with the numbers that a study gives it.
+
+    It stops nobody at the last epoch or behind it, names each epoch once and in order with a finite value, and knows
+    which way is better: of curves turned around, the values turned around.
+    """
+    from kdsweep.protocol.pruners import registry
+
+    thresholds = registry.load(pruner) if isinstance(pruner, str) else pruner
+    for epochs in (1, 2, 3, 8, 30):
+        whole = [[math.sin(number) * epoch for epoch in range(1, epochs + 1)] for number in range(9)]
+        curves = [*whole, [], whole[0][:1], [math.nan] * epochs]
+        up = tuple(thresholds(curves, epochs=epochs, maximize=True, **numbers))
+        down = tuple(thresholds([[-v for v in curve] for curve in curves], epochs=epochs, maximize=False, **numbers))
+        at = [epoch for epoch, _ in up]
+        assert at == sorted(set(at)), f"each rung is named once, in order: {at}"
+        assert all(1 <= epoch < epochs for epoch in at), f"rungs lie inside training, of {epochs} epochs: {at}"
+        assert all(math.isfinite(value) for _, value in up), f"thresholds are numbers: {up}"
+        assert [(epoch, -value) for epoch, value in down] == list(up), f"better is the other way: {up}, {down}"
+    assert not thresholds([[]], epochs=8, maximize=True, **numbers), "where nobody came, nobody stops"
+
+
+def check_dataset(dataset: str | Dataset, **options: Any) -> None:
+    """A dataset itself, or a loader of it by a shipped name or `package.module:callable`, called with the options.
+
+    It is what `kdsweep.data.checks` asks of data of a user's own; loading it twice gives the same content; a shipped
+    one is described, without being read, as it is.
+    """
+    from kdsweep.data import checks, registry
+    from kdsweep.data.dataset import Dataset
+
+    if isinstance(dataset, Dataset):
+        checks.check(dataset, where="the dataset")
+        return
+    shipped = dataset in registry.names()
+    load = registry.loader(dataset)
+    first, second = load(**options), load(**options)
+    checks.check(first, where=dataset)
+    assert first.digest() == second.digest(), f"a loader gives the same rows whenever it is called: {dataset}"
+    if shipped:
+        described = registry.module(dataset).card(**options)
+        assert described == first.card, f"card() and load() describe one dataset: {described}, {first.card}"
 
 
 def check_term(term: Term, *, task: str | None = None, in_any_order: bool = True) -> None:

@@ -6,9 +6,10 @@ import functools
 import importlib
 import json
 import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdsweep.data import datasets
 from kdsweep.values import user_code as sources
@@ -83,19 +84,28 @@ def _fingerprint(name: str | None, path: str | None, python: str | None, options
     return dataset.fingerprint or dataset.digest()
 
 
+def loader(name: str) -> Callable[..., Dataset]:
+    """What loads a dataset: a shipped one by its name, a user's own by `package.module:callable`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    load: Callable[..., Dataset] = sources.load(name) if ":" in name else module(name).load
+    return load
+
+
 @functools.lru_cache(maxsize=2)
 def _load(name: str | None, path: str | None, python: str | None, options: str) -> Dataset:
     if path is not None:
         from kdsweep.data.disk import format
 
         return format.read(Path(path))
-    loader: Any = module(name).load if name is not None else sources.load(str(python))
-    found: Dataset = loader(**json.loads(options))
+    loaded: Dataset = loader(name if name is not None else str(python))(**json.loads(options))
     if python is None:
-        return found
+        return loaded
     from kdsweep.data.checks import check
 
-    return check(found, where=python)
+    return check(loaded, where=python)
 
 
 def _folder(data: Data) -> Path:

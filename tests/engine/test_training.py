@@ -11,7 +11,7 @@ from kdsweep import methods
 from kdsweep.data.dataset import Dataset
 from kdsweep.engine import build as models
 from kdsweep.engine.faults import Fault
-from kdsweep.engine.stopping import falls_behind, rungs, threshold
+from kdsweep.engine.stopping import falls_behind
 from kdsweep.engine.streams import seed_of, stream
 from kdsweep.values.trial import Given, Trial
 from tests.helpers.trials import DATA, NETWORKS, Trainer, auxiliary, curve, distilled, one, same, teacher, trial
@@ -187,18 +187,6 @@ def test_arms_start_from_the_same_weights_where_shapes_agree(dataset):
     one = models.network(distilled("kd"), "student", dataset.card).state_dict()
     other = models.network(distilled("amid"), "student", dataset.card).state_dict()
     assert all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-@pytest.mark.parametrize(("epochs", "expected"), [(8, (1, 2, 4)), (30, (4, 8, 15)), (2, (1,)), (1, ())])
-def test_rungs_lie_at_an_eighth_a_quarter_and_half_of_training(epochs, expected):
-    assert rungs(epochs) == expected
-
-
-def test_a_threshold_is_what_the_best_share_reached():
-    values = [0.1, 0.4, float("nan"), 0.3, 0.2]
-    assert threshold(values, keep=0.5, maximize=True) == 0.3
-    assert threshold(values, keep=0.5, maximize=False) == 0.2
-    assert threshold([float("nan")], keep=0.5, maximize=True) is None
 
 
 def test_only_what_is_worse_falls_behind():
