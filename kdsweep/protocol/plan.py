@@ -26,7 +26,7 @@ class Known:
     Attributes:
         trials: finished ones, by id.
         proposals: by (search key, generation).
-        arithmetic: how each settled structure computes, by its digest.
+        arithmetic: how each settled structure computes, by its settlement.
         device: the kind that trials train on, "cpu" or "cuda": it is settled for each.
     """
 

@@ -11,7 +11,7 @@ from kdsweep.data.augment import MIXUP
 from kdsweep.networks import MODULE
 from kdsweep.protocol.code import code_digest
 from kdsweep.protocol.entries import Entry, readable
-from kdsweep.protocol.packing import settlement
+from kdsweep.values.arithmetic import settlement
 from kdsweep.values.card import PARTS
 from kdsweep.values.control import control
 from kdsweep.values.space import Value
@@ -238,7 +238,9 @@ class Trials:
         trial = self.memory.once(question, make)
         if self.study.resources.pack == 1:
             return trial
-        name = self.memory.once((question, "settlement"), lambda: settlement(trial, self.study.resources, self.device))
+        name = self.memory.once(
+            (question, "settlement", self.device), lambda: settlement(trial, self.study.resources, self.device)
+        )
         if name not in self.arithmetic:
             self.unsettled.setdefault(name, trial)
             return None

@@ -14,11 +14,11 @@ from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.threads import one_thread
 from kdsweep.engine.workers import Workers
-from kdsweep.protocol.packing import settlement
 from kdsweep.protocol.plan import Known, Plan, plan
 from kdsweep.run.machine import device_of
+from kdsweep.values.arithmetic import compiled_width, settlement
 from kdsweep.values.study import Study
-from kdsweep.values.trial import Trial, compiled_width
+from kdsweep.values.trial import Trial
 
 
 @dataclass(frozen=True)

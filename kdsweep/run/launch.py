@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 from kdsweep.data import registry as source
 from kdsweep.engine.faults import Fault
 from kdsweep.engine.stacked.width import Widths
-from kdsweep.protocol.packing import pack, settlement
 from kdsweep.protocol.plan import Known, Plan, Role, plan
 from kdsweep.protocol.trials import Memory
 from kdsweep.run.machine import equal_products, kind_of_device
+from kdsweep.run.packing import pack
 from kdsweep.run.store import Results
 from kdsweep.study_file import compatibility
+from kdsweep.values.arithmetic import compiled_width, settlement
 from kdsweep.values.result import Result
 from kdsweep.values.study import Study
-from kdsweep.values.trial import Trial, compiled_width, structure
+from kdsweep.values.trial import Trial, structure
 
 if TYPE_CHECKING:
     from kdsweep.engine.stacked.choose import Arithmetic

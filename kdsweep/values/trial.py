@@ -171,30 +171,20 @@ def without_paths(networks: Mapping[str, Any]) -> dict[str, Any]:
     return {role: bare({place: bare(part) for place, part in network.items()}) for role, network in networks.items()}
 
 
-# What trials that train together may differ in: numbers, seeds, and which trained models they read.
+# What trials of one structure may differ in: numbers, seeds, and which trained models they read.
 _NUMBERS = ("seed", "numbers", "thresholds", "metric", "teacher", "auxiliaries", "arithmetic")
 
 
 def structure(trial: Trial) -> str:
-    """A digest of all that trials must share to train together; the sizes of the models that they read included."""
+    """A digest of all that decides what a step of training computes, the sizes of the models that it reads included:
+    trials that share it differ in numbers alone, and in whether they read test."""
     shared: dict[str, Any] = {key: value for key, value in trial.identity.items() if key not in _NUMBERS}
     models = {role: _network(model) for role, model in trial.models.items()}
-    return digest({**shared, "fold": trial.fold, "models": models})
-
-
-def step_structure(trial: Trial) -> str:
-    """A digest of all that decides what a step computes: a structure, whether or not its trials read test."""
-    return structure(dataclasses.replace(trial, reads_test=False))
+    return digest({**shared, "reads_test": False, "fold": trial.fold, "models": models})
 
 
 def _network(model: Trial | Given) -> Any:
     return {"network": model.network} if isinstance(model, Given) else {"networks": model.networks}
-
-
-def compiled_width(arithmetic: str) -> int | None:
-    """W of "compiled@W"; None where nothing is compiled."""
-    kind, _, width = arithmetic.partition("@")
-    return int(width) if kind == "compiled" else None
 
 
 def digest(value: object) -> str:

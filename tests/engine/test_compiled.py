@@ -16,14 +16,14 @@ from kdsweep.engine.stacked.compile import has_compiler
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stacked.recorder import Unrecordable, record
 from kdsweep.engine.stacked.trace import Traces
-from kdsweep.protocol.packing import pack as cut
-from kdsweep.protocol.packing import settlement
 from kdsweep.run import local
 from kdsweep.run.launch import Launch, with_facts
+from kdsweep.run.packing import pack as cut
 from kdsweep.run.store import Results
 from kdsweep.run.worker import work
+from kdsweep.values.arithmetic import settlement
 from kdsweep.values.study import Resources
-from kdsweep.values.trial import Trial, step_structure
+from kdsweep.values.trial import Trial, structure
 from tests.helpers import fakes
 from tests.helpers.stores import rows
 from tests.helpers.trials import (
@@ -190,7 +190,7 @@ def test_what_a_study_asks_for_and_each_kind_of_device_are_settled_apart():
     names = {settlement(asked, Resources(compile=on), kind) for on in ("off", "on") for kind in ("cpu", "cuda")}
     assert len(names) == 4
     same = replace(asked, reads_test=True, seed=5)
-    assert settlement(same, Resources(), "cpu") == settlement(asked, Resources(), "cpu") == step_structure(asked)
+    assert settlement(same, Resources(), "cpu") == settlement(asked, Resources(), "cpu") == structure(asked)
 
 
 def test_who_looks_on_sees_the_trials_of_the_device_that_the_launch_trained_on(tmp_path):

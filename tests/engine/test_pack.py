@@ -18,7 +18,7 @@ from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stacked.width import SHARE, WIDEST, WIDTH, Widths, available, holds
 from kdsweep.engine.workers import Workers
 from kdsweep.objective.critics import PROJECTED_WIDTH
-from kdsweep.protocol.packing import pack as cut
+from kdsweep.run.packing import pack as cut
 from kdsweep.values.study import Resources
 from kdsweep.values.trial import structure
 from tests.helpers.trials import (
@@ -199,13 +199,12 @@ def test_what_a_gpu_would_hide_a_cpu_does_not(dataset):
 
 def test_a_structure_leaves_out_numbers_and_nothing_else():
     base = distilled("kd")
-    for change in ({"seed": 7}, {"numbers": {"kd.weight": 2.0}}, {"thresholds": ((1, 0.5),)}):
+    for change in ({"seed": 7}, {"numbers": {"kd.weight": 2.0}}, {"thresholds": ((1, 0.5),)}, {"reads_test": True}):
         assert structure(replace(base, **change)) == structure(base), change
     for change in (
         {"dropped": ("kd",)},
         {"control": "shuffled_within_class"},
         {"fold": 1},
-        {"reads_test": True},
         {"train": {**base.train, "batch_size": 32}},
         {"networks": {"student": {"plain": CNN}}},
         {
@@ -219,13 +218,14 @@ def test_a_structure_leaves_out_numbers_and_nothing_else():
 
 def test_every_ready_trial_is_in_one_pack_and_no_pack_is_wider_than_asked():
     ready = [stacked(distilled("kd"), seed=seed) for seed in range(7)]
+    ready += [replace(lone, reads_test=True) for lone in ready[:3]]
     ready += [stacked(distilled("fitnet"), seed=seed) for seed in range(3)] + [trial(seed=seed) for seed in range(2)]
     for width, places in ((2, 1), (4, 2), (32, 1), (32, 8)):
         packs = cut(ready, most=lambda trial, width=width: width, places=places)
         assert sorted(t.id for some in packs for t in some) == sorted(t.id for t in ready)
         assert max(map(len, packs)) <= width
         assert all(len(some) == 1 for some in packs if some[0].arithmetic == "plain")
-        assert all(len({structure(t) for t in some}) == 1 for some in packs)
+        assert all(len({(structure(t), t.reads_test) for t in some}) == 1 for some in packs)
 
 
 def test_a_lone_structure_is_divided_among_the_places():

@@ -29,9 +29,10 @@ from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stacked.width import holds
 from kdsweep.engine.threads import one_thread
 from kdsweep.engine.workers import Workers
+from kdsweep.values.arithmetic import compiled_width
 from kdsweep.values.control import control
 from kdsweep.values.study import Data, Study
-from kdsweep.values.trial import Trial, compiled_width
+from kdsweep.values.trial import Trial
 
 # Operations of one member's step above which a second lane doubles the cost instead of hiding in it. On a CPU wider
 # layers, which leave its caches, are slower than one after another: measured from 5e8 on, a gain up to 3e8.

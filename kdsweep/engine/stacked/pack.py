@@ -31,8 +31,9 @@ from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
 from kdsweep.objective.batch import Outputs
 from kdsweep.tasks import registry as tasks
+from kdsweep.values.arithmetic import compiled_width
 from kdsweep.values.card import Part
-from kdsweep.values.trial import Trial, compiled_width, step_structure
+from kdsweep.values.trial import Trial, structure
 
 
 class Pack:
@@ -65,11 +66,11 @@ class Pack:
             recipes,
             [trial.seed for trial in self.trials],
             self.workers,
-            structure=step_structure(trials[0]),
+            structure=structure(trials[0]),
             compiled=self.fixed is not None,
         )
         # What networks say in evaluation mode: never compiled, for compiling it would cost more than it saves.
-        self.evaluations = Traces(step_structure(trials[0]), compiled=False)
+        self.evaluations = Traces(structure(trials[0]), compiled=False)
         self.objective = self.step.calls.objective
         self.frozen = {
             role: _distinct([models.frozen[role] for models in made])

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from kdsweep.values.study import Resources
-from kdsweep.values.trial import Trial, compiled_width, digest, step_structure, structure
-
-
-def settlement(trial: Trial, resources: Resources, device: str) -> str:
-    """Under what name it is settled how the trial computes: of its step, of the kind of device, "cpu" or "cuda", and of
-    what the study asks for expressly. Nothing else may decide it: not who asks first, and not what that machine has.
-    """
-    asked: dict[str, Any] = {"device": device} if device != "cpu" else {}
-    if resources.compile == "on":
-        asked |= {"compile": "on"} | ({"pack": resources.pack} if resources.pack != "auto" else {})
-    return digest({"step": step_structure(trial), **asked}) if asked else step_structure(trial)
+from kdsweep.values.arithmetic import compiled_width
+from kdsweep.values.trial import Trial, structure
 
 
 def pack(trials: Sequence[Trial], *, most: Callable[[Trial], int], places: int) -> list[list[Trial]]:
@@ -30,7 +19,9 @@ def pack(trials: Sequence[Trial], *, most: Callable[[Trial], int], places: int) 
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
         alone = trial.arithmetic == "plain"
-        groups.setdefault(trial.id if alone else structure(trial), []).append(trial)
+        # Whoever reads test computes the same steps, and loads another part.
+        together = f"{structure(trial)} {trial.arithmetic} {trial.reads_test}"
+        groups.setdefault(trial.id if alone else together, []).append(trial)
     share = math.ceil(len(trials) / places) if len(groups) < places else len(trials)
     packs = []
     for group in groups.values():
