@@ -27,3 +27,20 @@ def for_the_driver_alone():
     from kdsweep.data.datasets import digits
 
     return digits.load()
+
+
+def what_a_teacher_said():
+    """Data of two vectors, with columns that hold what teachers said of each row."""
+    import numpy as np
+
+    from kdsweep.data.dataset import Dataset
+    from kdsweep.values.card import Card, Modality
+
+    widths = {"a": 3, "b": 2, "said": 2, "unsaid": 2, "width": 4, "breadth": 4}
+    return Dataset(
+        card=Card({name: Modality("vector", (width,)) for name, width in widths.items()}, ("x", "y")),
+        modalities={name: np.ones((8, width), np.float32) for name, width in widths.items()},
+        present={name: np.ones(8, bool) for name in widths},
+        labels=np.arange(8) % 2,
+        ids=np.array([f"row {number}" for number in range(8)]),
+    )
