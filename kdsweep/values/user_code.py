@@ -12,15 +12,18 @@ import hashlib
 import importlib
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from kdsweep.values.imports import Module, is_ours, is_own, locate, parsed, source_digest
 
 
-class ChangedSource(OSError):
+class ChangedSource(ImportError):
     """Code, data or weights that a trial was named by lie here otherwise, or not at all: the machine's fault."""
 
 
@@ -51,11 +54,13 @@ def own(name: str, arguments: Mapping[str, Any]) -> Callable[..., Any]:
         ValueError: it cannot be imported.
     """
     check(name, arguments[SOURCE])
-    return partial(load(name), **{key: value for key, value in arguments.items() if key != SOURCE})
+    called = load(name)
+    _imported.setdefault(sys.modules[name.partition(":")[0]], arguments[SOURCE])
+    return partial(called, **{key: value for key, value in arguments.items() if key != SOURCE})
 
 
-# By module: the source that this process has run. What lies on the disk later is not what is in memory.
-_run: dict[str, str] = {}
+# The digest with which this process has imported a module: what is saved later is not what is in memory.
+_imported: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
 
 
 def check(name: str, digest: str) -> None:
@@ -75,7 +80,7 @@ def check(name: str, digest: str) -> None:
         raise ChangedSource(f"the source of {home} cannot be read: {error}") from error
     if here != digest:
         raise ChangedSource(f"the source of {home} has changed since the study was read: launch it again")
-    if _run.setdefault(home, here) != here:
+    if home in sys.modules and _imported.setdefault(sys.modules[home], here) != here:
         raise ChangedSource(f"the source of {home} has changed since this process imported it: start another")
 
 

@@ -70,7 +70,7 @@ def test_after_a_cuda_error_nothing_works_in_this_process_and_after_a_full_memor
 
 def test_a_node_without_the_users_modules_has_no_result():
     for ask in (lambda: methods.load("not_here.mine"), lambda: own("not_here.net:Net", {"source digest": "x"})):
-        with pytest.raises(ValueError, match="not_here") as raised:
+        with pytest.raises((ValueError, ImportError), match="not_here") as raised:
             ask()
         assert of_the_machine(raised.value)
 

@@ -121,13 +121,13 @@ def test_other_code_than_a_specification_names_is_the_machines_fault(tmp_path, m
     assert user_code.own(name, arguments)((3,)) == (3,)
 
     file.write_text("def net(shape): return None\n")
-    with pytest.raises(OSError, match="the source of uc_network has changed since the study was read"):
+    with pytest.raises(user_code.ChangedSource, match="the source of uc_network has changed since the study was read"):
         user_code.own(name, arguments)
     ((_, edited),) = user_code.named("uc_network:net", {}, what="a network").items()
-    with pytest.raises(OSError, match="has changed since this process imported it"):
+    with pytest.raises(user_code.ChangedSource, match="has changed since this process imported it"):
         user_code.own(name, edited)
     file.unlink()
-    with pytest.raises(OSError, match="uc_network"):
+    with pytest.raises(user_code.ChangedSource, match="uc_network"):
         user_code.own(name, arguments)
 
 
