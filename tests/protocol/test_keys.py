@@ -129,7 +129,7 @@ KEYS = {
     "resources.workers": Key({"resources": {"workers": 2}}),
     # Alone, trials compute plainly, and nothing is settled.
     "resources.pack": Key({"resources": {"pack": 1}}, new=ALL, settled=True),
-    "resources.compile": Key({"resources": {"compile": "off"}}, settled=True),
+    "resources.compile": Key({"resources": {"compile": "on"}}, settled=True),
 }  # fmt: skip
 # Further examples of keys that hold others.
 EXAMPLES = {
