@@ -15,6 +15,7 @@ import torch
 from kdsweep import methods
 from kdsweep.data import registry as source
 from kdsweep.engine.build import initial, models, parts
+from kdsweep.engine.epochs import train_epoch
 from kdsweep.engine.single import Run
 from kdsweep.engine.workers import Workers
 from kdsweep.networks import complete
@@ -78,8 +79,9 @@ def relative(encoder: str, names: list[str]) -> dict[str, float]:
     best = dict.fromkeys(running, float("inf"))
     for turn in range(1, TURNS + 2):
         for name, one in running.items():
+            one.total = TURNS + 1
             began = time.perf_counter()
-            one._epoch(turn, TURNS + 1)
+            train_epoch(one, turn)
             # The first turn warms up.
             best[name] = min(best[name], time.perf_counter() - began if turn > 1 else float("inf"))
     return {name: round(best[name] / best["student_only"], 1) for name in names}

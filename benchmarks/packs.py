@@ -30,6 +30,7 @@ from kdsweep import methods
 from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.engine.build import Models, initial, models, parts
+from kdsweep.engine.epochs import train_epoch
 from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.choose import Operations, settle
 from kdsweep.engine.stacked.compile import has_compiler
@@ -68,11 +69,12 @@ class Work:
         else:
             self.training = Pack(members, [made(member) for member in members], seen)
             self.training.step.traces.on |= traced
+        self.training.total = 100
 
     def go(self) -> None:
         self.turn += 1
         began = time.process_time()
-        self.training._epoch(self.turn, 100)
+        train_epoch(self.training, self.turn)
         # The first turn warms up, traces and compiles.
         spent = (time.process_time() - began) / self.steps / self.width
         self.best = min(self.best, spent if self.turn > 1 else float("inf"))
@@ -80,7 +82,7 @@ class Work:
     def operations(self) -> float:
         """Of a member's step, matrix products and convolutions alone."""
         with Operations() as counted:
-            self.training._epoch(1, 100)
+            train_epoch(self.training, 1)
         return counted.total / self.steps / self.width
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,8 +14,9 @@ from kdsweep.data.dataset import Dataset
 from kdsweep.engine import scoring
 from kdsweep.engine.build import Heard, Models, Recall, Weights, models, parts, recipe
 from kdsweep.engine.faults import Fault, Suspected, ends_the_process, fault_of, of_memory, of_the_machine
+from kdsweep.engine.interface import Epoch, Training, WeightsByRole
 from kdsweep.engine.probes import Said, probes
-from kdsweep.engine.single import Epoch, Run
+from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stopping import falls_behind
 from kdsweep.engine.workers import Workers
@@ -174,17 +175,17 @@ def _run(
         )
         for trial in trials
     ]
-    training: Run | Pack
+    training: Training
     training = (
         Run(trials[0], made[0], seen, workers) if trials[0].arithmetic == "plain" else Pack(trials, made, seen, workers)
     )
     total = int(trials[0].train["epochs"])
     records = [Record(t, total=total, full_height=training.full_height(lane)) for lane, t in enumerate(trials)]
-    kept: dict[str, Any] = {}
+    kept: dict[str, WeightsByRole] = {}
     for epochs in training.epochs():
         for lane, (record, epoch) in enumerate(zip(records, epochs, strict=True)):
             if record.add(epoch):
-                kept[record.trial.id] = training.state(lane)
+                kept[record.trial.id] = training.weights(lane)
         for lane, record in enumerate(records):
             if not record.goes_on:
                 yield _outcome(record, training, lane)
@@ -220,7 +221,7 @@ def _run(
 
 
 def _probes(
-    made: Sequence[Models], training: Run | Pack, tested: Mapping[str, Sequence[Judged]]
+    made: Sequence[Models], training: Training, tested: Mapping[str, Sequence[Judged]]
 ) -> list[dict[str, float]]:
     """Each member's probes between the embeddings of its networks and of the models that it read."""
     trained = {
@@ -239,7 +240,7 @@ def _probes(
 
 def _outcome(
     record: Record,
-    training: Run | Pack,
+    training: Training,
     lane: int,
     *,
     weights: bool = False,
@@ -254,7 +255,7 @@ def _outcome(
         record.state,
         record.selected,
         record.points,
-        _weights(trial, training.state(lane)) if keeps else {},
+        _weights(trial, training.weights(lane)) if keeps else {},
         predictions,
         {**training.numbers(lane), **searched},
         training.objective.papers(),
@@ -262,10 +263,10 @@ def _outcome(
     )
 
 
-def _weights(trial: Trial, state: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+def _weights(trial: Trial, weights: WeightsByRole) -> dict[str, dict[str, Tensor]]:
     """By role: the trial's own network under what it trains, a teacher or auxiliary model trained with it beside."""
     roles = {"network": trial.trains, "teacher": "teacher"}
     return {
         roles.get(name, name.removeprefix("auxiliary ")): {key: value.cpu().contiguous() for key, value in own.items()}
-        for name, own in state.items()
+        for name, own in weights.items()
     }

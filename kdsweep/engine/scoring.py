@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from kdsweep.data.tensors import Tensors
-from kdsweep.objective.batch import Outputs
+from kdsweep.engine.interface import Training
 from kdsweep.tasks.base import Judged, Predictions, Task
 from kdsweep.values.card import Part
 
 AT_ONCE = 2**22  # scores of several networks measured together: they are wide for a moment
-
-
-class Training(Protocol):
-    """One trial or a pack of them: what its members' networks say of a part."""
-
-    parts: Mapping[Part, Tensors]
-
-    def outputs(self, role: str, part: Part) -> list[Outputs]: ...
 
 
 def judged(task: Task, training: Training, role: str, part: Part) -> list[Judged]:

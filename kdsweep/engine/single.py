@@ -1,21 +1,21 @@
-"""Training is an iterator of epochs: to stop early, stop iterating. Nothing here knows about sweeps."""
+"""One trial in training, as it is written: networks, an objective, an optimiser. Nothing here knows about sweeps."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from kdsweep.data.tensors import Tensors
 from kdsweep.data.views import patterns
-from kdsweep.engine import evaluation, scoring
+from kdsweep.engine import epochs, evaluation, scoring, state
+from kdsweep.engine.batches import Batches
 from kdsweep.engine.build import Models, recipe, together
+from kdsweep.engine.interface import Epoch, WeightsByRole
 from kdsweep.engine.optimiser import Optimiser, critic_optimiser
+from kdsweep.engine.state import State
 from kdsweep.engine.streams import generator, seed_of
 from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
@@ -25,30 +25,10 @@ from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import Part
 from kdsweep.values.trial import Trial
 
-# The progress at which terms are weighed at the end: a schedule that decays has not yet come to nothing.
-LATE = 0.99
-
-
-class Epoch(NamedTuple):
-    """One epoch's numbers.
-
-    Attributes:
-        number: from 1.
-        metrics: "train/loss", "train/loss/<term>" (unweighted), "train/critic/<term>", "valid/<metric>", and
-            "valid/teacher_<metric>" for a teacher that trains inside the trial.
-        finite: False when the training loss was not: the run has diverged.
-        seconds: it took.
-    """
-
-    number: int
-    metrics: dict[str, float]
-    finite: bool
-    seconds: float
-
 
 @dataclass
 class Run:
-    """A trial in training: iterate `epochs`; its networks are those of `models`."""
+    """A trial in training, a `Training` of one lane; its networks are those of `models`."""
 
     trial: Trial
     models: Models
@@ -56,7 +36,9 @@ class Run:
     workers: Workers = field(default_factory=Workers)
 
     def __post_init__(self) -> None:
+        self.trials, self.active, self.done = [self.trial], 1, 0
         self.recipe, self.objective = recipe(self.trial), self.models.objective
+        self.total, self.batch_size = int(self.recipe["epochs"]), int(self.recipe["batch_size"])
         self.networks = self.models.trained
         critics = {id(p) for term in self.objective.critics().values() for p in _critic(term).parameters()}
         parameters = {name: _trained(network) for name, network in self.networks.items()}
@@ -73,23 +55,15 @@ class Run:
             for name, term in self.objective.critics().items()
         }
         seed = self.trial.seed
-        self.view_draws = self.models.views.streams(generator, seed)
-        self.patterns = patterns(self.parts["train"].present)
+        views, train = self.models.views, self.parts["train"]
+        own = [views.streams(generator, seed)]
+        self.batches = Batches(train, self.models.read, views, own, patterns(train.present), self.workers)
         self.draws = {name: generator(seed, "draw", name) for name, _ in self.objective.items()}
         self.start = {name: float(term.start) for name, term in self.objective.items()}
 
     def epochs(self) -> Iterator[list[Epoch]]:
-        """Train: one item an epoch, `train.epochs` of them. An epoch is the whole batches of a fresh permutation.
-
-        A list of one: a lone trial is asked like a pack of them.
-        """
-        total = int(self.recipe["epochs"])
-        for number in range(1, total + 1):
-            began = time.perf_counter()
-            metrics = {name: value.item() for name, value in self._epoch(number, total).items()}
-            finite = math.isfinite(metrics["train/loss"])
-            metrics |= {f"valid/{name}": value for name, value in self.scores("valid")[0].items()}
-            yield [Epoch(number, metrics, finite, time.perf_counter() - began)]
+        """Train on: one item an epoch, a list of one."""
+        return epochs.epochs(self)
 
     def keep(self, lanes: Sequence[int]) -> None:
         """There is one lane: to leave it, stop iterating."""
@@ -106,10 +80,9 @@ class Run:
 
     def gradients(self) -> list[dict[str, float]]:
         """Each term's share of the gradient norms in the trial's own network, at the end, on one batch."""
-        train = self.parts["train"]
-        order = torch.randperm(len(train), generator=generator(self.trial.seed, "gradients"))
-        rows = order[: int(self.recipe["batch_size"])].to(train.labels.device)
-        summands = self.objective.weighted(self._batch(rows, LATE, 0), self.objective.draw(len(rows), self.draws))
+        rows = epochs.drawn(self, "gradients")[:, : self.batch_size]
+        batch, drawn = self._batch(rows, epochs.LATE, 0), self.objective.draw(rows.shape[1], self.draws)
+        summands = self.objective.weighted(batch, drawn)
         parameters, norms = _trained(self.models.network), {}
         for name, value in summands.items():
             found: Sequence[Tensor | None] = [None]
@@ -117,19 +90,19 @@ class Run:
                 found = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
             pieces = [gradient.flatten() for gradient in found if gradient is not None]
             norms[name] = float(torch.linalg.vector_norm(torch.cat(pieces))) if pieces else 0.0
-        return [shares(norms)]
+        return [epochs.shares(norms)]
 
-    def state(self, lane: int = 0) -> dict[str, dict[str, Tensor]]:
-        """The weights of the trial's networks, by role."""
+    def weights(self, lane: int = 0) -> dict[str, dict[str, Tensor]]:
+        """A copy of the trial's networks."""
         return {
             name: {key: value.detach().clone() for key, value in network.state_dict().items()}
             for name, network in self.networks.items()
         }
 
-    def load(self, lane: int, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+    def load(self, lane: int, weights: WeightsByRole) -> None:
         """Put weights back."""
         for name, network in self.networks.items():
-            network.load_state_dict(dict(state[name]))
+            network.load_state_dict(dict(weights[name]))
 
     def numbers(self, lane: int = 0) -> dict[str, float]:
         """Every number of the objective, by full name."""
@@ -139,23 +112,45 @@ class Run:
         """The fraction of training after which every term's schedule has reached its full weight."""
         return max(float(term.start + term.ramp) for _, term in self.objective.items())
 
-    def _epoch(self, number: int, total: int) -> dict[str, Tensor]:
-        train = self.parts["train"]
-        size = min(int(self.recipe["batch_size"]), len(train))
-        steps = len(train) // size
-        order = torch.randperm(len(train), generator=generator(self.trial.seed, "order", number))
-        order = order.to(train.labels.device)
-        sums: dict[str, Tensor] = {}
-        for step in range(steps):
-            done = (number - 1) * steps + step
-            for name, value in self._step(order[step * size : (step + 1) * size], done, total * steps).items():
-                sums[name] = sums[name] + value / steps if name in sums else value / steps
-        return sums
+    def state(self) -> State:
+        """All that this training is."""
+        gradients = {str(n): p.grad.clone() for n, p in enumerate(self.optimiser.parameters) if p.grad is not None}
+        tensors = state.flat(
+            **{f"network {name}": state.of_module(network) for name, network in self.networks.items()},
+            **{f"critic {name}": state.of_optimiser(own.torch) for name, own in self.critics.items()},
+            objective=state.of_module(self.objective),
+            optimiser=state.of_optimiser(self.optimiser.torch),
+            gradients=gradients,
+            draws=state.of_streams(self.draws),
+            views=state.of_streams(self.batches.streams[0]),
+        )
+        return State((self.trial.id,), self.done, tensors)
 
-    def _step(self, rows: Tensor, done: int, steps: int) -> dict[str, Tensor]:
-        """One update of the critics and one of everything else. The values are those before the update."""
-        progress = done / steps
-        drawn = self.objective.draw(len(rows), self.draws)
+    def restore(self, taken: State) -> None:
+        """Become the training that this was taken from."""
+        state.check(taken, [self.trial.id])
+        for name, network in self.networks.items():
+            state.into_module(network, taken.under(f"network {name}"))
+        state.into_module(self.objective, taken.under("objective"))
+        state.into_optimiser(self.optimiser.torch, taken.under("optimiser"))
+        for name, own in self.critics.items():
+            state.into_optimiser(own.torch, taken.under(f"critic {name}"))
+        for number, gradient in taken.under("gradients").items():
+            self.optimiser.parameters[int(number)].grad = gradient.clone()
+        state.into_streams(self.draws, taken.under("draws"))
+        state.into_streams(self.batches.streams[0], taken.under("views"))
+        self.done = taken.epoch
+
+    def tells(self, metric: str, lane: int, progress: float) -> bool:
+        """Everything that was measured: before its adversary joins a critic has no value."""
+        return True
+
+    def update(self, rows: Tensor, done: int, progress: float) -> dict[str, Tensor]:
+        """One update of the critics and one of everything else, on rows [1, B]: [1] values, those before it."""
+        return {name: value[None] for name, value in self._update(rows, done, progress).items()}
+
+    def _update(self, rows: Tensor, done: int, progress: float) -> dict[str, Tensor]:
+        drawn = self.objective.draw(rows.shape[1], self.draws)
         batch = self._batch(rows, progress, done)
         values = self._critic_steps(batch, progress)
         parts = self.objective(batch, drawn)
@@ -187,15 +182,9 @@ class Run:
                 values[f"train/critic/{name}"] = value.detach()
         return values
 
-    def _batch(self, rows: Tensor, progress: float, done: int) -> Batch:
-        train, views, mixed = self.parts["train"], self.models.views, None
-        inputs, present = self._seen(rows)
-        if views.alpha is not None:
-            partners, shares = views.partners(rows[None], [self.view_draws], self.patterns)
-            others, there = self._seen(partners[0])
-            inputs = views.blend(inputs, others, shares)
-            present = {name: present[name] & there[name] for name in present}
-            mixed = Mixed(train.labels[partners[0]], shares[0])
+    def _batch(self, rows_KB: Tensor, progress: float, done: int) -> Batch:
+        look, (rows,) = self.batches.look(rows_KB), rows_KB
+        inputs, present = ({name: values[0] for name, values in own.items()} for own in (look.inputs, look.present))
 
         def say(role: str, network: Network) -> Outputs:
             # Dropout draws from torch's global stream, which nothing else reads: one stream a role, step and worker.
@@ -215,31 +204,14 @@ class Run:
             teacher = say("teacher", self.models.teacher)
         return Batch(
             student=say("student", self.models.network),
-            labels=train.labels[rows],
+            labels=look.labels[0],
             samples=rows,
             progress=torch.tensor(progress, device=rows.device),
             teacher=teacher,
             auxiliary=frozen | {name: say(name, model) for name, model in self.models.auxiliaries.items()},
             teacher_head=self.models.teacher_head,
-            mixed=mixed,
+            mixed=Mixed(look.mixed["labels"][0], look.mixed["share"][0]) if look.mixed else None,
         )
-
-    def _seen(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """This worker's inputs of a batch, in the view that the trial's networks see, and their presence."""
-        inputs, present = self.parts["train"].batch(self.workers.mine(rows), self.models.read)
-        if not self.models.views.steps:
-            return inputs, present
-        one_lane = {name: values[None] for name, values in inputs.items()}
-        there = {name: values[None] for name, values in present.items()}
-        seen = self.models.views.of(one_lane, there, [self.view_draws], self.workers.mine, len(rows))
-        return {name: values[0] for name, values in seen.items()}, present
-
-
-def shares(norms: Mapping[str, float]) -> dict[str, float]:
-    """Each one's part of their sum; NaN where that is 0 or not finite."""
-    total = sum(norms.values())
-    fine = math.isfinite(total) and total > 0
-    return {name: norm / total if fine else math.nan for name, norm in norms.items()}
 
 
 def _trained(network: nn.Module) -> list[nn.Parameter]:

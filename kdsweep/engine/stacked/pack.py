@@ -10,8 +10,6 @@ Letters: K members, B rows of a batch, P parameters, N rows of a part.
 from __future__ import annotations
 
 import copy
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,12 +18,14 @@ from torch import Tensor
 
 from kdsweep.data.tensors import Tensors, take
 from kdsweep.data.views import patterns
-from kdsweep.engine import evaluation, scoring
+from kdsweep.engine import epochs, evaluation, scoring, state
+from kdsweep.engine.batches import Batches
 from kdsweep.engine.build import Models, recipe, together
-from kdsweep.engine.single import LATE, Epoch, shares
+from kdsweep.engine.interface import Epoch, WeightsByRole
 from kdsweep.engine.stacked.stack import Named, Seen, copy_of, rows_of, stacked
 from kdsweep.engine.stacked.step import Step
 from kdsweep.engine.stacked.trace import Traces
+from kdsweep.engine.state import State
 from kdsweep.engine.streams import generator
 from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
@@ -55,12 +55,12 @@ class Pack:
     ) -> None:
         self.parts, self.workers = parts, workers or Workers()
         self.fixed = compiled_width(trials[0].arithmetic)
-        self.active, self._done = len(trials), 0
+        self.active, self.done = len(trials), 0
         lanes = self._padded(range(len(trials)))
         self.trials = [trials[lane] for lane in lanes]
         made = [made[lane] for lane in lanes]
         recipes = [recipe(trial) for trial in self.trials]
-        self.epochs_asked, self.batch_size = int(recipes[0]["epochs"]), int(recipes[0]["batch_size"])
+        self.total, self.batch_size = int(recipes[0]["epochs"]), int(recipes[0]["batch_size"])
         self.step = Step(
             made,
             recipes,
@@ -81,8 +81,9 @@ class Pack:
             role: _Live(copy.deepcopy(network), *stacked([models.live[role] for models in made]))
             for role, network in made[0].live.items()
         }
-        self.read, self.views, self.patterns = made[0].read, made[0].views, patterns(parts["train"].present)
-        self.view_draws = [self.views.streams(generator, trial.seed) for trial in self.trials]
+        views, train = made[0].views, parts["train"]
+        own = [views.streams(generator, trial.seed) for trial in self.trials]
+        self.batches = Batches(train, made[0].read, views, own, patterns(train.present), self.workers)
 
     def _padded(self, lanes: Sequence[int]) -> list[int]:
         """The lanes, and copies of the first of them up to the width that the arithmetic asks for.
@@ -97,26 +98,18 @@ class Pack:
     # --- training
 
     def epochs(self) -> Iterator[list[Epoch]]:
-        """Train: one item an epoch, with an Epoch for each active member in lane order. See `keep`."""
-        total = self.epochs_asked
-        self._expect(total)
-        for number in range(1, total + 1):
-            began = time.perf_counter()
-            sums = self._epoch(number, total)
-            self._done = number
-            scores = self.scores("valid")
-            # A member's share of the time: what it would have cost alone is not known here.
-            seconds = (time.perf_counter() - began) / self.active
-            values = {name: column.tolist() for name, column in sums.items()}
-            found = []
-            for lane in range(self.active):
-                metrics = {
-                    name: column[lane] for name, column in values.items() if self._heard(name, lane, number / total)
-                }
-                finite = math.isfinite(metrics["train/loss"])
-                metrics |= {f"valid/{name}": value for name, value in scores[lane].items()}
-                found.append(Epoch(number, metrics, finite, seconds))
-            yield found
+        """Train on: one item an epoch, with an Epoch for each member in lane order. See `keep`."""
+        self._expect(self.total - self.done)
+        return epochs.epochs(self)
+
+    def update(self, rows: Tensor, done: int, progress: float) -> Named:
+        """One update of the critics and one of everything else, on rows [K, B]: [K] values, those before it."""
+        return self.step.update(self._see(rows), progress)
+
+    def tells(self, metric: str, lane: int, progress: float) -> bool:
+        """Whether a member has this metric by then: a critic's begins when its adversary joins."""
+        critic, starts = metric.removeprefix("train/critic/"), self.step.starts
+        return critic not in starts or starts[critic][lane] < progress
 
     def first_update(self) -> None:
         """An update on the first rows, from which training does not go on: it shows whether there can be one."""
@@ -138,43 +131,17 @@ class Pack:
             role: _Live(one.base, rows_of(one.parameters, where), rows_of(one.buffers, where))
             for role, one in self.live.items()
         }
-        self.view_draws = [{name: copy_of(rng) for name, rng in self.view_draws[lane].items()} for lane in index]
+        streams = self.batches.streams
+        self.batches.streams = [{name: copy_of(rng) for name, rng in streams[lane].items()} for lane in index]
         self.step.keep(index)
-        self._expect(self.epochs_asked - self._done)
+        self._expect(self.total - self.done)
 
-    def _expect(self, epochs: int) -> None:
-        self.step.expect(epochs * (len(self.parts["train"]) // min(self.batch_size, len(self.parts["train"]))))
-
-    def _heard(self, name: str, lane: int, progress: float) -> bool:
-        """Whether a member has this metric: a critic's begins when its adversary joins."""
-        critic = name.removeprefix("train/critic/")
-        starts = self.step.starts
-        return critic not in starts or starts[critic][lane] < progress
-
-    def _epoch(self, number: int, total: int) -> Named:
-        train = self.parts["train"]
-        size = min(self.batch_size, len(train))
-        steps = len(train) // size
-        orders = [torch.randperm(len(train), generator=generator(t.seed, "order", number)) for t in self.trials]
-        order = torch.stack(orders).to(train.labels.device)
-        sums: Named = {}
-        for step in range(steps):
-            progress = ((number - 1) * steps + step) / (total * steps)
-            seen = self._see(order[:, step * size : (step + 1) * size])
-            for name, value in self.step.update(seen, progress).items():
-                sums[name] = sums[name] + value / steps if name in sums else value / steps
-        return sums
+    def _expect(self, more: int) -> None:
+        self.step.expect(more * epochs.batches(self)[1])
 
     def _see(self, rows: Tensor) -> Seen:
         """These rows [K, B] of the training part, and what frozen models say of them."""
-        inputs, present = self._view(rows)
-        mixed: Named = {}
-        if self.views.alpha is not None:
-            partners, shares = self.views.partners(rows, self.view_draws, self.patterns)
-            others, there = self._view(partners)
-            inputs = self.views.blend(inputs, others, shares)
-            present = {name: present[name] & there[name] for name in present}
-            mixed = {"labels": self.parts["train"].labels[partners], "share": shares}
+        inputs, present, labels, mixed = self.batches.look(rows)
         frozen = {f"frozen {role}": said.of(rows) for role, said in self.frozen.items()}
         with torch.no_grad():
             for role, (base, parameters, buffers) in self.live.items():
@@ -183,13 +150,7 @@ class Pack:
         if self.live and self.trials[0].distils_from == "unimodal":
             several = [Outputs(**frozen[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
             frozen["frozen teacher"] = {**together(several)._asdict(), "features": {}}
-        return Seen(inputs, present, frozen, self.parts["train"].labels[rows], rows, mixed)
-
-    def _view(self, rows: Tensor) -> tuple[Named, Named]:
-        """This worker's inputs of a batch [K, B], in the view that each member's networks see, and their presence."""
-        # Networks see this worker's slice of the batch, the objective the whole of it.
-        inputs, present = self.parts["train"].batch(self.workers.mine(rows.T).T, self.read)
-        return self.views.of(inputs, present, self.view_draws, self.workers.mine, rows.shape[1]), present
+        return Seen(inputs, present, frozen, labels, rows, mixed)
 
     # --- what became of them
 
@@ -222,15 +183,14 @@ class Pack:
 
     def gradients(self) -> list[dict[str, float]]:
         """Each term's share of the gradient norms in each active member's own network, at the end, on one batch."""
-        train = self.parts["train"]
-        size = min(self.batch_size, len(train))
-        orders = [torch.randperm(len(train), generator=generator(t.seed, "gradients"))[:size] for t in self.trials]
-        seen = self._see(torch.stack(orders).to(train.labels.device))
-        norms = self.step.gradients(seen, LATE)
-        return [shares({name: float(values[lane]) for name, values in norms.items()}) for lane in range(self.active)]
+        seen = self._see(epochs.drawn(self, "gradients")[:, : self.batch_size])
+        norms = self.step.gradients(seen, epochs.LATE)
+        return [
+            epochs.shares({name: float(values[lane]) for name, values in norms.items()}) for lane in range(self.active)
+        ]
 
-    def state(self, lane: int) -> dict[str, Named]:
-        """The weights of one member's networks, by role."""
+    def weights(self, lane: int) -> dict[str, Named]:
+        """A copy of one member's networks."""
         groups = self.step.groups
         return {
             name: {
@@ -239,10 +199,10 @@ class Pack:
             for name in self.step.bases
         }
 
-    def load(self, lane: int, state: Mapping[str, Named]) -> None:
+    def load(self, lane: int, weights: WeightsByRole) -> None:
         """Put weights back into one member's networks."""
         groups = self.step.groups
-        for name, own in state.items():
+        for name, own in weights.items():
             for key, value in own.items():
                 (groups[name] if key in groups[name] else self.step.buffers[name])[key][lane].copy_(value)
 
@@ -258,6 +218,27 @@ class Pack:
         """The fraction of training after which a member's schedules have all reached their full weight."""
         numbers = self.numbers(lane)
         return max(numbers[f"{name}.start"] + numbers[f"{name}.ramp"] for name in self.step.terms)
+
+    def state(self) -> State:
+        """All that this training is."""
+        tensors = state.flat(step=self.step.tensors())
+        for lane, (draws, views) in enumerate(zip(self.step.draws, self.batches.streams, strict=True)):
+            streams = state.flat(draws=state.of_streams(draws), views=state.of_streams(views))
+            tensors |= {f"lane {lane}/{name}": value for name, value in streams.items()}
+        return State(self._ids, self.done, tensors)
+
+    def restore(self, taken: State) -> None:
+        """Become the training that this was taken from."""
+        state.check(taken, self._ids)
+        self.step.restore(taken.under("step"))
+        for lane, (draws, views) in enumerate(zip(self.step.draws, self.batches.streams, strict=True)):
+            state.into_streams(draws, taken.under(f"lane {lane}/draws"))
+            state.into_streams(views, taken.under(f"lane {lane}/views"))
+        self.done = taken.epoch
+
+    @property
+    def _ids(self) -> tuple[str, ...]:
+        return tuple(trial.id for trial in self.trials)
 
 
 class _Live(NamedTuple):

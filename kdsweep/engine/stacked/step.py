@@ -18,6 +18,7 @@ from kdsweep.engine.build import Models
 from kdsweep.engine.optimiser import CRITIC_BETAS, Flat, Rates, StackedOptimiser, State, critic_recipe
 from kdsweep.engine.stacked.stack import Context, Named, Seen, Stack, copy_of, detached, rows_of, stacked
 from kdsweep.engine.stacked.trace import Traces
+from kdsweep.engine.state import flat
 from kdsweep.engine.streams import generator
 from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
@@ -158,6 +159,30 @@ class Step:
             return "gradients of several batches make one update"
         stateful = [name for name, base in self.bases.items() if next(base.buffers(), None) is not None]
         return f"the {stateful[0]} has buffers that a step changes" if stateful else ""
+
+    def tensors(self) -> Named:
+        """Copies of all that an update changes, by name; random streams are not tensors."""
+        optimisers = {f"optimiser {name}": own.state._asdict() for name, own in self._optimisers.items()}
+        buffers = {f"buffers {name}": own for name, own in self.buffers.items()}
+        gathering = {} if self.gathering is None else {"gradient": self.gathering}
+        every = flat(**optimisers, **buffers, gathering=gathering)
+        return {name: value.clone() for name, value in every.items()} | {"batches": torch.tensor(self.batches)}
+
+    def restore(self, tensors: Named) -> None:
+        """What `tensors` gave, back in place."""
+        for name, own in self._optimisers.items():
+            for key, value in own.state._asdict().items():
+                value.copy_(tensors[f"optimiser {name}/{key}"])
+        for name, state in self.buffers.items():
+            for key, value in state.items():
+                value.copy_(tensors[f"buffers {name}/{key}"])
+        gradient = tensors.get("gathering/gradient")
+        self.gathering = gradient.clone() if gradient is not None else None
+        self.batches = int(tensors["batches"])
+
+    @property
+    def _optimisers(self) -> dict[str, StackedOptimiser]:
+        return {"main": self.main, **{f"critic {name}": own for name, own in self.critics.items()}}
 
     # --- an update
 
