@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from kdsweep import study_file
 from kdsweep.report import build
 from kdsweep.report.facts.collect import collect
+from kdsweep.run.journal import Standing
 from kdsweep.run.store import KEY, SCHEMA, Results
 from kdsweep.values.card import Facts, Rows
 from kdsweep.values.study import Study
@@ -95,7 +96,6 @@ def fill(asked: Study, results: Results, epochs: int, rng: np.random.Generator) 
             for table in tables[start : start + PACKED]:
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
     results.write_rows(asked.name, "index", index)
-    results.write_json(asked.name, "state", {"complete": True, "inapplicable": {}})
     return len(metas)
 
 
@@ -151,7 +151,7 @@ def main() -> None:
             store, made = Results(folder), study(trials)
             count = fill(made, store, asked.epochs, np.random.default_rng(trials))
             start, used = time.perf_counter(), time.process_time()
-            runs = collect(made, store)
+            runs = collect(made, store, Standing(store.read_rows(made.name, "index"), True, {}))
             read = time.perf_counter()
             said = build(runs, (asked.keep or Path(folder)) / "report")
             done = time.perf_counter()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdsweep.cli.errors import DONE, INCOMPLETE, INTERRUPTED
-from kdsweep.cli.options import Address, Local, Reports, Storage, StudyFile, console, load
+from kdsweep.cli.options import Address, Local, Reports, Storage, StudyFile, Takeover, console, load
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,41 +30,72 @@ def launch(
     local: Local = False,
     address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run and what it can show")] = False,
+    takeover: Takeover = False,
     storage: Storage = None,
     reports: Reports = Path("reports"),
 ) -> int:
     """Run a study to its end, and write its report. Launch again to resume, or after editing the file."""
-    return run(load(study, storage), console(), local=local, address=address, dry_run=dry_run, reports=reports)
+    return run(
+        load(study, storage),
+        console(),
+        local=local,
+        address=address,
+        dry_run=dry_run,
+        takeover=takeover,
+        reports=reports,
+    )
 
 
 def resume(
     study: StudyFile,
     local: Local = False,
     address: Address = None,
+    takeover: Takeover = False,
     storage: Storage = None,
     reports: Reports = Path("reports"),
 ) -> int:
     """The same as launch: what is finished is reused."""
-    return run(load(study, storage), console(), local=local, address=address, dry_run=False, reports=reports)
+    return launch(study, local, address, takeover=takeover, storage=storage, reports=reports)
 
 
-def run(study: Study, console: Console, *, local: bool, address: str | None, dry_run: bool, reports: Path) -> int:
+def run(
+    study: Study,
+    console: Console,
+    *,
+    local: bool,
+    address: str | None,
+    dry_run: bool,
+    takeover: bool,
+    reports: Path,
+) -> int:
     """Run a study and write its report. Returns the exit code: `DONE` when everything that it asks for is there.
 
     Raises:
         ValueError, ConnectionError: the study cannot be run so.
     """
-    from kdsweep.run.cluster import reach
+    from kdsweep.run.cluster import check_address
+    from kdsweep.run.journal import check_free
     from kdsweep.run.store import open_store
 
     if local and study.resources.workers > 1:
         raise ValueError("--local trains in this process: with resources.workers above 1, leave it out")
     if address and not local:
-        reach(address)
+        check_address(address)
     results = open_store(study.storage)
+    if not dry_run:
+        # Before anything is started or read: no launch is refused later but by one of the same moment.
+        check_free(study, results, takeover=takeover)
     with _started_early(study, results, here=not (local or address or dry_run)) as starting:
         return _run(
-            study, results, console, local=local, address=address, dry_run=dry_run, reports=reports, starting=starting
+            study,
+            results,
+            console,
+            local=local,
+            address=address,
+            dry_run=dry_run,
+            takeover=takeover,
+            reports=reports,
+            starting=starting,
         )
 
 
@@ -76,6 +107,7 @@ def _run(
     local: bool,
     address: str | None,
     dry_run: bool,
+    takeover: bool,
     reports: Path,
     starting: Starting | None,
 ) -> int:
@@ -92,7 +124,7 @@ def _run(
     by_arm = Counter(role.arm for role in everything.roles)
     display = live.Display(console, study.name, study.metric, by_arm)
     try:
-        driver = Launch(study, results, display.show, by_arm, trains=not dry_run)
+        driver = Launch(study, results, [display.show], by_arm, trains=not dry_run, takeover=takeover)
     except OSError as error:
         raise ValueError(
             f"the storage has to be a folder that can be written to, got {study.storage}: {error}"
@@ -143,7 +175,9 @@ def show_warnings(study: Study, console: Console) -> None:
 def _started_early(study: Study, results: Results, *, here: bool) -> Iterator[Starting | None]:
     """Ray on this machine, which starts while data and libraries are read and ends with the launch; not where there may
     be nothing left to train."""
-    if not here or (results.read_json(study.name, "state") or {}).get("complete"):
+    from kdsweep.run.journal import read_state
+
+    if not here or ((state := read_state(study.name, results)) and state.complete):
         yield None
         return
     from kdsweep.run import ray as cluster

@@ -18,7 +18,8 @@ from kdsweep.tasks.registry import METRICS
 from kdsweep.values.result import Result
 
 if TYPE_CHECKING:
-    from kdsweep.run.launch import Event, Launch
+    from kdsweep.run.launch import Launch
+    from kdsweep.run.listeners import Event
 
 # Seconds between two lines of a log.
 LINE_EVERY = 10.0

@@ -18,6 +18,9 @@ Storage = Annotated[str | None, typer.Option(help="root of the results; default:
 Reports = Annotated[Path, typer.Option(help="folder of the rendered reports")]
 Local = Annotated[bool, typer.Option("--local", help="in this process, without Ray")]
 Address = Annotated[str | None, typer.Option(help="of a Ray cluster; default: Ray on this machine")]
+Takeover = Annotated[
+    bool, typer.Option("--takeover", help="from another file of this name, or a launch that is dead on another machine")
+]
 Dataset = Annotated[str, typer.Argument(help="a folder, a shipped dataset, or package.module:callable", metavar="DATA")]
 LoaderOption = Annotated[
     list[str] | None, typer.Option("--option", help="NAME=VALUE for a dataset's loader, such as root=")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kdsweep.values.study import Study
 
 LEAST = 15.0  # seconds between two reports of a study that is watched
+NOTHING = object()  # not even that there is no launch
 SHARE = 2  # and so many times what writing one takes: a sweep on the same cores goes on meanwhile
 
 
@@ -80,19 +81,13 @@ def _one(study: Study, console: Console, reports: Path, *, watch: bool, figures:
     Raises:
         ValueError: the storage cannot be used, or figures were asked for and what draws them is not installed.
     """
-    from kdsweep.cli.status import alive
-    from kdsweep.run.launch import Launch, with_facts
+    from kdsweep.run.launch import with_facts
     from kdsweep.run.store import open_store
 
     results, study = open_store(study.storage), with_facts(study)
 
-    def write() -> None:
-        state = results.read_json(study.name, "state")
-        if state is None or not alive(state):
-            # The file may have changed since the last launch: its index has to be of this file. While a launch runs,
-            # the index is the launch's.
-            Launch(study, results, trains=False).close()
-        write_report(study, results, console, reports, figures=figures, refresh=watch)
+    def write() -> bool:
+        return write_report(study, results, console, reports, figures=figures, refresh=watch)
 
     if watch:
         return follow(study, results, console, write)
@@ -108,8 +103,8 @@ def write_report(
     *,
     figures: Literal["", "svg", "pdf"] = "",
     refresh: bool = False,
-) -> None:
-    """Write the page of what the store holds of a study, and print what it says.
+) -> bool:
+    """Write the page of what the store holds of a study, and print what it says. Returns whether that is all of it.
 
     Args:
         figures: writes each figure as a file, too.
@@ -120,45 +115,46 @@ def write_report(
     from kdsweep.protocol import forecast
     from kdsweep.report import build
     from kdsweep.report.facts.collect import collect, record_look
+    from kdsweep.run.journal import standing
     from kdsweep.run.store import safe_name
 
-    state = results.read_json(study.name, "state") or {}
-    stages = {} if state.get("complete") else Counter(role.stage for role in forecast.whole(study).roles)
-    runs = collect(study, results, expected=stages, refresh=refresh)
+    now = standing(study, results)
+    stages = {} if now.complete else Counter(role.stage for role in forecast.whole(study).roles)
+    runs = collect(study, results, now, expected=stages, refresh=refresh)
     headline = build(runs, reports / safe_name(study.name), figures=figures)
     record_look(study, results, runs)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
+    return now.complete
 
 
 def follow(
     study: Study,
     results: Results,
     console: Console,
-    write: Callable[[], None],
+    write: Callable[[], bool],
     *,
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
     """Call `write` now, and again whenever there is more, until the study is complete. Returns the exit code.
 
     Args:
+        write: says whether the study is complete.
         wait: for so many seconds.
     """
-    seen: Any = None
+    from kdsweep.run.journal import read_state
+
+    seen: Any = NOTHING
     while True:
-        state = results.read_json(study.name, "state") or {}
-        now = (state.get("finished_here"), state.get("began"), state.get("complete"))
+        state = read_state(study.name, results)
+        now = None if state is None else (state.launch, state.began, state.finished_here, state.complete)
         took = 0.0
-        if now != seen:
+        if seen is NOTHING or now != seen:
             started = time.monotonic()
-            write()
+            if write():
+                return DONE
             seen, took = now, time.monotonic() - started
-            if not state.get("complete"):
-                console.print(
-                    "unfinished: written again as it goes on. Ctrl-C ends this, not the study", soft_wrap=True
-                )
-        if state.get("complete"):
-            return DONE
+            console.print("unfinished: written again as it goes on. Ctrl-C ends this, not the study", soft_wrap=True)
         wait(max(LEAST, SHARE * took))
 
 
@@ -173,15 +169,18 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     from kdsweep.report import build
     from kdsweep.report.facts import compared_studies
     from kdsweep.report.facts.collect import collect
+    from kdsweep.run.journal import check_owner, recorded
     from kdsweep.run.launch import with_facts
     from kdsweep.run.store import open_store, safe_name
 
     collected = []
     for study in studies:
         results = open_store(study.storage)
-        if not results.read_rows(study.name, "index"):
+        check_owner(study, results)
+        last = recorded(study.name, results)
+        if last is None:
             raise ValueError(f"{study.name} was not launched yet under {study.storage}")
-        collected.append(collect(with_facts(study), results))
+        collected.append(collect(with_facts(study), results, last))
     found = compared_studies.sort(collected)
     for one in found.refused:
         console.print(f"not compared: {escape(one.b)} with {escape(one.a)}: {escape(one.why)}", soft_wrap=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from kdsweep.run.journal import State
     from kdsweep.values.study import Study
-
-# Seconds without a beat after which a launch on another machine is taken for dead: it may be compiling a step.
-SILENCE = 300
 
 
 def status(
@@ -37,22 +33,24 @@ def show(study: Study, console: Console, *, watch: bool) -> int:
     from rich.markup import escape
 
     from kdsweep.cli import live
+    from kdsweep.run.journal import check_owner, read_state
     from kdsweep.run.store import open_store
 
     results = open_store(study.storage)
+    check_owner(study, results)
 
     def now() -> tuple[Table | str, bool]:
         roles = [role for role in results.read_rows(study.name, "index") if role["wanted"]]
-        state = results.read_json(study.name, "state")
+        state = read_state(study.name, results)
         if not roles or state is None:
             return f"{escape(study.name)}: not launched yet under {escape(study.storage)}", False
         known = results.known()
-        running = [role["trial"] for role in state["in_flight"]] if alive(state) else []
-        lines = live.progress(roles, known, metric=study.metric, running=running, expected=state["expected"])
+        running = [role["trial"] for role in state.in_flight] if state.alive else []
+        lines = live.progress(roles, known, metric=study.metric, running=running, expected=state.expected)
         left = sum(line.expected - line.done for line in lines.values())
-        return live.table(lines, metric=study.metric, title=escape(study.name), caption=_caption(state, left)), bool(
-            state["complete"]
-        )
+        return live.table(
+            lines, metric=study.metric, title=escape(study.name), caption=_caption(state, left)
+        ), state.complete
 
     grid, complete = now()
     if not watch:
@@ -66,27 +64,12 @@ def show(study: Study, console: Console, *, watch: bool) -> int:
     return DONE
 
 
-def alive(state: dict[str, Any]) -> bool:
-    """Whether the launch that wrote this state is still at work."""
-    if state["closed"]:
-        return False
-    if state["host"] != socket.gethostname():
-        return time.time() - float(state["beat"]) < SILENCE
-    try:
-        os.kill(state["process"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _caption(state: dict[str, Any], left: int) -> str:
+def _caption(state: State, left: int) -> str:
     from kdsweep.cli.live import duration, to_go
 
-    if state["complete"]:
+    if state.complete:
         return "complete"
-    if not alive(state):
+    if not state.alive:
         return "not running: launch again to resume"
-    elapsed = float(state["beat"]) - float(state["began"])
-    return f"running for {duration(elapsed)}{to_go(elapsed, state['finished_here'], left)}"
+    elapsed = state.beat - state.began
+    return f"running for {duration(elapsed)}{to_go(elapsed, state.finished_here, left)}"

@@ -25,6 +25,7 @@ from typing import Any
 
 from kdsweep.atomic import replacing
 from kdsweep.run import replay as again
+from kdsweep.run.journal import check_owner, read_state
 from kdsweep.run.machine import device_like
 from kdsweep.run.store import Results
 from kdsweep.run.worker import work
@@ -45,8 +46,9 @@ def export(study: Study, results: Results, name: str, out: Path) -> int:
         ValueError: there is no such row, or it has no finished runs yet.
     """
     known = results.metadata()
-    if results.read_json(study.name, "state") is None:
+    if read_state(study.name, results) is None:
         raise ValueError(f"{study.name}: not launched yet under {study.storage}")
+    check_owner(study, results)
     roles = _roles(study, results, name)
     done = [role for role in roles if role["trial"] in known]
     if not done:

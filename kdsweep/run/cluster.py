@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
+from pathlib import Path
+from typing import Any
 
-TIMEOUT = 3.0  # seconds, for each of connecting and answering
-# How a gRPC client begins: the preface of HTTP/2, and empty settings. A server answers with settings of its own.
-HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-SETTINGS = 4
+TIMEOUT = 3.0  # seconds
+RULE = "--address is auto or the HOST:PORT that `ray start --head` printed"
 
 
-def reach(address: str) -> None:
+def check_address(address: str) -> None:
     """Return where a gRPC server answers at HOST:PORT or ray://HOST:PORT; "auto" is left to Ray.
 
     Raises:
@@ -20,27 +19,30 @@ def reach(address: str) -> None:
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        raise ConnectionError(f"--address is auto or the HOST:PORT that `ray start --head` printed, got {address!r}")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConnectionError(f"{RULE}, got {address!r}")
+    # Read by gRPC when it is imported: a connection that is refused is no news for the terminal.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import grpc
+
+    encrypted = os.environ.get("RAY_USE_TLS", "0") not in ("", "0")
+    target = f"{host}:{port}"
+    with grpc.secure_channel(target, _certificates()) if encrypted else grpc.insecure_channel(target) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=TIMEOUT)
+        except grpc.FutureTimeoutError:
+            raise ConnectionError(
+                f"no Ray cluster answers at {address} within {TIMEOUT:.0f} seconds. `ray start --head` prints the "
+                "address; with --address auto it is looked for on this machine"
+            ) from None
+
+
+def _certificates() -> Any:
+    """Those that Ray itself reads."""
+    import grpc
+
+    names = ("RAY_TLS_CA_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_SERVER_CERT")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT) as there:
-            # With TLS nothing answers in the clear: that somebody is there has to do.
-            if os.environ.get("RAY_USE_TLS", "0") in ("", "0"):
-                there.sendall(HELLO)
-                _expect_settings(there)
-    except (OSError, OverflowError) as error:
-        raise ConnectionError(
-            f"no Ray cluster answers at {address}: {error}. `ray start --head` prints the address; with --address auto "
-            "it is looked for on this machine"
-        ) from error
-
-
-def _expect_settings(there: socket.socket) -> None:
-    head = b""
-    while len(head) < 4:
-        got = there.recv(9)
-        if not got:
-            break
-        head += got
-    if len(head) < 4 or head[3] != SETTINGS:
-        raise ConnectionError("what listens there is no Ray")
+        return grpc.ssl_channel_credentials(*(Path(os.environ[name]).read_bytes() for name in names))
+    except (KeyError, OSError) as error:
+        raise ConnectionError(f"with RAY_USE_TLS, {', '.join(names)} name files: {error}") from error

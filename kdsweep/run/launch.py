@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kdsweep.data import registry as source
 from kdsweep.engine.faults import Fault
 from kdsweep.engine.stacked.width import Widths
-from kdsweep.protocol.plan import Known, Plan, Role, plan
+from kdsweep.protocol.plan import Plan, Role, plan
 from kdsweep.protocol.trials import Memory
+from kdsweep.run.journal import Journal, check_owner, index, known, running
+from kdsweep.run.listeners import Event, Listener, Listeners
 from kdsweep.run.machine import equal_products, kind_of_device
 from kdsweep.run.packing import pack
 from kdsweep.run.store import Results
 from kdsweep.study_file import compatibility
 from kdsweep.values.arithmetic import compiled_width, settlement
-from kdsweep.values.result import Result
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial, structure
 
@@ -35,17 +34,6 @@ BEAT = 2.0
 STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that a person may want to see: `kind` is "start", "commit", "lost", "settled" or "plan"."""
-
-    kind: str
-    trial: Trial | None = None
-    role: Role | None = None
-    result: Result | None = None
-    message: str = ""
-
-
 @dataclass
 class Launch:
     """The driver's side of a run. Only this writes row files' commits, proposals and the study's index.
@@ -53,50 +41,62 @@ class Launch:
     Args:
         study: with facts.
         results: the store.
-        show: is told every event.
+        listeners: are told every event.
         expected: how many roles each arm will have, for whoever looks at the state from outside.
-        trains: trials are to run. Without it nothing is compiled, and nothing is settled for good.
+        trains: trials are to run. Without it nothing is claimed, compiled or written.
+        takeover: from another file of this name, or from a launch on another machine that seems to run.
+
+    Raises:
+        ValueError: the study's name is another file's, or another launch of it runs.
     """
 
     study: Study
     results: Results
-    show: Callable[[Event], None] = lambda event: None
+    listeners: Sequence[Listener] = ()
     expected: Mapping[str, int] = field(default_factory=dict)
     trains: bool = True
+    takeover: bool = False
     lost: Counter[str] = field(default_factory=Counter)
     # What trials without a result have raised so far, by id: another process shows whether it is their own fault.
     faults: dict[str, list[Fault]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._tell = Listeners(self.listeners)
+        self.journal = Journal(self.study, self.results)
+        if self.trains:
+            self.journal.claim(takeover=self.takeover)
+            self.results.adopt()
+        else:
+            check_owner(self.study, self.results)
         there = self.results.arithmetic()
-        settled = {name: found["name"] for name, found in there.items()}
-        if self.study.resources.compile == "off":
-            # Versions before this one compiled by themselves what seemed worth it, under the same name.
-            settled = {name: arithmetic for name, arithmetic in settled.items() if not compiled_width(arithmetic)}
         self.widths = Widths(self.study.resources)
         self.widths.memory = {name: int(found.get("memory", 0)) for name, found in there.items()}
         self._trials, self._made = self.results.known(), Memory()
-        self.known = Known(self._trials, self.results.proposals(), settled, self._device())
+        device = kind_of_device(self.study.resources) if self.trains else ""
+        self.known = known(self.study, self.results, self._trials, device=device)
         self.in_flight: dict[str, Trial] = {}
-        self.began, self._closed = time.time(), False
         self.finished_here = 0
         self._packs: deque[list[Trial]] = deque()
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
         self._indexed: Plan | None = None
-        self._told: set[str] = set()
+        self._notes: set[str] = set()
         self._planned, self._planning = 0.0, 0.0
-        self._earlier = [row | {"wanted": False} for row in self.results.read_rows(self.study.name, "index")]
+        self._earlier = self.results.read_rows(self.study.name, "index")
         self.plan: Plan = self._replan()
+        self._write_state(force=True)
 
     def begin(self, places: int) -> None:
         """A runner starts, with places for so many packs at once."""
-        self.results.sweep_strays(self.known.trials)
+        # Another launch's workers may be about to stage what has no result yet.
+        if not running(self.results, beside=self.study.name):
+            self.results.sweep_strays(self.known.trials)
         self.widths.places = places
         self._cut()
 
     def next(self) -> list[Trial]:
         """A pack to run now; empty where there is none: ask again after a commit, unless `done`."""
+        self._give_up_if_lost()
         # Planning again unlocks what was waiting; while others are queued it may take a twentieth of the time.
         if self._stale and (not self._packs or time.monotonic() - self._planned > 20 * self._planning):
             self._replan()
@@ -105,13 +105,14 @@ class Launch:
         pack = self._packs.popleft()
         for trial in pack:
             self.in_flight[trial.id] = trial
-            self.show(Event("start", trial, self.role(trial.id)))
+            self._tell(Event("start", trial, self.role(trial.id)))
         self._write_state()
         return pack
 
     @property
     def ready(self) -> int:
         """How many packs `next` could hand out now."""
+        self._give_up_if_lost()
         if self._stale and not self._packs:
             self._replan()
         return len(self._packs)
@@ -119,6 +120,7 @@ class Launch:
     @property
     def done(self) -> bool:
         """Nothing runs and nothing more can start."""
+        self._give_up_if_lost()
         if not self._packs and not self.in_flight and self._stale:
             self._replan()
         return not self._packs and not self.in_flight
@@ -138,7 +140,7 @@ class Launch:
             self.widths.took(structure(trial), result.width, result.pace)
         self.finished_here += 1
         self._stale = True
-        self.show(Event("commit", trial, self.role(id_), result))
+        self._tell(Event("commit", trial, self.role(id_), result))
         self._write_state()
 
     def suspect(self, fault: Fault) -> None:
@@ -172,7 +174,7 @@ class Launch:
             reason = f"{raised[0].kind}: {raised[0].message}"
         left = [trial for trial in lost if self.lost[trial.id] < PATIENCE]
         again = "to be tried again" if left else f"lost {PATIENCE} times and not tried again in this launch"
-        self.show(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
+        self._tell(Event("lost", lost[0], self.role(lost[0].id), message=f"{len(lost)} trials, {again}: {reason}"))
         half = (len(left) + 1) // 2
         if raised:
             # All that raised go through one more process together.
@@ -196,9 +198,18 @@ class Launch:
 
     def close(self) -> None:
         """Write what the report reads, and put small files together."""
-        self._closed = True
-        self._write_state(force=True)
-        self.results.compact()
+        try:
+            self._write_state(force=True)
+            if self.trains:
+                self.results.compact()
+        finally:
+            self.journal.close()
+
+    def _give_up_if_lost(self) -> None:
+        """Another launch has taken this study over: what is in flight ends, and nothing more starts here."""
+        if self.journal.lost:
+            self._packs.clear()
+            self._stale = False
 
     def _replan(self) -> Plan:
         self._stale, started = False, time.monotonic()
@@ -207,13 +218,14 @@ class Launch:
             self.known = replace(self.known, arithmetic={**self.known.arithmetic, **self._settle(self.plan.unsettled)})
             self.plan = plan(self.study, self.known, self._made)
         for (key, generation), points in self.plan.proposals.items():
-            self.results.store_proposals(key, generation, points)
+            if self.trains:
+                self.results.store_proposals(key, generation, points)
         self.known = replace(self.known, proposals={**self.known.proposals, **self.plan.proposals})
         self._roles = {}
         self._cut()
         self._planned = time.monotonic()
         self._planning = self._planned - started
-        self.show(Event("plan"))
+        self._tell(Event("plan"))
         return self.plan
 
     def _cut(self) -> None:
@@ -231,12 +243,6 @@ class Launch:
         """Sorts what others wait for first: early stages, and of searches those that have come least far."""
         role = self.role(trial.id)
         return (STAGES.index(role.stage), role.generation) if role else (0, 0)
-
-    def _device(self) -> str:
-        """The kind that the study trains on: who only looks on asks the last launch, which may have been elsewhere."""
-        recorded = None if self.trains else self.results.read_json(self.study.name, "state")
-        kind: str = (recorded or {}).get("device") or kind_of_device(self.study.resources)
-        return kind
 
     def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
         """Settle how these structures compute, before their first trial: who only looks on does it in memory alone."""
@@ -260,10 +266,10 @@ class Launch:
                     width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
                     member_steps=member_steps(study, trial),
                 )
-                self._tell(trial, arithmetic)
+                self._note(trial, arithmetic)
                 # On a GPU it is for the workers to compile: there may be none here.
                 if compiled_width(arithmetic.name) and self.trains and device == "cpu":
-                    self.results.write_json(study.name, "state", self.state())
+                    self.journal.write(**self._progress())
                     with one_thread():
                         compile_ahead(trial, dataset, study.data, arithmetic)
                 if self.trains:
@@ -271,50 +277,34 @@ class Launch:
                 self.widths.memory[name], settled[name] = arithmetic.memory, arithmetic.name
         return settled
 
-    def _tell(self, trial: Trial, arithmetic: Arithmetic) -> None:
+    def _note(self, trial: Trial, arithmetic: Arithmetic) -> None:
         # What is the same for several structures is said once.
-        if arithmetic.notable and arithmetic.reason not in self._told:
-            self._told.add(arithmetic.reason)
+        if arithmetic.notable and arithmetic.reason not in self._notes:
+            self._notes.add(arithmetic.reason)
             alone = "trains one at a time: " if arithmetic.name == "plain" else ""
-            self.show(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
+            self._tell(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
 
     def _write_state(self, *, force: bool = False) -> None:
-        if not force and time.monotonic() - self._beat < BEAT:
+        if not self.trains or (not force and time.monotonic() - self._beat < BEAT):
             return
         self._beat = time.monotonic()
         # The index says what a plan asks for: with the same plan it is the same.
         if force or self._indexed is not self.plan:
-            self._write_index()
-        self.results.write_json(self.study.name, "state", self.state())
+            self.journal.write_index(index(self.plan, self._earlier))
+            self._indexed = self.plan
+        self.journal.write(**self._progress())
 
-    def _write_index(self) -> None:
-        rows = [vars(role) | {"wanted": True} for role in self.plan.roles]
-        asked = set(self.plan.roles)
-        superseded = [row for row in self._earlier if _role(row) not in asked]
-        self.results.write_rows(self.study.name, "index", rows + superseded)
-        self._indexed = self.plan
-
-    def state(self) -> dict[str, Any]:
-        """What `status` shows of a launch: who runs, since when, how many are done."""
+    def _progress(self) -> dict[str, Any]:
         return {
-            "host": socket.gethostname(),
             "device": self.known.device,
-            "process": os.getpid(),
-            "began": self.began,
-            "beat": time.time(),
             "finished_here": self.finished_here,
             "in_flight": [dataclasses.asdict(r) for r in map(self.role, self.in_flight) if r is not None],
             "queued": sum(map(len, self._packs)),
             "expected": dict(self.expected),
-            "closed": self._closed,
             "complete": self.complete and not self.in_flight,
             "ended": list(self.plan.ended),
             "inapplicable": dict(self.plan.inapplicable),
         }
-
-
-def _role(row: Mapping[str, Any]) -> Role:
-    return Role(**{name: value for name, value in row.items() if name != "wanted"})
 
 
 def with_facts(study: Study) -> Study:

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -311,12 +310,9 @@ class Results:
         looks += [self._read_json(name) for name in self.files.names(f"{_folder(study)}/looks")]
         return sorted(looks, key=lambda look: str(look["when"]))
 
-    def add_look(self, study: str, *, n: int, repeats: int) -> None:
-        """A file for each kind of look: two reports at once lose neither's."""
-        name = f"{_folder(study)}/looks/{n}-{repeats}.json"
-        if not self.files.exists(name):
-            when = datetime.now(UTC).isoformat(timespec="seconds")
-            self._write_json(name, {"n": n, "repeats": repeats, "when": when})
+    def add_look(self, study: str, *, n: int, repeats: int, when: str) -> None:
+        """A file for each number of seeds: two reports at once lose neither's."""
+        self._write_json(f"{_folder(study)}/looks/{n}-{repeats}.json", {"n": n, "repeats": repeats, "when": when})
 
     # --- files
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
-import threading
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +14,7 @@ from rich.console import Console
 
 from kdsweep import study_file
 from kdsweep.cli import report as report_command
-from kdsweep.run import archive
-from kdsweep.run import cluster as reach
+from kdsweep.run import archive, cluster
 from kdsweep.run.launch import with_facts
 from kdsweep.run.replay import code_of
 from kdsweep.run.store import Results
@@ -269,34 +266,9 @@ def test_a_replay_from_a_bad_storage_is_one_clear_line(tmp_path):
     assert "the storage has to be a folder" in one_line(answer.output)
 
 
-def listening(reply: bytes) -> str:
-    """A server that answers each connection with these bytes and hangs up; its address."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        there, _ = server.accept()
-        there.recv(64)
-        there.sendall(reply)
-        there.close()
-        server.close()
-
-    threading.Thread(target=serve, daemon=True).start()
-    return f"127.0.0.1:{server.getsockname()[1]}"
-
-
-def test_a_grpc_server_is_reached():
-    reach.reach(listening(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])))
-    reach.reach("auto")
-
-
-@pytest.mark.parametrize("reply", [b"HTTP/1.0 400 Bad request\r\n", b""])
-def test_another_server_is_told_from_a_cluster(reply):
-    with pytest.raises(ConnectionError, match="what listens there is no Ray"):
-        reach.reach(listening(reply))
-
-
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nohost.invalid:6379", "head", "head:port", "127.0.0.1:99999"])
-def test_an_address_where_nobody_answers_is_one_clear_line(address, tmp_path):
+def test_an_address_where_nobody_answers_is_one_clear_line(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "TIMEOUT", 0.3)
     answer = kdsweep("launch", write(tmp_path), "--address", address, "--storage", tmp_path / "runs")
     assert answer.exit_code == 2
     assert address in answer.output
@@ -313,7 +285,8 @@ def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_p
     complete = results.read_json("tiny", "state")
     for role in roles:
         (copy / "trials" / f"{role['trial']}.parquet").unlink()
-    results.write_json("tiny", "state", {**complete, "complete": False, "closed": False, "process": os.getpid()})
+    going_on = {"complete": False, "closed": False, "process": os.getpid(), "started": ""}
+    results.write_json("tiny", "state", {**complete, **going_on})
     pages = []
 
     def wait(seconds: float) -> None:
@@ -326,8 +299,8 @@ def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_p
 
     study = with_facts(replace(study_file.load(file), storage=str(copy)))
 
-    def write() -> None:
-        report_command.write_report(study, results, Console(quiet=True), tmp_path / "reports", refresh=True)
+    def write() -> bool:
+        return report_command.write_report(study, results, Console(quiet=True), tmp_path / "reports", refresh=True)
 
     assert report_command.follow(study, results, Console(quiet=True), write, wait=wait) == 0
     assert "Unfinished: control 0 of 3." in pages[0]

@@ -130,7 +130,7 @@ def test_two_reports_at_once_lose_neither_look(root, at_once):
 
 
 def look(root: str, n: int) -> None:
-    Results(root).add_look("study", n=n, repeats=1)
+    Results(root).add_look("study", n=n, repeats=1, when="now")
 
 
 def test_what_is_stored_reads_back(root):

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kdsweep.run import launch as launching
 from kdsweep.run import local
 from kdsweep.run.launch import PATIENCE, Launch, with_facts
+from kdsweep.run.listeners import Event
 from kdsweep.run.store import Results
 from kdsweep.run.worker import work
 from kdsweep.values.study import Study
@@ -66,12 +66,12 @@ def test_ray_and_this_process_write_the_same_results(tiny, alone, cluster, tmp_p
 def test_a_worker_that_dies_is_replaced_and_the_table_is_the_same(tiny, alone, cluster, tmp_path):
     results, killed = Results(tmp_path), []
 
-    def kill(event: launching.Event) -> None:
+    def kill(event: Event) -> None:
         if event.kind == "commit" and event.role.stage == "search" and not killed:
             killed.append(results.metadata()[event.trial.id]["process"])
             os.kill(killed[0], signal.SIGKILL)
 
-    driver = Launch(tiny, results, kill)
+    driver = Launch(tiny, results, [kill])
     cluster.run(driver)
     assert killed
     assert driver.complete
@@ -87,8 +87,8 @@ def test_workers_that_die_while_they_read_the_data_end_the_launch(cluster, tmp_p
     }
     bare = {"ablate": None, "controls": None, "report": None, "arms": {"student_only": {}}}
     asked = study(facts=False, name="deadly", **{**TINY, **bare, "data": data, "search": {"trials": 1}})
-    seen: list[launching.Event] = []
-    driver = Launch(with_facts(asked), Results(tmp_path), seen.append)
+    seen: list[Event] = []
+    driver = Launch(with_facts(asked), Results(tmp_path), [seen.append])
     cluster.run(driver)
     assert not driver.complete
     assert [event.kind for event in seen].count("lost") == PATIENCE
@@ -194,7 +194,7 @@ def test_a_trial_lost_by_its_machine_is_tried_again_and_then_left(alone, tiny, t
         raise OSError("no space left on device")
 
     monkeypatch.setattr(local, "work", full)
-    driver = Launch(tiny, results, lambda event: events.update([event.kind]))
+    driver = Launch(tiny, results, [lambda event: events.update([event.kind])])
     local.run(driver)
     assert not driver.complete
     assert set(tried.values()) == {PATIENCE}
@@ -271,7 +271,6 @@ def test_the_state_says_what_runs_for_whoever_looks(alone):
     state = alone.read_json("tiny", "state")
     assert state["complete"]
     assert state["in_flight"] == []
-    assert launching.BEAT > 0
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,26 +16,34 @@ from kdsweep.run.store import Results
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial
 
+if TYPE_CHECKING:
+    from kdsweep.run.journal import Standing
+
 LOOK = ["n", "repeats", "when"]
 
 
 def collect(
-    study: Study, results: Results, *, expected: Mapping[str, int] | None = None, refresh: bool = False
+    study: Study,
+    results: Results,
+    standing: Standing,
+    *,
+    expected: Mapping[str, int] | None = None,
+    refresh: bool = False,
 ) -> Runs:
     """Everything that the study asked for, by its index, and what the store holds of it.
 
     Args:
+        standing: what the study asks for, and whether that is all there.
         expected: how many runs each stage of the whole study has, where it is not finished.
         refresh: whether the page is to load itself anew while the study runs.
     """
-    index = pd.DataFrame(results.read_rows(study.name, "index"))
+    index = pd.DataFrame(standing.index)
     known = results.metadata()
     asked = dict.fromkeys(index["trial"]) if len(index) else {}
     there = {id_: known[id_] for id_ in asked if id_ in known}
-    state = results.read_json(study.name, "state") or {}
-    complete = bool(state.get("complete"))
+    complete = standing.complete
     described = replace(
-        describe(study, complete=complete, inapplicable=state.get("inapplicable", {})),
+        describe(study, complete=complete, inapplicable=standing.inapplicable),
         expected=expected or {},
         refresh=refresh and not complete,
     )
@@ -52,8 +60,10 @@ def collect(
 
 def record_look(study: Study, results: Results, runs: Runs) -> None:
     """Remember that a complete confirm was shown at this number of seeds: a later look at more is judged as such."""
-    if runs.study.complete:
-        results.add_look(study.name, n=study.confirm.seeds * study.search.repeats, repeats=study.search.repeats)
+    earlier = {(look["n"], look["repeats"]) for look in results.looks(study.name)}
+    for look in runs.looks.to_dict("records"):
+        if (look["n"], look["repeats"]) not in earlier:
+            results.add_look(study.name, **{str(key): value for key, value in look.items()})
 
 
 def _looks(study: Study, results: Results, *, complete: bool) -> list[dict[str, Any]]:

@@ -1,0 +1,215 @@
+"""A study's name has one owner, one launch of it runs, and whoever reads changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kdsweep import study_file
+from kdsweep.run import journal
+from kdsweep.run.journal import Journal, read_state, running, standing
+from kdsweep.run.launch import Launch
+from kdsweep.run.store import Results
+from kdsweep.values.study import Study
+from tests.helpers.commands import write
+from tests.helpers.fakes import made_up_facts
+
+HOLD = """
+import sys, time
+from kdsweep import study_file
+from kdsweep.run.journal import Journal
+from kdsweep.run.store import Results
+Journal(study_file.load(sys.argv[1]), Results(sys.argv[2])).claim()
+print("claimed", flush=True)
+time.sleep(60)
+"""
+
+
+def load(file: Path) -> Study:
+    found = study_file.load(file)
+    return replace(found, facts=made_up_facts(found))
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return write(tmp_path)
+
+
+@pytest.fixture
+def results(tmp_path) -> Results:
+    return Results(tmp_path / "runs")
+
+
+@pytest.fixture
+def elsewhere(file, results):
+    """Another process that runs the study."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, file, results.root], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "claimed\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def change(results: Results, **changes: object) -> None:
+    """The state as another machine, or another moment, would have left it."""
+    results.write_json("tiny", "state", {**results.read_json("tiny", "state"), **changes})
+
+
+def snapshot(results: Results) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path(results.root).rglob("*") if path.is_file()}
+
+
+def test_a_second_launch_of_a_running_study_is_refused(file, results, elsewhere):
+    with pytest.raises(ValueError, match=rf"tiny is being run by process {elsewhere.pid} on .*: `kdsweep status`"):
+        Launch(load(file), results)
+    with pytest.raises(ValueError, match="is being run"):
+        Journal(load(file), results).claim(takeover=True)
+    assert running(results) == ["tiny"]
+    assert running(results, beside="tiny") == []
+
+
+def test_a_killed_launch_on_this_machine_is_followed_at_once(file, results, elsewhere):
+    elsewhere.send_signal(signal.SIGKILL)
+    while (state := read_state("tiny", results)) is not None and state.alive:
+        time.sleep(0.01)
+    Journal(load(file), results).claim()
+    assert read_state("tiny", results).process == os.getpid()
+
+
+def test_a_process_number_that_came_again_is_no_launch(file, results):
+    Journal(load(file), results).claim()
+    change(results, process=1)
+    assert running(results) == []
+    Journal(load(file), results).claim()
+
+
+def test_a_launch_on_another_machine_is_taken_over_on_demand_or_once_it_is_silent(file, results):
+    first = Journal(load(file), results)
+    first.claim()
+    change(results, host="elsewhere")
+    with pytest.raises(ValueError, match=r"on elsewhere: .*--takeover"):
+        Journal(load(file), results).claim()
+    Journal(load(file), results).claim(takeover=True)
+    change(results, host="elsewhere", beat=time.time() - journal.SILENCE - 1)
+    Journal(load(file), results).claim()
+
+
+def test_a_launch_that_was_taken_over_writes_no_more_and_ends(file, results, monkeypatch):
+    monkeypatch.setattr(journal, "SIGN", 0.01)
+    first = Launch(load(file), results)
+    assert first.ready
+    Journal(load(file), results).claim()
+    while not first.journal.lost:
+        time.sleep(0.01)
+    before = snapshot(results)
+    assert first.done
+    assert first.next() == []
+    first.close()
+    assert snapshot(results) == before
+
+
+def test_a_launch_says_that_it_lives_while_nothing_happens(file, results, monkeypatch):
+    monkeypatch.setattr(journal, "SIGN", 0.01)
+    mine = Journal(load(file), results)
+    mine.claim()
+    first = read_state("tiny", results).beat
+    while read_state("tiny", results).beat == first:
+        time.sleep(0.01)
+    mine.close()
+    assert not read_state("tiny", results).alive
+
+
+def test_another_file_of_the_same_name_is_refused_for_running_and_for_reading(file, results, tmp_path):
+    Launch(load(file), results).close()
+    (tmp_path / "b").mkdir()
+    other = write(tmp_path / "b", arms={"student_only": {}}, report={})
+    before = snapshot(results)
+    for use in (lambda: Launch(load(other), results), lambda: standing(load(other), results)):
+        with pytest.raises(ValueError, match=r"are both named 'tiny'.* give this one a `name:`"):
+            use()
+    assert snapshot(results) == before
+    Launch(load(other), results, takeover=True).close()
+    Launch(load(other), results).close()
+
+
+def test_the_same_file_goes_on_edited_or_moved_or_both_one_after_the_other(file, results, tmp_path):
+    Launch(load(file), results).close()
+    Launch(load(write(tmp_path, confirm={"seeds": 4})), results).close()
+    moved = tmp_path / "moved" / "tiny.yaml"
+    moved.parent.mkdir()
+    shutil.move(file, moved)
+    Launch(load(moved), results).close()
+    Launch(load(write(moved.parent, confirm={"seeds": 5})), results).close()
+
+
+def test_a_copy_does_not_come_to_own_the_name(file, results, tmp_path):
+    Launch(load(file), results).close()
+    (tmp_path / "copy").mkdir()
+    copy = Path(shutil.copy(file, tmp_path / "copy"))
+    Launch(load(copy), results).close()
+    edited = write(tmp_path / "copy", confirm={"seeds": 4})
+    with pytest.raises(ValueError, match="are both named"):
+        Launch(load(edited), results)
+
+
+def test_a_state_of_an_earlier_version_is_read(file, results):
+    earlier = {"host": "elsewhere", "process": 1, "began": 1.0, "beat": 2.0, "closed": True, "complete": True, "x": 1}
+    results.write_json("tiny", "state", earlier)
+    state = read_state("tiny", results)
+    assert state.complete
+    assert not state.alive
+    Launch(load(file), results).close()
+
+
+def test_who_reads_writes_nothing(file, results, tmp_path):
+    Launch(load(file), results).close()
+    before = snapshot(results)
+    longer = load(write(tmp_path, search={"trials": 5, "generation": 1}))
+    now = standing(longer, results)
+    assert {row["wanted"] for row in now.index} == {True}
+    assert not now.complete
+    Launch(longer, results, trains=False).close()
+    assert snapshot(results) == before
+
+
+def test_before_the_first_launch_a_study_stands_where_its_plan_does(file, results):
+    now = standing(load(file), results)
+    assert {row["stage"] for row in now.index} == {"teacher", "search"}
+    assert not Path(results.root).exists()
+
+
+def test_beside_a_running_launch_the_index_is_the_launchs(file, results, elsewhere):
+    results.write_rows("tiny", "index", [{"trial": "a", "wanted": True}])
+    assert standing(load(file), results).index == [{"trial": "a", "wanted": True}]
+
+
+def test_strays_are_left_while_another_launch_runs_and_staged_rows_are_adopted(file, results, elsewhere, tmp_path):
+    results.stage("a" * 24, [(1, "valid/accuracy", 0.5, 0.1)], {"state": "complete", "selected": 1, "valid": {}})
+    results.write_model("b" * 24, "student", b"")
+    weights = Path(results.root, "models", "b" * 24, "student.safetensors")
+    os.utime(weights, (0, 0))
+    other = load(write(tmp_path, "other.yaml"))
+    Launch(other, results).begin(places=1)
+    assert "a" * 24 in results.known()
+    assert weights.exists()
+    elsewhere.kill()
+    elsewhere.wait()
+    Launch(other, results).begin(places=1)
+    assert not weights.exists()
+
+
+def test_a_state_is_json_for_anybody(file, results):
+    Launch(load(file), results, expected={"kd": 3}).close()
+    state = json.loads(Path(results.root, "studies", "tiny", "state.json").read_text())
+    assert state["closed"]
+    assert state["expected"] == {"kd": 3}
