@@ -16,7 +16,8 @@ from kdsweep.values.study import Confirm, Data, Finalists, Resources, Search, Se
 
 Encoder = str | dict[str, Any]
 if TYPE_CHECKING:
-    TaskName = ControlName = str
+    TaskName = str
+    ControlName = str
 else:
     # Those that there are: editors complete them from the schema.
     TaskName, ControlName = Literal[TASKS], Literal[*CONTROLS]

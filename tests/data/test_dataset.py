@@ -14,6 +14,7 @@ import torch
 from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import to_tensors
+from kdsweep.testing import check_dataset
 from kdsweep.values.card import Card, Modality
 from kdsweep.values.study import Data, Folds
 from tests.helpers.datasets import blobs
@@ -26,16 +27,16 @@ SHIPPED = [name for name in source.names() if "root" not in inspect.signature(so
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_dataset_is_as_its_card_says(name):
-    dataset = source.module(name).load()
-    card = source.module(name).card()
-    assert dataset.card == card
+    check_dataset(name)
     assert source.module(name).__doc__
-    for modality, values in dataset.modalities.items():
-        assert values.dtype == np.float32
-        assert values.shape == (len(dataset), *card.modalities[modality].shape)
-        assert np.isfinite(values).all()
-    assert set(np.unique(dataset.labels)) == set(range(len(card.classes)))
-    assert len(set(dataset.ids)) == len(dataset)
+    dataset = source.module(name).load()
+    assert set(np.unique(dataset.labels)) == set(range(len(dataset.card.classes)))
+
+
+def test_the_check_of_datasets_finds_a_loader_that_draws_anew():
+    check_dataset("tests.helpers.modules_of_a_user:what_a_teacher_said")
+    with pytest.raises(AssertionError, match="the same rows whenever it is called"):
+        check_dataset("tests.helpers.modules_of_a_user:others_each_time")
 
 
 def test_parts_share_no_row_and_leave_none_out():

@@ -147,7 +147,7 @@ def test_labels_of_a_blend_count_by_their_share():
 
 @pytest.mark.parametrize("method", ["dkd", "supcon", "crd"])
 def test_a_method_that_takes_rows_as_they_are_is_refused_beside_mixup(method, trainer):
-    assert "mixup blends them" in trainer(distilled(method, augment=MIXED)).error
+    assert "mixup blends them" in trainer(distilled(method, augment=MIXED)).text
     with pytest.raises(ValueError, match="no mixup beside it"):
         with_facts(study(augment=MIXED, arms={method: {}}, ablate=None, controls=None, report=None))
 

@@ -44,3 +44,12 @@ def what_a_teacher_said():
         labels=np.arange(8) % 2,
         ids=np.array([f"row {number}" for number in range(8)]),
     )
+
+
+def others_each_time():
+    """Data that no name stands for: another draw in every process and call."""
+    import numpy as np
+
+    again = what_a_teacher_said()
+    again.modalities["a"][:] = np.random.default_rng().normal(size=(8, 3))
+    return again
