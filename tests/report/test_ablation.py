@@ -7,7 +7,18 @@ import pytest
 from sklearn.decomposition import PCA
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.sections import ablation, budget, planes, profile, scarcity, settings, subsets, waterfall, weakening
+from kdsweep.report.sections import (
+    ablation,
+    budget,
+    planes,
+    profile,
+    scarcity,
+    settings,
+    subsets,
+    term_effects,
+    waterfall,
+    weakening,
+)
 from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics.compare import ablated, compare, confirmed, contrast
 from tests.helpers import report_fakes
@@ -39,7 +50,7 @@ def test_an_interaction_is_the_effect_in_company_less_the_effect_alone(runs):
     without, alone = (ablated(runs, row, retuned=False) for row in ("without mi_teacher", "only mi_teacher"))
     expected = mean(runs, full) - mean(runs, ablated(runs, "without mi_teacher", retuned=True))
     expected -= mean(runs, alone) - mean(runs, base)
-    terms = next(table for table in ablation.table(runs) if table.name == "terms")
+    terms = next(table for table in term_effects.table(runs) if table.name == "terms")
     row = next(row for row in terms.rows if row["term"] == "mi_teacher")
     assert row["interaction"].value == pytest.approx(expected)
     D = [
@@ -51,7 +62,7 @@ def test_an_interaction_is_the_effect_in_company_less_the_effect_alone(runs):
 
 
 def test_rows_that_were_searched_stand_beside_themselves_unsearched(runs):
-    table = next(table for table in ablation.table(runs) if table.name == "retuned")
+    table = next(table for table in term_effects.table(runs) if table.name == "retuned")
     assert [row["row"] for row in table.rows] == list(report_fakes.ROWS)
     for row in table.rows:
         gained = row["after its own search"].value - row["at the full method's settings"].value

@@ -17,7 +17,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import csv, glossary, latex
 from kdsweep.report.render.section import discover
 from kdsweep.report.render.tables import Command, Difference, P, Table, text
-from kdsweep.report.sections import ablation, arms, certainty, controls, headline, papers
+from kdsweep.report.sections import ablation, arms, certainty, controls, headline, papers, term_effects
 from kdsweep.report.statistics.compare import compare, confirmed
 from kdsweep.report.statistics.verdicts import Verdict, against_baselines, amount, judge
 from tests.helpers import report_fakes
@@ -255,7 +255,7 @@ def test_a_control_and_a_row_name_their_teacher(runs):
 
 
 def test_the_ablation_marks_terms_and_says_what_was_not_retuned(runs):
-    table, terms = ablation.table(runs)
+    (table,), (terms,) = ablation.table(runs), term_effects.table(runs)
     row = next(row for row in table.rows if row["row"] == "without entropy")
     assert (row["kd"], row["entropy"]) == (True, False)
     assert "favours" in row["retuned"]
