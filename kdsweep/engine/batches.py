@@ -47,7 +47,7 @@ class Batches:
     train: Tensors
     read: Sequence[str]
     views: Views
-    streams: list[Streams]
+    streams: Sequence[Streams]
     patterns: Tensor
     workers: Workers
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from kdsweep.data.dataset import Dataset, stand_in
 from kdsweep.data.scaling import Scaling, of_part
 from kdsweep.data.tensors import Tensors, to_tensors
 from kdsweep.data.views import Views
-from kdsweep.engine import evaluation
+from kdsweep.engine.frozen import FrozenModel, Recall, ask, columns, smoothed_labels, stored, together
 from kdsweep.engine.streams import seed_of, stream
 from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
@@ -24,14 +24,11 @@ from kdsweep.networks.network import build
 from kdsweep.objective.base import Objective
 from kdsweep.objective.batch import Outputs, Sizes
 from kdsweep.tasks import registry as tasks
-from kdsweep.tasks.base import Task
 from kdsweep.values.card import Card, Part
 from kdsweep.values.control import control
 from kdsweep.values.study import Data
 from kdsweep.values.trial import Given, Trial
 
-# What a frozen model says of a part: remembered, or computed by the function and remembered then.
-Recall = Callable[[Trial | Given, Part, Callable[[], Outputs]], Outputs]
 Weights = Callable[[Trial | Given, str], Mapping[str, Tensor]]
 
 
@@ -146,7 +143,7 @@ def models(
     device: torch.device,
     workers: Workers,
     test: Tensors | None = None,
-    heard: dict[str, Heard] | None = None,
+    frozen_before: dict[str, FrozenModel] | None = None,
     recall: Recall = lambda model, part, compute: compute(),
 ) -> Models:
     """Everything that the trial trains and reads, on a device.
@@ -154,7 +151,7 @@ def models(
     Args:
         weights: the stored weights of a trained model and role.
         test: the test part, for a trial that reads it.
-        heard: what frozen models have said already, by id: members of a pack share them.
+        frozen_before: what frozen models have said already, by id: members of a pack share them.
         recall: what a frozen model says of a part, where somebody has computed it before.
     """
     method = methods.load(trial.method)
@@ -164,13 +161,14 @@ def models(
     trained_here = method.auxiliary(trial.choices) == "joint"
     auxiliaries = {name: network(trial, name, card).to(device) for name in trial.auxiliary} if trained_here else {}
 
-    shared = heard if heard is not None else {}
+    shared = frozen_before if frozen_before is not None else {}
     for model in trial.models.values():
         if isinstance(model, Given) and model.kind == "outputs":
-            shared[model.id] = Heard(stored(model, train), stored(model, test) if test is not None else None, None)
+            tested = stored(model, test) if test is not None else None
+            shared[model.id] = FrozenModel(stored(model, train), tested, None)
         elif model.id not in shared:
             own_network = frozen(model, trial, card, weights).to(device)
-            shared[model.id] = hear(own_network, train, test, workers, partial(recall, model))
+            shared[model.id] = ask(own_network, train, test, workers, partial(recall, model))
     said = {role: shared[model.id] for role, model in trial.models.items()}
     # Under this control the teacher sees what the student sees, and not another view of it.
     broken = control(trial.control)
@@ -180,7 +178,7 @@ def models(
     taught = teacher if teacher is not None else said["teacher"].network if "teacher" in said else None
     head = taught.to_logits if taught is not None else None
     if broken.teacher == "untrained" and teacher is not None:
-        said["teacher"], teacher = hear(teacher.eval().requires_grad_(False), train, test, workers), None
+        said["teacher"], teacher = ask(teacher.eval().requires_grad_(False), train, test, workers), None
     outputs = {role: of.train for role, of in said.items()}
     of_test = {role: of.test for role, of in said.items() if of.test is not None}
     if trial.distils_from == "unimodal":
@@ -209,45 +207,6 @@ def models(
     return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head, live, views)
 
 
-class Heard(NamedTuple):
-    """A frozen model, where there is one, and what it says of the training part and, where it is read, of test."""
-
-    train: Outputs
-    test: Outputs | None
-    network: Network | None
-
-
-def hear(
-    model: Network,
-    train: Tensors,
-    test: Tensors | None,
-    workers: Workers,
-    recall: Callable[[Part, Callable[[], Outputs]], Outputs] = lambda part, compute: compute(),
-) -> Heard:
-    """All that others will ever read of a frozen model, asked once."""
-
-    def of(part: Part, rows: Tensors) -> Outputs:
-        return recall(part, lambda: evaluation.outputs(model, rows, workers))
-
-    return Heard(of("train", train), of("test", test) if test is not None else None, model)
-
-
-def columns(trial: Trial) -> Mapping[str, str]:
-    """The columns of the data that hold what a brought teacher said, by "logits" and "embedding"."""
-    model = trial.teacher
-    return model.network if isinstance(model, Given) and model.kind == "outputs" else {}
-
-
-def stored(model: Given, part: Tensors) -> Outputs:
-    """What a brought teacher said of a part's rows; without an embedding, one of width 0."""
-    every = torch.arange(len(part), device=part.labels.device)
-    logits, there = part.inputs[model.network["logits"]][every], part.present[model.network["logits"]]
-    if "embedding" not in model.network:
-        return Outputs(logits, logits[:, :0], there)
-    embedding = model.network["embedding"]
-    return Outputs(logits, part.inputs[embedding][every], there & part.present[embedding])
-
-
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
     """A trained model, for reading only. A given teacher sees what its reader's teacher would see."""
     role = model.trains if isinstance(model, Trial) else "teacher"
@@ -263,21 +222,6 @@ def initial(reader: Trial, card: Card) -> Weights:
 
 def _trained(model: Trial | Given, reader: Trial) -> Trial:
     return model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
-
-
-def together(several: Sequence[Outputs]) -> Outputs:
-    """Auxiliary models as one teacher: the mean of their logits over those present, embeddings side by side."""
-    present = torch.stack([outputs.present for outputs in several])
-    share = present / present.sum(0).clamp(min=1)
-    logits = (torch.stack([outputs.logits for outputs in several]) * share[..., None]).sum(0)
-    return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=-1), present.any(0))
-
-
-def smoothed_labels(labels: Tensor, classes: int, width: int, task: Task, *, smoothing: float = 0.1) -> Outputs:
-    """Labels as a teacher (Szegedy et al. 2016, arXiv:1512.00567; .1 as there), whose embedding says nothing."""
-    nothing = torch.zeros(len(labels), width, device=labels.device)
-    present = torch.ones(len(labels), dtype=torch.bool, device=labels.device)
-    return Outputs(task.scores.smoothed(labels, classes, smoothing), nothing, present)
 
 
 def _width(network: Network | None, said: Outputs | None) -> int:

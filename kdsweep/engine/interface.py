@@ -52,7 +52,7 @@ class Training(Protocol):
         objective: of one member, for what all of them share.
     """
 
-    trials: Sequence[Trial]
+    trials: list[Trial]
     active: int
     done: int
     parts: Mapping[Part, Tensors]

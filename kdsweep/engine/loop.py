@@ -12,8 +12,9 @@ from torch import Tensor
 
 from kdsweep.data.dataset import Dataset
 from kdsweep.engine import scoring
-from kdsweep.engine.build import Heard, Models, Recall, Weights, models, parts, recipe
+from kdsweep.engine.build import Models, Weights, models, parts, recipe
 from kdsweep.engine.faults import Fault, Suspected, ends_the_process, fault_of, of_memory, of_the_machine
+from kdsweep.engine.frozen import FrozenModel, Recall
 from kdsweep.engine.interface import Epoch, Training, WeightsByRole
 from kdsweep.engine.probes import Said, probes
 from kdsweep.engine.single import Run
@@ -160,7 +161,7 @@ def _run(
     recall: Recall,
 ) -> Iterator[Outcome]:
     seen = parts(trials[0], dataset, data, device)
-    heard: dict[str, Heard] = {}
+    frozen: dict[str, FrozenModel] = {}
     made = [
         models(
             trial,
@@ -170,7 +171,7 @@ def _run(
             device=device,
             workers=workers,
             test=seen.get("test"),
-            heard=heard,
+            frozen_before=frozen,
             recall=recall,
         )
         for trial in trials

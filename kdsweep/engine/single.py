@@ -12,7 +12,8 @@ from kdsweep.data.tensors import Tensors
 from kdsweep.data.views import patterns
 from kdsweep.engine import epochs, evaluation, scoring, state
 from kdsweep.engine.batches import Batches
-from kdsweep.engine.build import Models, recipe, together
+from kdsweep.engine.build import Models, recipe
+from kdsweep.engine.frozen import together
 from kdsweep.engine.interface import Epoch, WeightsByRole
 from kdsweep.engine.optimiser import Optimiser, critic_optimiser
 from kdsweep.engine.state import State

@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 
 from kdsweep.engine import REVISION
-from kdsweep.engine.build import Recall
+from kdsweep.engine.frozen import Recall
 from kdsweep.engine.workers import Workers
 from kdsweep.objective.batch import Outputs
 from kdsweep.run.store import Results

@@ -225,7 +225,7 @@ class _Work(tune.Trainable):  # type: ignore[misc]
             self.here = True
             self._get_ready()
             return {"trials": 0}
-        pack: dict[str, Any] = ray.get(self.desk.take.remote(self.place))
+        pack: Any = ray.get(self.desk.take.remote(self.place))
         if not pack:
             return {tune.result.DONE: True}
         job = {**self.job, **pack, "desk": self.desk_name, "place": self.place}

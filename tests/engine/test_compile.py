@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from kdsweep.data import registry as source
-from kdsweep.engine.optimiser import Flat, StackedOptimiser
 from kdsweep.engine.stacked.choose import compile_ahead, settle
 from kdsweep.engine.stacked.compile import CompilerError, compiled, has_compiler
+from kdsweep.engine.stacked.optimiser import Flat, StackedOptimiser
 from kdsweep.engine.stacked.recorder import Unrecordable
 from kdsweep.engine.stacked.trace import Traces
 from kdsweep.run.launch import Launch, with_facts

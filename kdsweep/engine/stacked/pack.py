@@ -20,7 +20,8 @@ from kdsweep.data.tensors import Tensors, take
 from kdsweep.data.views import patterns
 from kdsweep.engine import epochs, evaluation, scoring, state
 from kdsweep.engine.batches import Batches
-from kdsweep.engine.build import Models, recipe, together
+from kdsweep.engine.build import Models, recipe
+from kdsweep.engine.frozen import together
 from kdsweep.engine.interface import Epoch, WeightsByRole
 from kdsweep.engine.stacked.stack import Named, Seen, copy_of, rows_of, stacked
 from kdsweep.engine.stacked.step import Step

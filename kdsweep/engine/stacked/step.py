@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from kdsweep.engine.build import Models
-from kdsweep.engine.optimiser import CRITIC_BETAS, Flat, Rates, StackedOptimiser, State, critic_recipe
+from kdsweep.engine.optimiser import CRITIC_BETAS, critic_recipe
+from kdsweep.engine.stacked.optimiser import Flat, OptimiserState, Rates, StackedOptimiser
 from kdsweep.engine.stacked.stack import Context, Named, Seen, Stack, copy_of, detached, rows_of, stacked
 from kdsweep.engine.stacked.trace import Traces
 from kdsweep.engine.state import flat
@@ -231,7 +232,7 @@ class Step:
         name: str,
         flat: Tensor,
         context: Context,
-        state: State,
+        state: OptimiserState,
         rates: Rates,
         joined: Tensor | None = None,
         *,
@@ -260,7 +261,7 @@ class Step:
     def _everything(
         self,
         context: Context,
-        state: State,
+        state: OptimiserState,
         rates: Rates,
         *,
         flat: Tensor | None = None,
@@ -291,8 +292,8 @@ class Step:
         else:
             self._sum_over_workers(gradient)
             self.main.apply(state, gradient, rates)
-        heard = detached(said) if self.remembers else {}
-        return losses.detach(), {name: value.detach() for name, value in parts.items()}, heard
+        remembered = detached(said) if self.remembers else {}
+        return losses.detach(), {name: value.detach() for name, value in parts.items()}, remembered
 
     def _remember(self, context: Context, said: dict[str, Any]) -> None:
         def remember(parameters: Named, buffers: Named, member: Any) -> Any:
