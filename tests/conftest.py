@@ -6,22 +6,35 @@ import os
 
 # Runs are compared to the last bit, and two processes share the cores. Read when numpy and torch are imported.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+# Where a test asks for a second thread, waiting for it is no work.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+# What somebody has compiled elsewhere says nothing of what is compiled here.
+os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)
 # As workers and commands have it, also where a test trains without them.
 os.environ.setdefault("MKL_CBWR", "AVX2,STRICT")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-SLOW_SECONDS = 120
+settings.register_profile(
+    "kdsweep", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("kdsweep")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share what they made, so a process runs all of it; one process runs all that need Ray, first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A file's tests share what they made, so one process runs them all; so does a folder with fixtures of its own.
+
+    One process runs all files that need Ray, and begins with them. What is slow has twice the time.
+    """
+    seconds = float(os.environ.get("PYTEST_TIMEOUT") or config.getoption("timeout") or config.getini("timeout") or 0)
+    on_ray = {item.path for item in items if "cluster" in getattr(item, "fixturenames", ())}
     for item in items:
-        on_ray = "cluster" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
+        shared = item.path.parent if (item.path.parent / "conftest.py").exists() else item.path
+        item.add_marker(pytest.mark.xdist_group("ray" if item.path in on_ray else str(shared)))
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
-    items.sort(key=lambda item: "cluster" not in getattr(item, "fixturenames", ()))
+            item.add_marker(pytest.mark.timeout(2 * seconds))
+    items.sort(key=lambda item: item.path not in on_ray)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -45,6 +46,7 @@ ONLY_IN = {
 WITHOUT_TORCH = {"report", "study_file", "values", "run.store", "cli"}
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Every module, by its name inside kdsweep."""
     found = {}
@@ -54,7 +56,12 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(path: Path) -> Iterator[str]:
+@functools.cache
+def imports(path: Path) -> tuple[str, ...]:
+    return tuple(walk(path))
+
+
+def walk(path: Path) -> Iterator[str]:
     """Full names that a file imports when it runs, at its top or in a function: not those of `if TYPE_CHECKING`."""
     waiting: list[ast.AST] = [ast.parse(path.read_text())]
     while waiting:

@@ -12,21 +12,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import Result
 
 from kdsweep.cli.main import app
 from kdsweep.run.store import Results
 from tests.helpers.commands import TINY, kdsweep, launch, one_line, write
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory) -> tuple[Path, Path, Result]:
-    """A study that was run to its end: its file, its storage, and what the launch printed."""
-    folder = tmp_path_factory.mktemp("cli")
-    file, storage = write(folder), folder / "runs"
-    return file, storage, launch(file, storage)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -143,7 +134,7 @@ def test_launching_again_trains_nothing(done):
     assert answer.exit_code == 0
     rows = [line.split() for line in answer.output.splitlines()]
     (kd,) = (row for row in rows if row[:1] == ["kd"])
-    assert kd[1:] == ["6", "6", "0"]
+    assert kd[1:] == ["11", "11", "0"]
     assert {path.name: path.stat().st_mtime_ns for path in (storage / "trials").iterdir()} == before
 
 
@@ -164,7 +155,7 @@ def test_a_status_counts_by_arm(done, tmp_path):
     assert "not launched yet" in one_line(before.output)
     after = kdsweep("status", file, "--storage", storage)
     assert after.exit_code == 0
-    assert "6/6" in after.output
+    assert "11/11" in after.output
     assert "complete" in after.output
 
 

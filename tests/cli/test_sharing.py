@@ -19,7 +19,7 @@ from kdsweep.run.launch import with_facts
 from kdsweep.run.replay import code_of
 from kdsweep.run.store import Results
 from kdsweep.values.trial import Trial
-from tests.helpers.commands import kdsweep, launch, one_line, write
+from tests.helpers.commands import kdsweep, one_line, write
 
 SMALL_TRIAL = Trial(
     trains="student", method="kd", code="", fingerprint="", rows={}, student=("top",), auxiliary=("bottom",),
@@ -28,19 +28,8 @@ SMALL_TRIAL = Trial(
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory) -> tuple[Path, Path]:
-    """A finished study with an ablation: its file and its storage."""
-    folder = tmp_path_factory.mktemp("row")
-    ablation = {"ablate": {"arm": "kd", "rows": ["leave_one_out"]}, "controls": ["label_smoothing"]}
-    file = write(folder, search={"trials": 1, "generation": 1}, **ablation)
-    answer = launch(file, folder / "runs")
-    assert answer.exit_code == 0, answer.output
-    return file, folder / "runs"
-
-
-@pytest.fixture(scope="module")
 def packed(done, tmp_path_factory) -> Path:
-    file, storage = done
+    file, storage, _ = done
     out = tmp_path_factory.mktemp("out") / "kd.zip"
     answer = kdsweep("export", "row", file, "kd", "--out", out, "--storage", storage)
     assert answer.exit_code == 0, answer.output
@@ -83,7 +72,7 @@ def test_an_archived_row_comes_to_the_same_numbers_with_its_teachers(packed):
 
 @pytest.mark.slow
 def test_a_row_says_what_each_seed_came_to(done, packed):
-    file, storage = done
+    file, storage, _ = done
     described = archive.describe(packed)
     assert [run["seed"] for run in described["runs"]] == [1, 2, 3]
     curves = Results(storage).curves([described["runs"][0]["trial"]], ["test/accuracy"])
@@ -96,7 +85,7 @@ def test_a_row_says_what_each_seed_came_to(done, packed):
 
 @pytest.mark.slow
 def test_equal_rows_give_equal_archives(done, packed, tmp_path):
-    file, storage = done
+    file, storage, _ = done
     study = replace(study_file.load(file), storage=str(storage))
     archive.export(study, Results(storage), "kd", tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
@@ -105,7 +94,7 @@ def test_equal_rows_give_equal_archives(done, packed, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ["without kd", "label_smoothing"])
 def test_rows_and_controls_can_be_packed(done, tmp_path, row):
-    file, storage = done
+    file, storage, _ = done
     out = tmp_path / "row.zip"
     assert kdsweep("export", "row", file, row, "--out", out, "--storage", storage).exit_code == 0
     assert archive.describe(out)["row"] == row
@@ -225,7 +214,7 @@ def test_every_place_where_a_trial_can_name_code_is_asked_for():
 
 @pytest.mark.slow
 def test_an_unknown_row_names_those_there_are(done, tmp_path):
-    file, storage = done
+    file, storage, _ = done
     answer = kdsweep("export", "row", file, "kdd", "--out", tmp_path / "x.zip", "--storage", storage)
     assert answer.exit_code == 2
     assert "it has student_only, kd, without kd" in one_line(answer.output)
@@ -278,7 +267,7 @@ def test_an_address_where_nobody_answers_is_one_clear_line(address, tmp_path, mo
 
 @pytest.mark.slow
 def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_path):
-    file, storage = done
+    file, storage, _ = done
     copy = Path(shutil.copytree(storage, tmp_path / "runs"))
     results, page = Results(copy), tmp_path / "reports" / "tiny" / "index.html"
     roles = [role for role in results.read_rows("tiny", "index") if role["stage"] == "control"]
@@ -311,7 +300,7 @@ def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_p
 
 @pytest.mark.slow
 def test_a_report_of_a_finished_study_is_written_once_when_watched(done, tmp_path):
-    file, storage = done
+    file, storage, _ = done
     answer = kdsweep("report", file, "--watch", "--storage", storage, "--reports", tmp_path)
     assert answer.exit_code == 0, answer.output
     assert answer.output.count("report: ") == 1

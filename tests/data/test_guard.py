@@ -101,7 +101,7 @@ def test_a_folds_test_rows_do_not_reach_its_search(tmp_path, monkeypatch):
     assert ("failed", True) in stages["confirm"] | stages["teacher"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     groups=st.integers(8, 30),
     seed=st.integers(0, 1000),

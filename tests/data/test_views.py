@@ -70,11 +70,11 @@ def test_what_a_member_sees_does_not_depend_on_its_company(kind):
 def test_an_augmented_pack_does_not_depend_on_company_either(method, trainer):
     mine = stacked(distilled(method, augment=NOISE, reads_test=True))
     others = [replace(mine, seed=seed) for seed in (2, 3)]
-    alone = train([mine], trainer)[mine.id]
+    alone = trainer(mine)
     assert alone.state == "complete", alone.error
     assert_equal(alone, train([*others, mine], trainer)[mine.id])
     as_it_is = replace(mine, augment={})
-    assert curve(alone, "train/loss") != curve(train([as_it_is], trainer)[as_it_is.id], "train/loss")
+    assert curve(alone, "train/loss") != curve(trainer(as_it_is), "train/loss")
 
 
 @pytest.mark.parametrize("method", ["kd", "amid"])
@@ -122,7 +122,7 @@ MIXED = {"mixup": {"alpha": 0.5}}
 def test_blended_rows_do_not_depend_on_company_and_are_those_of_the_plain_loop(method, trainer):
     plain = distilled(method, augment=MIXED, reads_test=True)
     mine = stacked(plain)
-    alone = train([mine], trainer)[mine.id]
+    alone = trainer(mine)
     assert alone.state == "complete", alone.error
     assert_equal(alone, train([replace(mine, seed=2), replace(mine, seed=3), mine], trainer)[mine.id])
     assert curve(alone, "train/loss")[0] == pytest.approx(curve(trainer(plain), "train/loss")[0], rel=1e-4)

@@ -99,7 +99,6 @@ def test_who_does_not_train_does_not_compile_and_settles_nothing(tmp_path, faili
 @pytest.mark.parametrize(("folder", "there"), [("plain", True), ("with a space", False)])
 def test_compiled_code_lies_in_the_store_where_a_compiler_can_read_its_path(folder, there, tmp_path, monkeypatch):
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    monkeypatch.setattr("kdsweep.run.worker._GIVEN", frozenset())
     with compiled_code(Results(tmp_path / folder)):
         assert ("TORCHINDUCTOR_CACHE_DIR" in os.environ) == there
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ

@@ -98,7 +98,7 @@ def test_a_whole_network_of_the_users_trains_beside_a_teacher_of_theirs(trainer)
     asked = replace(
         asked, networks={"student": networks.complete_module(NET), "teacher": networks.complete_module(BOTH)}
     )
-    alone = train([asked], trainer)[asked.id]
+    alone = trainer(asked)
     assert alone.state == "complete", alone.error
     assert_equal(alone, train([replace(asked, seed=4), replace(asked, seed=5), asked], trainer)[asked.id])
     assert set(alone.weights["student"]) == {

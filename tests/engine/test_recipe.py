@@ -31,7 +31,7 @@ def test_what_is_left_of_an_accumulation_goes_over_into_the_next_epoch(trainer):
     """Three batches an epoch, two an update: in two epochs three updates, in any company."""
     mine = with_recipe(stacked(distilled("kd")), batch_size=60, accumulate=2)
     pruned = replace(mine, seed=5, thresholds=((1, 2.0),))
-    assert_equal(train([mine], trainer)[mine.id], train([pruned, replace(mine, seed=3), mine], trainer)[mine.id])
+    assert_equal(trainer(mine), train([pruned, replace(mine, seed=3), mine], trainer)[mine.id])
 
 
 def ce(labels: torch.Tensor, logits: torch.Tensor, **sizes) -> torch.Tensor:
@@ -72,7 +72,7 @@ def test_balanced_labels_weigh_a_yes_as_all_noes_together():
 @pytest.mark.parametrize("method", ["kd", "amid"])
 def test_half_precision_learns_nearly_the_same_in_any_company(method, trainer):
     mine = with_recipe(stacked(distilled(method, reads_test=True)), precision="bfloat16")
-    alone = train([mine], trainer)[mine.id]
+    alone = trainer(mine)
     assert_equal(alone, train([replace(mine, seed=2), replace(mine, seed=3), mine], trainer)[mine.id])
     full = train([with_recipe(mine, precision="float32")], trainer)
     (exact,) = full.values()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdsweep.protocol.code import code_digest
@@ -17,7 +17,7 @@ from kdsweep.protocol.trials import Memory
 from tests.helpers.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
 
 ROOT = Path(__file__).parent.parent.parent
-bounded = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+bounded = settings(max_examples=12)
 
 
 @st.composite

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -30,8 +31,16 @@ def runs() -> Runs:
 
 
 @pytest.fixture(scope="module")
-def page(runs, tmp_path_factory) -> str:
-    return build(runs, tmp_path_factory.mktemp("report")).path.read_text()
+def folder(runs, tmp_path_factory) -> Path:
+    """A report of them: its page, and what lies beside it."""
+    folder = tmp_path_factory.mktemp("report")
+    assert build(runs, folder).path == folder / "index.html"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder) -> str:
+    return (folder / "index.html").read_text()
 
 
 def pair(runs, a="amid", b="kd"):
@@ -323,12 +332,10 @@ def test_latex_escapes_what_it_would_run():
 # The page
 
 
-def test_a_report_is_one_page_its_tables_and_its_runs(runs, tmp_path):
-    said = build(runs, tmp_path)
-    assert said.path == tmp_path / "index.html"
-    assert said.path.stat().st_size < 6e6
-    assert {"arms.csv", "arms.tex", "ablation.csv"} <= {path.name for path in (tmp_path / "tables").iterdir()}
-    stored = pd.read_parquet(tmp_path / "runs.parquet")
+def test_a_report_is_one_page_its_tables_and_its_runs(runs, folder):
+    assert (folder / "index.html").stat().st_size < 6e6
+    assert {"arms.csv", "arms.tex", "ablation.csv"} <= {path.name for path in (folder / "tables").iterdir()}
+    stored = pd.read_parquet(folder / "runs.parquet")
     assert len(stored) == len(runs.index)
     assert {"stage", "arm", "state", "param.kd.weight"} <= set(stored)
 
@@ -364,8 +371,7 @@ def test_every_section_is_linked_headed_and_not_broken(page):
         {"claim": False},
         {"folds": 3, "seeds": 2},
         {"repeats": 3, "seeds": 2},
-        {"groups": 12},
-        {"metric": "macro_f1"},
+        {"groups": 12, "metric": "macro_f1"},
         {"metric": "log_loss", "equivalent": None},
         {"fail": "amid"},
     ],

@@ -187,7 +187,7 @@ SKLEARN = {
 @pytest.mark.parametrize("metric", sorted(SKLEARN))
 @pytest.mark.parametrize("grouped", [False, True])
 def test_pseudo_values_match_leaving_each_unit_out_in_turn(metric, grouped):
-    p = predictions(np.random.default_rng(4), samples=60, classes=4, groups=9)
+    p = predictions(np.random.default_rng(4), samples=30, classes=4, groups=9)
     theta, column = SKLEARN[metric], p["group" if grouped else "sample"]
     n = column.nunique()
     for name, value in scores.units(p, METRICS[metric], grouped=grouped).items():
@@ -220,7 +220,7 @@ def test_log_loss_matches_scikit_learn():
     ],
 )
 def test_the_crossed_interval_covers_where_one_sided_ones_do_not(seeds, samples, sd):
-    rng, repetitions = np.random.default_rng(8), 800
+    rng, repetitions = np.random.default_rng(8), 400
     held = {"crossed": 0, "seeds": 0, "samples": 0}
     for _ in range(repetitions):
         D = table(rng, seeds=seeds, samples=samples, **sd)
@@ -232,14 +232,15 @@ def test_the_crossed_interval_covers_where_one_sided_ones_do_not(seeds, samples,
             low, high = interval.bounds()
             held[name] += low <= 0 <= high
     share = {name: count / repetitions for name, count in held.items()}
-    assert 0.92 <= share["crossed"] <= 0.99
+    # Three standard errors of 400 studies on either side of 95 %, and a little above: it is conservative.
+    assert 0.915 <= share["crossed"] <= 0.99
     assert min(share["seeds"], share["samples"]) < 0.9
 
 
 @pytest.mark.slow
 def test_the_crossed_interval_covers_for_macro_f1():
     """Two equal models of a world of endless samples: the interval on each drawn test set holds zero."""
-    rng, seeds, samples, held, repetitions = np.random.default_rng(9), 5, 150, 0, 300
+    rng, seeds, samples, held, repetitions = np.random.default_rng(9), 5, 100, 0, 60
     for _ in range(repetitions):
         label, ease = rng.integers(3, size=samples), rng.normal(size=samples)
 
@@ -254,4 +255,5 @@ def test_the_crossed_interval_covers_for_macro_f1():
         ]
         low, high = stats.crossed(D).interval.bounds()
         held += low <= 0 <= high
-    assert 0.91 <= held / repetitions <= 0.995
+    # Three standard errors of 60 studies below 95 %.
+    assert held / repetitions >= 0.865

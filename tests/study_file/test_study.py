@@ -325,7 +325,7 @@ def test_reading_a_study_loads_no_heavy_library():
     assert out.stdout.strip() == "[]"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60)
 @given(st.text(alphabet="ab:{}[],&*!<#|>-'\"\n \t0.e~%@\\?x", max_size=60))
 def test_any_text_is_read_or_refused(text):
     assert read_or_refused(text)
@@ -358,7 +358,7 @@ PLACES = (
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(PLACES), values)
 def test_any_value_in_any_place_is_read_or_refused(path, value):
     whole = json.loads(json.dumps(_yaml(WHOLE)))
