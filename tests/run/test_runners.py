@@ -190,8 +190,7 @@ def test_a_trial_lost_by_its_machine_is_tried_again_and_then_left(tiny, tmp_path
     tried: Counter[str] = Counter()
 
     def count(event: launching.Event) -> None:
-        if event.kind == "start":
-            tried.update([event.trial.id])
+        tried.update([event.trial.id] if event.kind == "start" else [])
 
     driver = Launch(tiny, Full(tmp_path), [count])
     local.run(driver)
