@@ -189,7 +189,7 @@ class Full(Results):
 def test_a_trial_lost_by_its_machine_is_tried_again_and_then_left(tiny, tmp_path):
     tried: Counter[str] = Counter()
 
-    def count(event: launching.Event) -> None:
+    def count(event: Event) -> None:
         tried.update([event.trial.id] if event.kind == "start" else [])
 
     driver = Launch(tiny, Full(tmp_path), [count])
