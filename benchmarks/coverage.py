@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics import crossed as stats
-from kdsweep.report.statistics import scores
+from kdsweep.report.statistics import intervals, scores
 from kdsweep.report.statistics.compare import Comparison
+from kdsweep.report.statistics.crossed import Crossed
 from kdsweep.report.statistics.verdicts import Verdict, judge
 from kdsweep.tasks.registry import METRICS
 
@@ -119,7 +119,7 @@ def coverage(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         for _ in range(studies):
             a, b = world.units(rng)
             D = a - b
-            each = (stats.crossed(D).interval, stats.over(D.mean(1)), stats.over(D.mean(0)))
+            each = (Crossed.of(D).interval, intervals.over(D.mean(1)), intervals.over(D.mean(0)))
             for name, found in zip(held, each, strict=True):
                 low, high = found.bounds()
                 held[name] += low <= world.truth <= high
@@ -144,7 +144,7 @@ def macro_f1(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
                 table = pd.DataFrame({"sample": np.arange(samples), "label": label, "prediction": guess})
                 # Units come sorted by name as words: equal for both arms, so the pairing holds.
                 values[arm, seed] = cast(pd.Series, scores.units(table, METRICS["macro_f1"])).to_numpy()
-            low, high = stats.crossed(values[0] - values[1]).interval.bounds()
+            low, high = Crossed.of(values[0] - values[1]).interval.bounds()
             held += low <= 0 <= high
         rows.append({"setting": f"{seeds} seeds, {samples} samples", "crossed": held / studies})
         print(rows[-1], flush=True)
@@ -155,9 +155,9 @@ def verdicts_of(values: Array, *, equivalent: float | None = None, look: int = 1
     """What the report says of the first arm against each other, from units [arms, S, I]: one family."""
     family = []
     for b in values[1:]:
-        crossed = stats.crossed(values[0] - b)
+        crossed = Crossed.of(values[0] - b)
         pairs, runs = tuple((values[0] - b).mean(1)), (tuple(values[0].mean(1)), tuple(b.mean(1)))
-        over = stats.over(pairs)
+        over = intervals.over(pairs)
         family.append(
             Comparison(
                 a="a",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def show(driver: Launch, everything: Plan, console: Console) -> None:
     """Print it for a study, given its whole plan."""
-    from kdsweep.report.statistics.crossed import detectable, equivalent_within
+    from kdsweep.report.statistics.planning import detectable, equivalent_within
     from kdsweep.run import forecast
 
     study = driver.study

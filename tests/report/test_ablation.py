@@ -19,8 +19,8 @@ from kdsweep.report.sections import (
     waterfall,
     weakening,
 )
-from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics.compare import ablated, compare, confirmed, contrast
+from kdsweep.report.statistics.crossed import Crossed
 from tests.helpers import report_fakes
 
 SCARCE = {
@@ -58,7 +58,7 @@ def test_an_interaction_is_the_effect_in_company_less_the_effect_alone(runs):
         - runs.units(alone.finished[key]) + runs.units(base.finished[key])
         for key in sorted(full.finished)
     ]  # fmt: skip
-    assert contrast(runs, [full, base], [without, alone]) == stats.crossed(np.stack(D)).interval
+    assert contrast(runs, [full, base], [without, alone]) == Crossed.of(np.stack(D)).interval
 
 
 def test_rows_that_were_searched_stand_beside_themselves_unsearched(runs):

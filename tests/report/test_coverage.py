@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.coverage import EQUAL_GROUPS, LARGE, SMALL, World, verdicts_of
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics.crossed import Crossed
 
 
 def rng() -> np.random.Generator:
@@ -27,7 +27,7 @@ def test_an_interval_holds_the_truth_and_equal_arms_are_seldom_called_different(
     held, wrong, studies, source = 0, 0, 400, rng()
     for _ in range(studies):
         values = world.units(source, arms=3)
-        low, high = stats.crossed(values[0] - values[1]).interval.bounds()
+        low, high = Crossed.of(values[0] - values[1]).interval.bounds()
         held += low <= 0 <= high
         wrong += any(one.word == "better" for one in verdicts_of(values))
     # Three standard errors of 400 studies on either side.

@@ -10,8 +10,8 @@ import pytest
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import calibration, classes, confusion, recall, samples
-from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics.compare import compare, confirmed
+from kdsweep.report.statistics.crossed import Crossed
 from kdsweep.report.statistics.paired import correct, paired
 from kdsweep.values.study import Claim
 from tests.helpers import report_fakes
@@ -57,7 +57,7 @@ def test_a_part_of_the_test_set_gets_the_interval_of_its_own_samples():
     made = report_fakes.make(search=2, seeds=4)
     table = paired(made, confirmed(made, "amid"), confirmed(made, "kd"), correct)
     part = table.label == 2
-    assert table.interval(part) == stats.crossed(table.differences[:, part]).interval
+    assert table.interval(part) == Crossed.of(table.differences[:, part]).interval
     claimed = replace(made, study=replace(made.study, claim=Claim("amid", ("kd",))))
     rows = {row["class"]: row["difference"] for row in classes.table(claimed)[0].rows}
     low, high = table.interval(part).bounds()

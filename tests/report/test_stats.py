@@ -11,8 +11,9 @@ import pytest
 from scipy import stats as scipy_stats
 from sklearn import metrics
 
-from kdsweep.report.statistics import crossed as stats
-from kdsweep.report.statistics import scores
+from kdsweep.report.statistics import exact, intervals, multiplicity, planning, scores, summaries
+from kdsweep.report.statistics.crossed import Crossed
+from kdsweep.report.statistics.intervals import Interval
 from kdsweep.tasks.registry import METRICS
 
 
@@ -33,7 +34,7 @@ def test_crossed_matches_the_formulas_written_out():
     ms_e = sum((D[s][i] - rows[s] - columns[i] + m) ** 2 for s in range(2) for i in range(3)) / 2
     v = (ms_s + ms_i - ms_e) / 6
     df = v**2 / ((ms_s / 6) ** 2 / 1 + (ms_i / 6) ** 2 / 2 + (ms_e / 6) ** 2 / 2)
-    found = stats.crossed(D)
+    found = Crossed.of(D)
     assert found.interval.mean == pytest.approx(m)
     assert found.interval.error == pytest.approx(math.sqrt(v))
     assert found.interval.df == pytest.approx(max(df, 1))
@@ -43,22 +44,22 @@ def test_crossed_matches_the_formulas_written_out():
 
 def test_a_variance_that_is_not_positive_becomes_the_largest_mean_square():
     D = np.array([[1.0, -1.0], [-1.0, 1.0]])  # all of it is interaction
-    assert stats.crossed(D).interval.error == pytest.approx(math.sqrt(4 / 4))
+    assert Crossed.of(D).interval.error == pytest.approx(math.sqrt(4 / 4))
 
 
 def test_equal_arms_differ_by_nothing_with_p_one():
-    found = stats.crossed(np.zeros((3, 5))).interval
+    found = Crossed.of(np.zeros((3, 5))).interval
     assert (found.bounds(), found.p) == ((0.0, 0.0), 1.0)
 
 
 def test_planning_for_the_seeds_at_hand_gives_the_interval_at_hand():
-    found = stats.crossed(table(np.random.default_rng(0), seeds=8, samples=40, seed_sd=0.7, sample_sd=1.0))
+    found = Crossed.of(table(np.random.default_rng(0), seeds=8, samples=40, seed_sd=0.7, sample_sd=1.0))
     assert found.planned(8).error == pytest.approx(found.interval.error)
     assert found.planned(8).df == pytest.approx(found.interval.df)
 
 
 def test_the_seeds_said_to_decide_are_the_fewest_that_do():
-    found = stats.crossed(table(np.random.default_rng(1), seeds=5, samples=400, mean=0.3, seed_sd=0.5))
+    found = Crossed.of(table(np.random.default_rng(1), seeds=5, samples=400, mean=0.3, seed_sd=0.5))
     seeds = found.seeds_to_differ(0.05)
     assert found.interval.p > 0.05
     assert seeds is not None
@@ -67,25 +68,25 @@ def test_the_seeds_said_to_decide_are_the_fewest_that_do():
 
 def test_no_number_of_seeds_decides_what_the_test_set_cannot_show():
     D = table(np.random.default_rng(2), seeds=10, samples=20, mean=0.1, sample_sd=2.0)
-    found = stats.crossed(D)
+    found = Crossed.of(D)
     assert found.seeds_to_differ(0.05) is None
     assert found.smallest(0.05) > abs(found.interval.mean)
 
 
 def test_seeds_only_is_the_paired_t_test():
     d = [0.3, 0.1, 0.5, 0.2]
-    assert stats.over(d).p == pytest.approx(scipy_stats.ttest_1samp(d, 0).pvalue)
+    assert intervals.over(d).p == pytest.approx(scipy_stats.ttest_1samp(d, 0).pvalue)
 
 
 def test_folds_widen_the_variance_by_test_over_train():
     d = [1.0, 2.0, 4.0]
-    found = stats.over_folds(d, test=10, train=20)
+    found = intervals.over_folds(d, test=10, train=20)
     assert found.error == pytest.approx(np.std(d, ddof=1) * math.sqrt(1 / 3 + 0.5))
     assert found.df == 2
 
 
 def test_equivalence_is_the_larger_of_two_one_sided_tests():
-    found = stats.Interval(mean=0.5, error=0.4, df=9)
+    found = Interval(mean=0.5, error=0.4, df=9)
     low = scipy_stats.t.sf((0.5 + 2) / 0.4, 9)
     high = scipy_stats.t.cdf((0.5 - 2) / 0.4, 9)
     assert found.equivalence(2) == pytest.approx(max(low, high))
@@ -93,70 +94,70 @@ def test_equivalence_is_the_larger_of_two_one_sided_tests():
 
 def test_holm_matches_its_definition():
     # Sorted: 0.01 x 3, 0.03 x 2, 0.04 x 1, each at least the one before.
-    assert stats.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-    assert stats.holm([]) == []
+    assert multiplicity.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert multiplicity.holm([]) == []
 
 
 def test_looks_after_the_first_are_tested_more_strictly():
-    assert [stats.level(k, 0.05) for k in (1, 2, 3)] == [0.05, 0.0125, 0.00625]
+    assert [multiplicity.level(k, 0.05) for k in (1, 2, 3)] == [0.05, 0.0125, 0.00625]
 
 
 @pytest.mark.parametrize("n", [3, 5, 8])
 def test_sign_flip_matches_listing_every_flip(n):
     d = np.random.default_rng(n).normal(0.5, size=n)
     flips = [abs(sum(s * x for s, x in zip(signs, d, strict=True))) for signs in itertools.product([1, -1], repeat=n)]
-    assert stats.sign_flip(d) == pytest.approx(np.mean([total >= abs(d.sum()) - 1e-12 for total in flips]))
+    assert exact.sign_flip(d) == pytest.approx(np.mean([total >= abs(d.sum()) - 1e-12 for total in flips]))
 
 
 def test_five_seeds_cannot_reach_a_twentieth_by_flipping_signs():
-    assert stats.sign_flip([1, 2, 3, 4, 5]) == 0.0625
-    assert not stats.reaches(5, 0.05)
-    assert stats.reaches(8, 0.05, family=5)
-    assert not stats.reaches(7, 0.05, family=5)
+    assert exact.sign_flip([1, 2, 3, 4, 5]) == 0.0625
+    assert not exact.reaches(5, 0.05)
+    assert exact.reaches(8, 0.05, family=5)
+    assert not exact.reaches(7, 0.05, family=5)
 
 
 def test_expected_best_matches_drawing_every_pair():
     values = [0.2, 0.9, 0.5]
     pairs = [max(pair) for pair in itertools.product(values, repeat=2)]
     worst = [min(pair) for pair in itertools.product(values, repeat=2)]
-    assert stats.expected_best(values)[1] == pytest.approx(np.mean(pairs))
-    assert stats.expected_best(values, maximize=False)[1] == pytest.approx(np.mean(worst))
-    assert list(stats.expected_best(values, draws=[1, 3])) == [stats.expected_best(values)[n] for n in (0, 2)]
+    assert summaries.expected_best(values)[1] == pytest.approx(np.mean(pairs))
+    assert summaries.expected_best(values, maximize=False)[1] == pytest.approx(np.mean(worst))
+    assert list(summaries.expected_best(values, draws=[1, 3])) == [summaries.expected_best(values)[n] for n in (0, 2)]
 
 
 def test_probability_of_improvement_counts_ties_as_half():
-    assert stats.probability_of_improvement([1, 2], [1, 0]) == pytest.approx((0.5 + 1 + 1 + 1) / 4)
+    assert summaries.probability_of_improvement([1, 2], [1, 0]) == pytest.approx((0.5 + 1 + 1 + 1) / 4)
 
 
 def test_interquartile_mean_ignores_a_collapsed_run():
-    assert stats.interquartile_mean([0.0, 0.9, 0.9, 0.9]) == pytest.approx(0.9)
+    assert summaries.interquartile_mean([0.0, 0.9, 0.9, 0.9]) == pytest.approx(0.9)
 
 
 def test_planning_matches_what_a_simulated_study_shows():
     """With the assumed variances, the interval's half-width is what the plan says, and its power near 80%."""
     rng, seeds, samples = np.random.default_rng(3), 10, 400
-    least = stats.detectable(seeds, samples, disagreement=0.1, shared=0.5, seed_sd=0.005)
+    least = planning.detectable(seeds, samples, disagreement=0.1, shared=0.5, seed_sd=0.005)
     sd = {"seed_sd": 0.005, "sample_sd": math.sqrt(0.05), "noise_sd": math.sqrt(0.05)}
     found = [
-        stats.crossed(table(rng, seeds=seeds, samples=samples, mean=least, **sd)).interval.p <= 0.05 for _ in range(300)
+        Crossed.of(table(rng, seeds=seeds, samples=samples, mean=least, **sd)).interval.p <= 0.05 for _ in range(300)
     ]
     assert np.mean(found) == pytest.approx(0.8, abs=0.07)
 
 
 def test_more_samples_more_seeds_and_fewer_groups_move_what_can_be_shown():
-    assert stats.detectable(10, 2000) < stats.detectable(10, 500) < stats.detectable(3, 500)
-    assert stats.detectable(10, 540, groups=27) > stats.detectable(10, 540)
-    assert 0.02 < stats.equivalent_within(10, 539) < 0.035
-    assert math.isinf(stats.detectable(2, 500))
+    assert planning.detectable(10, 2000) < planning.detectable(10, 500) < planning.detectable(3, 500)
+    assert planning.detectable(10, 540, groups=27) > planning.detectable(10, 540)
+    assert 0.02 < planning.equivalent_within(10, 539) < 0.035
+    assert math.isinf(planning.detectable(2, 500))
     # One group says nothing of a new one.
-    assert math.isinf(stats.detectable(10, 500, groups=1))
-    assert math.isinf(stats.equivalent_within(10, 500, groups=1))
+    assert math.isinf(planning.detectable(10, 500, groups=1))
+    assert math.isinf(planning.equivalent_within(10, 500, groups=1))
 
 
 def test_what_a_study_detects_it_detects_in_four_of_five():
     rng, sd = np.random.default_rng(6), {"seed_sd": 0.05, "sample_sd": 0.3, "noise_sd": 0.4}
-    least = stats.crossed(table(rng, seeds=10, samples=2000, **sd)).detectable(0.05)
-    found = [stats.crossed(table(rng, seeds=10, samples=2000, mean=least, **sd)).interval.p <= 0.05 for _ in range(200)]
+    least = Crossed.of(table(rng, seeds=10, samples=2000, **sd)).detectable(0.05)
+    found = [Crossed.of(table(rng, seeds=10, samples=2000, mean=least, **sd)).interval.p <= 0.05 for _ in range(200)]
     assert 0.55 <= np.mean(found) <= 0.97  # the variances behind `least` are themselves estimates
 
 
@@ -225,9 +226,9 @@ def test_the_crossed_interval_covers_where_one_sided_ones_do_not(seeds, samples,
     for _ in range(repetitions):
         D = table(rng, seeds=seeds, samples=samples, **sd)
         for name, interval in [
-            ("crossed", stats.crossed(D).interval),
-            ("seeds", stats.over(D.mean(1))),
-            ("samples", stats.over(D.mean(0))),
+            ("crossed", Crossed.of(D).interval),
+            ("seeds", intervals.over(D.mean(1))),
+            ("samples", intervals.over(D.mean(0))),
         ]:
             low, high = interval.bounds()
             held[name] += low <= 0 <= high
@@ -253,7 +254,7 @@ def test_the_crossed_interval_covers_for_macro_f1():
             scores.units(run(), METRICS["macro_f1"]).to_numpy() - scores.units(run(), METRICS["macro_f1"]).to_numpy()
             for _ in range(seeds)
         ]
-        low, high = stats.crossed(D).interval.bounds()
+        low, high = Crossed.of(D).interval.bounds()
         held += low <= 0 <= high
     # Three standard errors of 60 studies below 95 %.
     assert held / repetitions >= 0.865

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kdsweep.report.render.tables import Table
-from kdsweep.report.statistics.crossed import detectable
+from kdsweep.report.statistics.planning import detectable
 from kdsweep.tasks import registry as tasks
 
 if TYPE_CHECKING:

@@ -7,18 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import stats
 
 from kdsweep.report.facts.described import Described
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics.beside import critical_difference
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.values.study import Arm
-
-Array = NDArray[np.float64]
 
 
 class Rule(NamedTuple):
@@ -195,22 +189,6 @@ def page(compared: ComparedStudies) -> Runs:
 
 def _names(studies: Sequence[Runs]) -> str:
     return " + ".join(runs.study.name for runs in studies)
-
-
-class Ranks(NamedTuple):
-    """Average ranks over datasets, 1 the best.
-
-    Attributes:
-        critical: Nemenyi's critical difference at 0.05 (Demšar 2006): arms whose ranks are closer are not told apart.
-    """
-
-    average: Array
-    critical: float
-
-
-def ranks(scores: Array) -> Ranks:
-    """Of scores [N datasets, k arms], more is better."""
-    return Ranks(stats.rankdata(-scores, axis=1).mean(0), critical_difference(*scores.shape))
 
 
 def _once(frames: Sequence[pd.DataFrame], keys: list[str]) -> pd.DataFrame:

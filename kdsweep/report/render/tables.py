@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from kdsweep.report.statistics.crossed import Interval
+from kdsweep.report.statistics.intervals import Interval
 from kdsweep.report.statistics.verdicts import Verdict
 
 

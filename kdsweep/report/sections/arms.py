@@ -12,8 +12,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
-from kdsweep.report.statistics import crossed as stats
-from kdsweep.report.statistics import power
+from kdsweep.report.statistics import power, summaries
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.verdicts import against_baselines, unit
 from kdsweep.tasks.registry import METRICS
@@ -177,7 +176,7 @@ def _best(runs: Runs, rows: list[Row], column: str) -> frozenset[tuple[int, str]
 def _robust(values: pd.Series) -> dict[str, Cell]:
     if not len(values):
         return {"IQM": None, "median": None}
-    return {"IQM": stats.interquartile_mean(values), "median": float(values.median())}
+    return {"IQM": summaries.interquartile_mean(values), "median": float(values.median())}
 
 
 def _others(runs: Runs, trials: list[str]) -> dict[str, Cell]:

@@ -13,7 +13,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import summaries
 
 TITLE = "Tuning budget"
 ORDER = 50
@@ -117,7 +117,7 @@ def _expected(runs: Runs, arm: str) -> dict[int, float]:
     """By number of trials."""
     values = _scores(runs, arm)
     draws = _thinned(len(values))
-    best = stats.expected_best(values * runs.metric.scale, draws=draws, maximize=runs.study.maximize)
+    best = summaries.expected_best(values * runs.metric.scale, draws=draws, maximize=runs.study.maximize)
     return dict(zip(draws, map(float, best), strict=True)) if len(values) else {}
 
 

@@ -16,8 +16,8 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import P, Row, Table, difference, p_value
-from kdsweep.report.statistics import beside, power
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import bayesian, dominance, exact, intervals, multiplicity, power, summaries
+from kdsweep.report.statistics.intervals import Interval
 from kdsweep.report.statistics.verdicts import ALPHA, Judged, against_baselines, unit
 
 TITLE = "How sure"
@@ -71,7 +71,7 @@ def table(runs: Runs) -> list[Table]:
             rows,
             dict.fromkeys(widths, digits),
             (
-                f"Tested at {stats.level(runs.look, ALPHA):g}"
+                f"Tested at {multiplicity.level(runs.look, ALPHA):g}"
                 + (f" (look {runs.look})." if runs.look > 1 else ".")
                 + " Open verdicts say what would decide them.",
                 *power.note(runs, power.main(judged)),
@@ -160,13 +160,13 @@ def _others(runs: Runs, judged: list[Judged]) -> Table:
             {
                 "comparison": f"{comparison.a} − {comparison.b}",
                 "median": float(np.median(a) - np.median(b)) * sign * runs.metric.scale,
-                "IQM": (stats.interquartile_mean(a) - stats.interquartile_mean(b)) * sign * runs.metric.scale,
-                "effect size": beside.effect_size(a, b),
-                "P(improvement)": stats.probability_of_improvement(a, b),
-                "ε_min": beside.almost_stochastic_order(a, b, np.random.default_rng(0)),
-                "paired t p": P(stats.over(d).p) if _by_seed(runs) else None,
-                "sign-flip p": _exact(runs, one, stats.sign_flip),
-                "Wilcoxon p": _exact(runs, one, beside.wilcoxon),
+                "IQM": (summaries.interquartile_mean(a) - summaries.interquartile_mean(b)) * sign * runs.metric.scale,
+                "effect size": summaries.effect_size(a, b),
+                "P(improvement)": summaries.probability_of_improvement(a, b),
+                "ε_min": dominance.almost_stochastic_order(a, b, np.random.default_rng(0)),
+                "paired t p": P(intervals.over(d).p) if _by_seed(runs) else None,
+                "sign-flip p": _exact(runs, one, exact.sign_flip),
+                "Wilcoxon p": _exact(runs, one, exact.wilcoxon),
                 **dict(zip(("P(better)", "P(equivalent)", "P(worse)"), rope or (), strict=False)),
             }
         )
@@ -182,11 +182,11 @@ def _others(runs: Runs, judged: list[Judged]) -> Table:
     )
 
 
-def _rope(runs: Runs, d: np.ndarray) -> beside.Rope | None:
+def _rope(runs: Runs, d: np.ndarray) -> bayesian.Rope | None:
     margin = runs.study.equivalent
     if margin is None:
         return None
-    return beside.signed_rank(d, margin / runs.metric.scale, np.random.default_rng(0))
+    return bayesian.signed_rank(d, margin / runs.metric.scale, np.random.default_rng(0))
 
 
 def _by_seed(runs: Runs) -> bool:
@@ -200,11 +200,11 @@ def _exact(runs: Runs, one: Judged, test: Callable[[ArrayLike], float]) -> P | N
     family = sum(other.claimed == one.claimed for other in against_baselines(runs).values())
     if not _by_seed(runs) or one.comparison.barriers or n > 20:
         return None
-    if not stats.reaches(n, stats.level(runs.look, ALPHA), family):
+    if not exact.reaches(n, multiplicity.level(runs.look, ALPHA), family):
         return None
     return p_value(test(one.comparison.pairs))
 
 
-def _half(interval: stats.Interval) -> float:
+def _half(interval: Interval) -> float:
     low, high = interval.bounds()
     return (high - low) / 2

@@ -9,7 +9,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import bibtex
 from kdsweep.report.render.bibtex import Cited
 from kdsweep.report.sections import papers
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Methods paragraph"
@@ -54,7 +54,7 @@ def _protocol(runs: Runs) -> str:
 
 def _judged(runs: Runs) -> str:
     study, metric = runs.study, runs.metric
-    level = stats.level(runs.look, ALPHA)
+    level = multiplicity.level(runs.look, ALPHA)
     rows = "repeats" if study.budget.repeats > 1 else "seeds"
     if study.data.folds > 1:
         interval = (

@@ -11,7 +11,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
-from kdsweep.report.statistics import beside
+from kdsweep.report.statistics import summaries
 from kdsweep.report.statistics.compare import confirmed
 
 TITLE = "Performance profiles"
@@ -45,7 +45,7 @@ def drawing(runs: Runs) -> Drawing | None:
     curves = [
         pd.DataFrame({"arm": runs.label(arm), along: thresholds, "runs beyond it (%)": 100 * np.asarray(shares)})
         for arm, scores in scored.items()
-        for shares in [beside.performance_profile(sign * scores.to_numpy(), sign * thresholds)]
+        for shares in [summaries.performance_profile(sign * scores.to_numpy(), sign * thresholds)]
     ]
     return Drawing(pd.concat(curves), "runs beyond it (%)", of=("arm",), along=along)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Protocol"
@@ -82,8 +82,8 @@ def _interval(runs: Runs) -> str:
 def _looks(runs: Runs) -> str:
     times = "once" if runs.look == 1 else f"{runs.look} times, each time with more or other seeds"
     return (
-        f"A finished result was looked at {times}; this report tests at {stats.level(runs.look, ALPHA):g}. Adding "
-        "seeds after a look is tested more strictly."
+        f"A finished result was looked at {times}; this report tests at {multiplicity.level(runs.look, ALPHA):g}. "
+        "Adding seeds after a look is tested more strictly."
     )
 
 

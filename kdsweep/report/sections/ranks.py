@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report.facts import compared_studies
 from kdsweep.report.facts.compared_studies import Group
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.ranks import Ranks, average_ranks
 
 TITLE = "Ranks over datasets"
 ORDER = 19
@@ -123,8 +123,8 @@ def _up(runs: Runs, scores: np.ndarray) -> np.ndarray:
     return scores if runs.metric.maximize else -scores
 
 
-def _ranks(runs: Runs) -> compared_studies.Ranks:
-    return compared_studies.ranks(_up(runs, _scores(runs)))
+def _ranks(runs: Runs) -> Ranks:
+    return average_ranks(_up(runs, _scores(runs)))
 
 
 def _mean(group: Group, arm: str) -> float | None:

@@ -7,7 +7,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Cell, Row, Table, difference
 from kdsweep.report.sections.ablation import Judged, judged
 from kdsweep.report.statistics.compare import confirmed, contrast
-from kdsweep.report.statistics.crossed import Interval
+from kdsweep.report.statistics.intervals import Interval
 from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Terms alone and together"

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import intervals
+from kdsweep.report.statistics.crossed import Crossed
+from kdsweep.report.statistics.intervals import Interval
 
 FEWEST = 3  # seeds (or repeats, or folds) below which no verdict is given
 Key = tuple[int, int, int]  # repeat, fold, seed
@@ -76,10 +78,10 @@ class Comparison:
 
     a: str
     b: str
-    interval: stats.Interval | None
-    crossed: stats.Crossed | None
-    seeds_only: stats.Interval | None
-    samples_only: stats.Interval | None
+    interval: Interval | None
+    crossed: Crossed | None
+    seeds_only: Interval | None
+    samples_only: Interval | None
     over: str
     n: int
     barriers: tuple[str, ...]
@@ -124,13 +126,13 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
     if not folded and runs.metric.tested:
         table = _differences(runs, [(key, a.finished[key], b.finished[key]) for key in pairs.index])
     if table is not None and min(table.shape) >= 2:
-        crossed = stats.crossed(table)
-        samples_only = stats.over(table.mean(0))
+        crossed = Crossed.of(table)
+        samples_only = intervals.over(table.mean(0))
         over = f"{word} × {'groups' if runs.grouped else 'samples'}"
-    seeds_only = stats.over(rows) if len(rows) >= 2 else None
+    seeds_only = intervals.over(rows) if len(rows) >= 2 else None
     interval = crossed.interval if crossed else seeds_only
     if folded and len(rows) >= 2:
-        over, interval = "folds", stats.over_folds(rows, **_fold_sizes(runs, a))
+        over, interval = "folds", intervals.over_folds(rows, **_fold_sizes(runs, a))
 
     if not runs.study.complete:
         barriers = ["the study is unfinished"]
@@ -152,7 +154,7 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
     )
 
 
-def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.Interval | None:
+def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> Interval | None:
     """Sum of some sides' scores less the sum of others', on the runs that all have finished; None where too few are.
 
     Over seeds (or repeats) and test units where predictions were kept, else over seeds; not for folds.
@@ -167,11 +169,11 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> stats.I
         if any(values is None for _, values in units) or not runs.metric.tested:
             test = runs.test()
             means = [sum(sign * test.get(side.finished[key], math.nan) for sign, side in signed) for key in shared]
-            return stats.over(means) if runs.study.budget.repeats == 1 and not np.isnan(means).any() else None
+            return intervals.over(means) if runs.study.budget.repeats == 1 and not np.isnan(means).any() else None
         row = key[0] if runs.study.budget.repeats > 1 else key
         rows.setdefault(row, []).append(functools.reduce(pd.Series.add, [s * v for s, v in units if v is not None]))
     table = pd.concat([pd.concat(row, axis=1).mean(axis=1, skipna=False) for row in rows.values()], axis=1).dropna()
-    return stats.crossed(table.to_numpy().T).interval if min(table.shape) >= 2 else None
+    return Crossed.of(table.to_numpy().T).interval if min(table.shape) >= 2 else None
 
 
 def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bool) -> list[str]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from kdsweep.report.facts import predicted
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics import crossed as stats
 from kdsweep.report.statistics.compare import Side
+from kdsweep.report.statistics.crossed import Crossed
+from kdsweep.report.statistics.intervals import Interval
 
 Array = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ class Paired:
     label: NDArray[np.int64]
     group: NDArray[np.object_] | None
 
-    def interval(self, where: NDArray[np.bool_]) -> stats.Interval | None:
+    def interval(self, where: NDArray[np.bool_]) -> Interval | None:
         """For new seeds and new samples (or groups) of this part of the test set; None below two of either."""
         D = self.differences[:, where]
         if self.group is not None and D.size:
@@ -43,7 +44,7 @@ class Paired:
             sums = np.zeros((len(D), len(names)))
             np.add.at(sums.T, codes, D.T)
             D = sums * len(names) / len(codes)
-        return stats.crossed(D).interval if min(D.shape) >= 2 else None
+        return Crossed.of(D).interval if min(D.shape) >= 2 else None
 
 
 def paired(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.compare import Comparison
 from kdsweep.report.statistics.verdicts import ALPHA, Judged, amount, unit
 
@@ -23,7 +23,7 @@ def note(runs: Runs, family: Sequence[Comparison]) -> tuple[str, ...]:
     parts = [one.crossed for one in family if one.crossed is not None and one.crossed.interval.error > 0]
     if not parts:
         return ()
-    alpha = stats.level(runs.look, ALPHA) / len(family)
+    alpha = multiplicity.level(runs.look, ALPHA) / len(family)
     found = sorted(one.detectable(alpha) * runs.metric.scale for one in parts)
     least, most = amount(found[0]), amount(found[-1])
     which = "" if least == most else ", depending on the comparison"

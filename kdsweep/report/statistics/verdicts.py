@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics import crossed as stats
+from kdsweep.report.statistics import intervals, multiplicity
 from kdsweep.report.statistics.compare import Comparison, compare, confirmed
+from kdsweep.report.statistics.crossed import Crossed
+from kdsweep.report.statistics.intervals import Interval
 
 ALPHA = 0.05
 Word = Literal["better", "worse", "equivalent", "undecided", "no verdict"]
@@ -36,17 +38,17 @@ class Verdict:
 
 def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
     """One verdict each, the p values adjusted for being judged together (Holm 1979)."""
-    alpha = stats.level(runs.look, ALPHA)
+    alpha = multiplicity.level(runs.look, ALPHA)
     margin = runs.study.equivalent
     judged = [i for i, one in enumerate(family) if one.interval is not None and not one.barriers]
     # The family is as large as it was planned: what got no verdict counts as a test that showed nothing.
     silent = [1.0] * (len(family) - len(judged))
-    differ = dict(zip(judged, stats.holm([*(_interval(family[i]).p for i in judged), *silent]), strict=False))
+    differ = dict(zip(judged, multiplicity.holm([*(_interval(family[i]).p for i in judged), *silent]), strict=False))
     equal: dict[int, float] = {}
     if margin is not None:
         width = margin / runs.metric.scale
         same = [_interval(family[i]).equivalence(width) for i in judged]
-        equal = dict(zip(judged, stats.holm([*same, *silent]), strict=False))
+        equal = dict(zip(judged, multiplicity.holm([*same, *silent]), strict=False))
     return [
         _verdict(runs, one, differ[i], equal.get(i), alpha, len(family))
         if i in differ
@@ -117,7 +119,7 @@ def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) ->
     if one.crossed is None:
         return Advice("more folds would narrow this", None)
     # Adding seeds is another look, and it is tested more strictly.
-    alpha = stats.level(runs.look + 1, ALPHA) / family
+    alpha = multiplicity.level(runs.look + 1, ALPHA) / family
     row = one.over.split(" ")[0]
     found = []
     mean = _interval(one).mean
@@ -133,7 +135,7 @@ def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) ->
         equal = one.crossed.seeds_to_equal(alpha, width)
         if equal is not None:
             found.append(f"{_more(equal - one.n, row)} would show it equivalent within {margin}, if it is")
-        elif width <= (least := stats.quantile(1 - alpha, one.crossed.samples - 1) * _sample_error(one.crossed)):
+        elif width <= (least := intervals.quantile(1 - alpha, one.crossed.samples - 1) * _sample_error(one.crossed)):
             found.append(
                 f"±{runs.study.equivalent:g} is less than this test set can show: at best "
                 f"±{amount(least * metric.scale)} {unit(metric.unit)}"
@@ -165,10 +167,10 @@ def amount(value: float) -> str:
     return f"{value:.2g}" if 0 < abs(value) < 10 else f"{value:.0f}"
 
 
-def _sample_error(crossed: stats.Crossed) -> float:
+def _sample_error(crossed: Crossed) -> float:
     return math.sqrt(crossed.sample / crossed.samples)
 
 
-def _interval(one: Comparison) -> stats.Interval:
+def _interval(one: Comparison) -> Interval:
     assert one.interval is not None
     return one.interval
