@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kdsweep.report.facts import teachers
 from kdsweep.report.facts.collect import collect
 from kdsweep.run.store import Results
 from kdsweep.values.trial import Trial
@@ -57,7 +58,7 @@ def test_a_unimodal_teacher_is_every_auxiliary_model(results):
     kept(results, replace(STUDENT, distils_from="unimodal", auxiliaries=models))
     runs = collect(study(), results)
     keys = {name: model.id[:8] for name, model in models.items()}
-    words = runs.teacher(runs.select("confirm", "kd"))
+    words = teachers.in_words(runs, runs.select("confirm", "kd"))
     assert words == f"unimodal: bottom {keys['bottom']} 75.0, side {keys['side']} 75.0"
 
 

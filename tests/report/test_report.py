@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from kdsweep.report import build, sections
+from kdsweep.report.facts import costs
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import csv, glossary, latex
 from kdsweep.report.render.section import discover
@@ -229,15 +230,15 @@ def test_the_main_table_has_every_arm_and_the_references_last(runs):
 
 def test_an_arms_seconds_hold_its_teachers_and_auxiliary_models_with_their_searches():
     runs = report_fakes.make(seeds=3, search=2, samples=30)
-    alone = runs.spent("student_only")["device-seconds"]
+    alone = costs.spent(runs, "student_only")["device-seconds"]
     # Trials of a search and its finalists, three runs of confirm, and for kd three of the teacher.
-    assert (alone, runs.spent("kd")["device-seconds"]) == (3.5 * 11, 3.5 * 14)
+    assert (alone, costs.spent(runs, "kd")["device-seconds"]) == (3.5 * 11, 3.5 * 14)
     trials = runs.trials.assign(auxiliaries="")
     trials.loc[trials["trial"] == "kd-confirm-0-0-1", "auxiliaries"] = "auxiliary_only-0-0-1"
     searched = {**runs.index.iloc[0].to_dict(), "trial": "kd-final-0", "trains": "bottom", "seed": 0}
     index = pd.concat([runs.index, pd.DataFrame([searched])])
     runs = replace(runs, index=index, trials=trials)
-    assert runs.spent("kd")["device-seconds"] == 3.5 * 18
+    assert costs.spent(runs, "kd")["device-seconds"] == 3.5 * 18
 
 
 def test_each_table_says_what_it_can_detect(runs):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.compare import confirmed
 
@@ -39,7 +40,7 @@ def said(runs: Runs, arm: str) -> pd.DataFrame:
 @functools.lru_cache(maxsize=32)
 def taught(runs: Runs, arm: str) -> pd.DataFrame:
     """The same of the frozen teachers that these runs learned from; a teacher of several models counts with each."""
-    return of(runs, tuple(runs.teachers_of(runs.select("confirm", arm))))
+    return of(runs, tuple(teachers.models_of(runs.select("confirm", arm))))
 
 
 def of(runs: Runs, trials: tuple[str, ...]) -> pd.DataFrame:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -84,6 +83,11 @@ class Runs:
             return [arm for arm in self.study.claim.against if arm in self.arms]
         alone = [arm for arm in self.arms if self.study.arms[arm].method == "student_only"]
         return alone or self.arms[:1]
+
+    @cached_property
+    def trains(self) -> dict[str, str]:
+        """By trial what its network is: "student", "teacher", or the modality of an auxiliary model."""
+        return dict(zip(self.index["trial"], self.index["trains"], strict=True))
 
     def label(self, arm: str) -> str:
         return self.study.arms[arm].label if arm in self.study.arms else arm
@@ -215,86 +219,6 @@ class Runs:
         words = {"last": "the last epoch", "best_valid": "the epoch best on validation"}
         return words.get(self.study.select, "a rule that is not verified")
 
-    def spent(self, arm: str) -> dict[str, int | float | str]:
-        """What an arm cost: search trials by how they ended, and seconds of training, with the models that it read."""
-        if self.study.imported:
-            return {"budget": "not verified"}
-        roles = self.roles[(self.roles["arm"] == arm) & (self.roles["row"] == "") & (self.roles["control"] == "")]
-        tuning = roles[roles["stage"].isin(["search", "finalists"])]
-        own = roles.drop_duplicates("trial")
-        return {
-            "finished": int((tuning["state"] == "complete").sum()),
-            "pruned": int((tuning["state"] == "pruned").sum()),
-            "failed": int((tuning["state"] == "failed").sum()),
-            "device-seconds": float(own["seconds"].sum() + self._models_of(own)["seconds"].sum()),
-        }
-
-    def _models_of(self, own: pd.DataFrame) -> pd.DataFrame:
-        """Teachers and auxiliary models of the kinds that these trials read: those read, and the searches for them."""
-        columns = own.reindex(columns=["teacher", "auxiliaries"])
-        read = {model for cell in columns.to_numpy().ravel() for model in models_in(cell)}
-        models = self.roles[(self.roles["stage"] == "teacher") & (self.roles["control"] == "")]
-        kinds = set(models.loc[models["trial"].isin(read), "trains"])
-        return models[models["trains"].isin(kinds)].drop_duplicates("trial")
-
-    def teacher_scores(self, roles: pd.DataFrame) -> dict[str, pd.Series]:
-        """Test scores of the models that the runs learned from, row by row; NaN where there is none.
-
-        By the models' names: that of a single one is "", those of a teacher of several are their modalities.
-        """
-        teachers = [self.named(models_in(cell)) for cell in roles["teacher"]]
-        if names := dict.fromkeys(name for models in teachers for name in models if name):
-            test = self.test()
-            return {
-                name: pd.Series([test.get(models.get(name)) for models in teachers], roles.index, float)
-                for name in names
-            }
-        joint = roles["trial"].map(self.last(f"test/teacher_{self.study.metric}")).astype(float)
-        return {"": joint.fillna(roles["teacher"].map(self.test()).astype(float))}
-
-    def teacher(self, roles: pd.DataFrame) -> str:
-        """The teacher of a row in words: which one, the key of its first run, and its mean score on test.
-
-        One of several models names each: "unimodal: audio 1f0c22d4 71.3, depth 9ab41e07 80.2".
-        """
-        done = roles[roles["state"] == "complete"]
-        if done.empty:
-            return "–"
-        first = done.sort_values(["repeat", "fold", "seed"]).iloc[0]
-        models = self.named(models_in(first["teacher"]))
-        means = {name: self.printed(values.mean()) for name, values in self.teacher_scores(done).items()}
-        printed = {name: f"{mean:.{self.digits}f}" for name, mean in means.items() if not math.isnan(mean)}
-        if not models and not first["distils_from"] and not printed:
-            return "none"
-        which = first["distils_from"] or "joint"
-        if len(models) > 1:
-            each = [
-                " ".join([name, id_[:8], *([printed[name]] if name in printed else [])]) for name, id_ in models.items()
-            ]
-            return f"{which}: {', '.join(each)}"
-        return " ".join([which, *(id_[:8] for id_ in models.values()), *printed.values()])
-
-    def named(self, models: Sequence[str]) -> dict[str, str]:
-        """The models that make up a teacher, by their names: a single one has none."""
-        return {self._trains.get(model, model[:8]) if len(models) > 1 else "": model for model in models}
-
-    @cached_property
-    def _trains(self) -> dict[str, str]:
-        """What a trial's network is: "student", "teacher", or the modality of an auxiliary model."""
-        return dict(zip(self.index["trial"], self.index["trains"], strict=True))
-
-    def teachers_of(self, roles: pd.DataFrame) -> list[str]:
-        """Every trial that the runs learned from; a teacher of several models counts with each."""
-        return list(dict.fromkeys(model for cell in roles["teacher"] for model in models_in(cell)))
-
-    def fixed_teacher(self, arm: str) -> str:
-        """ "brought" where the teacher is none of this study's trials, "one" where all seeds share it, else ""."""
-        roles = self.select("confirm", arm)
-        teachers = set(self.teachers_of(roles))
-        if teachers - set(self.trials["trial"]):
-            return "brought"
-        return "one" if teachers and len(set(roles["teacher"].dropna())) == 1 < roles["seed"].nunique() else ""
-
     @property
     def grouped(self) -> bool:
         """Whether a new sample is a new group: a speaker, a subject, a recording."""
@@ -323,8 +247,3 @@ class Runs:
     def printed(self, value: float) -> float:
         """From the stored value to the metric's unit."""
         return value * self.metric.scale
-
-
-def models_in(cell: object) -> list[str]:
-    """The trials that a cell of `teacher` or `auxiliaries` names; a role without a trial yet has no such text."""
-    return [id_ for id_ in cell.split(",") if id_] if isinstance(cell, str) else []

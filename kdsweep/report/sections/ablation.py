@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
@@ -52,7 +53,7 @@ def table(runs: Runs) -> list[Table]:
         **dict.fromkeys(["difference", "p", "verdict"]),
         "n": full.count,
         "retuned": OWN,
-        "teacher": runs.teacher(full.roles),
+        "teacher": teachers.in_words(runs, full.roles),
         "what would decide it": "",
     }
     rows: list[Row] = [first]
@@ -69,7 +70,7 @@ def table(runs: Runs) -> list[Table]:
                 "verdict": one.verdict,
                 "n": one.side.count,
                 "retuned": OWN if one.retuned else "no: the full method's settings, which favours it",
-                "teacher": runs.teacher(one.side.roles),
+                "teacher": teachers.in_words(runs, one.side.roles),
                 "what would decide it": one.verdict.detail,
             }
         )
@@ -189,7 +190,7 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
                 "verdict": Verdict(word, verdict.p, verdict.detail, verdict.margin),  # type: ignore[arg-type]
                 "n": side.count,
                 "retuned": OWN if CONTROLS.get(control, NONE).searched else "no",
-                "teacher": runs.teacher(side.roles),
+                "teacher": teachers.in_words(runs, side.roles),
                 "what would decide it": verdict.detail,
             }
         )

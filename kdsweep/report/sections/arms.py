@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts import costs, teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
@@ -60,12 +61,12 @@ def main(runs: Runs) -> Table:
             row[f"− {label}"] = difference(one.comparison.interval, metric.scale) if one else None
             row[f"p, {label}"] = p_value(one.verdict.p) if one else None
             row[f"verdict, {label}"] = one.verdict if one else None
-        spent = runs.spent(arm)
+        spent = costs.spent(runs, arm)
         row |= {
             "n": side.count,
             **_robust(values),
             **_others(runs, list(side.finished.values())),
-            "teacher": runs.teacher(side.roles),
+            "teacher": teachers.in_words(runs, side.roles),
             **spent,
         }
         rows.append(row)
@@ -149,7 +150,7 @@ def _notes(runs: Runs) -> tuple[str, ...]:
             "removed, and may differ in the last digits from the difference of the means."
         )
     for kind, words in GIVEN.items():
-        if taught := [runs.label(arm) for arm in runs.arms if runs.fixed_teacher(arm) == kind]:
+        if taught := [runs.label(arm) for arm in runs.arms if teachers.shared(runs, arm) == kind]:
             notes.append(f"{', '.join(taught)}: given this teacher, {words}.")
     notes.append(
         f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best "

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts import teachers
 from kdsweep.report.facts.predicted import pair
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
@@ -127,9 +128,9 @@ def _seen(runs: Runs) -> list[Seen]:
     ]
     if any(one.right.empty for one in seen):
         return []
-    teachers = _right(runs, runs.teachers_of(runs.select("confirm", arm)))
-    if len(teachers):
-        seen.append(Seen(f"teacher of {runs.label(arm)}", figures.Mark(figures.GREY, "diamond-open"), teachers))
+    taught = _right(runs, teachers.models_of(runs.select("confirm", arm)))
+    if len(taught):
+        seen.append(Seen(f"teacher of {runs.label(arm)}", figures.Mark(figures.GREY, "diamond-open"), taught))
     return seen
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
@@ -40,7 +41,7 @@ def table(runs: Runs) -> list[Table]:
                 "p": p_value(verdict.p),
                 "verdict": verdict,
                 "n": side.count,
-                "teacher": runs.teacher(side.roles),
+                "teacher": teachers.in_words(runs, side.roles),
                 "what would decide it": verdict.detail,
             }
         else:

@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
@@ -104,7 +105,7 @@ def weak_teacher(runs: Runs) -> str:
     for arm in [claim.arm] if claim else runs.arms:
         roles = runs.select("confirm", arm)
         roles = roles[roles["state"] == "complete"]
-        means = {name: float(scores.mean()) for name, scores in runs.teacher_scores(roles).items()}
+        means = {name: float(scores.mean()) for name, scores in teachers.scores(runs, roles).items()}
         weak = {
             name: _printed(runs, mean)
             for name, mean in means.items()

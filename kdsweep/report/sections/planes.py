@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from kdsweep.report.facts.runs import Runs, models_in
+from kdsweep.report.facts import teachers
+from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
@@ -108,7 +109,7 @@ def _planes(runs: Runs) -> list[Plane]:
     models = {runs.label(arm): trial}
     row = runs.trials[runs.trials["trial"] == trial]
     for kind, word in [("teacher", "teacher"), ("auxiliaries", "auxiliary model")]:
-        named = runs.named(models_in(row[kind].iloc[0] if kind in row else ""))
+        named = teachers.named(runs, teachers.ids(row[kind].iloc[0] if kind in row else ""))
         # A unimodal teacher is made of auxiliary models: they are drawn once.
         models |= {f"{word} {name}".rstrip(): id_ for name, id_ in named.items() if id_ not in models.values()}
     return [plane for name, id_ in models.items() if (plane := _plane(runs, name, id_)) is not None]

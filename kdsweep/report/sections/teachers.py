@@ -7,6 +7,7 @@ import itertools
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
@@ -49,7 +50,7 @@ def table(runs: Runs) -> list[Table]:
         rows.append(
             {
                 "row": name,
-                "teacher": runs.teacher(roles),
+                "teacher": teachers.in_words(runs, roles),
                 "T": teacher,
                 "S": student,
                 "S − T": student - teacher,
@@ -129,7 +130,7 @@ def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
     for name, roles in rows.items():
         done = roles[roles["state"] == "complete"]
         student = done["trial"].map(runs.test()).astype(float) * runs.metric.scale
-        for model, teacher in runs.teacher_scores(done).items():
+        for model, teacher in teachers.scores(runs, done).items():
             scored = done.assign(student_score=student, teacher_score=teacher * runs.metric.scale)
             scored = scored.dropna(subset=["student_score", "teacher_score"])
             if len(scored):
