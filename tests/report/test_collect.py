@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kdsweep.report.facts import teachers
 from kdsweep.report.facts.collect import collect
+from kdsweep.report.facts.runs import Runs
+from kdsweep.run.journal import Standing
 from kdsweep.run.store import Results
 from kdsweep.values.trial import Trial
 from tests.helpers.fakes import study
@@ -21,8 +24,8 @@ PROVENANCE = ("version", "commit", "host", "processor", "device", "start", "end"
 POINTS = [(1, "test/accuracy", 0.75, 0.5)]
 
 
-def kept(results: Results, trial: Trial, *, settings_of: Trial | None = None) -> None:
-    """The trial as a finished result of the study "small"."""
+def kept(results: Results, trial: Trial, *, settings_of: Trial | None = None) -> dict[str, Any]:
+    """Make the trial a finished result. Returns its role."""
     meta = {
         "trial": (settings_of or trial).to_json(), "state": "complete", "selected": 1, "epochs": 1,
         "seconds": 0.5, "error": "", "valid": {}, "numbers": {}, "papers": {}, "libraries": {},
@@ -30,12 +33,15 @@ def kept(results: Results, trial: Trial, *, settings_of: Trial | None = None) ->
     }  # fmt: skip
     results.stage(trial.id, POINTS, meta)
     results.commit(trial.id)
-    role = {
+    return {
         "trial": trial.id, "stage": "confirm", "arm": "kd", "row": "", "retuned": False, "control": "",
         "trains": trial.trains, "repeat": 0, "seed": trial.seed, "fold": 0, "generation": -1, "number": -1,
         "wanted": True,
     }  # fmt: skip
-    results.write_rows("small", "index", [*results.read_rows("small", "index"), role])
+
+
+def read(results: Results, *roles: dict[str, Any]) -> Runs:
+    return collect(study(), results, Standing(roles, complete=False, inapplicable={}))
 
 
 @pytest.fixture
@@ -44,8 +50,7 @@ def results(tmp_path: Path) -> Results:
 
 
 def test_an_arm_brings_what_its_method_says(results):
-    kept(results, STUDENT)
-    amid = collect(study(), results).study.arms["amid"].recipe
+    amid = read(results, kept(results, STUDENT)).study.arms["amid"].recipe
     assert amid.terms[0] == "ce"
     assert (amid.required, amid.base) == (("ce",), ("ce_teacher", "ce_auxiliary"))
     assert amid.summary
@@ -53,16 +58,14 @@ def test_an_arm_brings_what_its_method_says(results):
 
 def test_a_unimodal_teacher_is_every_auxiliary_model(results):
     models = {name: replace(STUDENT, trains=name, method="auxiliary_only") for name in ("bottom", "side")}
-    for model in models.values():
-        kept(results, model)
-    kept(results, replace(STUDENT, distils_from="unimodal", auxiliaries=models))
-    runs = collect(study(), results)
+    student = replace(STUDENT, distils_from="unimodal", auxiliaries=models)
+    runs = read(results, *(kept(results, trial) for trial in (*models.values(), student)))
     keys = {name: model.id[:8] for name, model in models.items()}
     words = teachers.in_words(runs, runs.select("confirm", "kd"))
     assert words == f"unimodal: bottom {keys['bottom']} 75.0, side {keys['side']} 75.0"
 
 
 def test_settings_that_the_id_does_not_name_are_refused(results):
-    kept(results, STUDENT, settings_of=replace(STUDENT, seed=2))
+    forged = kept(results, STUDENT, settings_of=replace(STUDENT, seed=2))
     with pytest.raises(ValueError, match=f"settings of trial {STUDENT.id} are not those that it is named by"):
-        collect(study(), results)
+        read(results, forged)
