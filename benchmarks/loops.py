@@ -126,8 +126,8 @@ class Distillation(nn.Module):
 def data(task: Task) -> tuple[Tensor, ...]:
     """Inputs, labels, made-up scores and embeddings of a teacher for the training part; inputs and labels of
     validation."""
-    dataset = source.load(task.data)
-    parts, (name,) = dataset.parts(task.data), task.data.student
+    dataset = source.load(task.data.reference)
+    parts, (name,) = dataset.parts(task.data.split), task.data.student
     x, y = torch.as_tensor(dataset.modalities[name].copy()), torch.as_tensor(dataset.labels)
     train, valid, classes = parts["train"], parts["valid"], len(dataset.card.classes)
     scores, embeddings = F.one_hot(y[train], classes) * 5.0, torch.randn(len(train), WIDTH)

@@ -63,7 +63,7 @@ def trial(name: str, encoder: str, *, batch_size: int = 128, **changed: Value) -
 
 
 def training(asked: Trial) -> Run:
-    dataset, device = source.load(DATA), torch.device("cpu")
+    dataset, device = source.load(DATA.reference), torch.device("cpu")
 
     seen = parts(asked, dataset, DATA, device)
     return Run(

@@ -54,7 +54,7 @@ class Work:
     def __init__(
         self, asked: Trial, width: int, *, traced: bool = False, dataset: Dataset | None = None, data: Data = DATA
     ) -> None:
-        dataset, device = dataset or source.load(data), torch.device("cpu")
+        dataset, device = dataset or source.load(data.reference), torch.device("cpu")
         seen = parts(asked, dataset, data, device)
         weights = initial(asked, dataset.card)
         self.width, self.best, self.turn = width, float("inf"), 0
@@ -222,7 +222,7 @@ def memory() -> list[str]:
     lines = ["Memory of a member, MiB.", "", "| method | measured | counted |", "| --- | ---: | ---: |"]
     for name in ("student_only", "kd", "crd", "amid"):
         few, many = (_peak(name, width) for width in (8, 40))
-        counted = settle(trial(name, "mlp"), source.load(DATA), DATA).memory
+        counted = settle(trial(name, "mlp"), source.load(DATA.reference), DATA).memory
         lines.append(f"| {name} | {(many - few) / 32 / 2**20:.1f} | {counted / 2**20:.1f} |")
     return [*lines, ""]
 

@@ -61,7 +61,7 @@ def dataset():
     from kdsweep.data import registry
     from tests.helpers.trials import DATA
 
-    return registry.load(DATA)
+    return registry.load(DATA.reference)
 
 
 @pytest.fixture(scope="session")

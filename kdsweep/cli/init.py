@@ -18,10 +18,11 @@ def init(
     """Write a commented, valid study for a dataset."""
     from kdsweep import study_file
     from kdsweep.data import registry
-    from kdsweep.values.study import Data
+    from kdsweep.values.card import Reference
 
-    section = Data.model_validate({where(data): data, "student": student})
-    text = study_file.template(data, registry.card(section), student=tuple(student))
+    text = study_file.template(
+        data, registry.card(Reference(**{where(data): data}, options={})), student=tuple(student)
+    )
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kdsweep.data import split as drawing
 from kdsweep.tasks import registry as tasks
-from kdsweep.values.card import PARTS, Card, Facts, Part, Rows
-from kdsweep.values.study import Data, Folds
+from kdsweep.values.card import Card, Facts, Part, Rows, Split
 
 Array = NDArray[Any]
 # Bytes of float32 that are read at a time by whoever looks at everything.
@@ -50,35 +50,25 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def parts(self, data: Data, fold: int = 0) -> dict[Part, Array]:
-        """Row numbers of each part. Drawn from `data.split_seed` where the dataset has no split, or no valid part."""
-        if data.folds is not None:
-            return _fold(self, data.folds, data.split_seed, fold)
-        if self.split is None:
-            rest, test = _hold_out(self, np.arange(len(self)), 5, data.split_seed)
-        else:
-            given = {part: np.flatnonzero(self.split == part) for part in PARTS}
-            if len(given["valid"]):
-                return given
-            rest, test = given["train"], given["test"]
-        train, valid = _hold_out(self, rest, 4, data.split_seed + 1)
-        return {"train": train, "valid": valid, "test": test}
+    def parts(self, split: Split, fold: int = 0) -> dict[Part, Array]:
+        """Row numbers of each part."""
+        return drawing.parts(self, split, fold)
 
-    def only(self, parts: Sequence[Part], modalities: Iterable[str], data: Data, fold: int = 0) -> Dataset:
+    def only(self, parts: Sequence[Part], modalities: Iterable[str], split: Split, fold: int = 0) -> Dataset:
         """The rows of these parts alone, with `split` saying which is which. Nothing else is read."""
-        rows = self.parts(data, fold)
+        rows = self.parts(split, fold)
         asked = self._altered(modalities={name: self.modalities[name] for name in modalities})
         chosen = asked.select(np.concatenate([rows[part] for part in parts]))
         return replace(chosen, split=np.concatenate([np.full(len(rows[part]), part) for part in parts]))
 
-    def facts(self, data: Data) -> Facts:
-        """What identifies this dataset's content under a study's split."""
+    def facts(self, split: Split) -> Facts:
+        """What identifies this dataset's content under a split."""
         folds = []
-        for fold in range(data.folds.count if data.folds else 1):
-            parts = self.parts(data, fold)
+        for fold in range(split.folds or 1):
+            parts = self.parts(split, fold)
             digests = {part: Hash(self.ids[rows]).text() for part, rows in parts.items()}
             folds.append(Rows(digests, {part: len(rows) for part, rows in parts.items()}))
-        test = self.parts(data)["test"]
+        test = self.parts(split)["test"]
         groups = len(set(self.groups[test])) if self.groups is not None else None
         return Facts(self.fingerprint or self.digest(), tuple(folds), groups)
 
@@ -174,37 +164,6 @@ def _without(values: Any, rows: Array) -> Any:
     left = values.copy()
     left[rows] = 0
     return left
-
-
-def _hold_out(dataset: Dataset, rows: Array, share: int, seed: int) -> tuple[Array, Array]:
-    """Split off one in `share` of the rows, stratified where there are classes; rows of one group stay together."""
-    return next(_splits(dataset, rows, share, seed))
-
-
-def _fold(dataset: Dataset, folds: Folds, seed: int, fold: int) -> dict[Part, Array]:
-    for number, (rest, test) in enumerate(_splits(dataset, np.arange(len(dataset)), folds.count, seed)):
-        if number == fold:
-            train, valid = _hold_out(dataset, rest, 4, seed + 1)
-            return {"train": train, "valid": valid, "test": test}
-    raise AssertionError(f"{fold=} of {folds.count}")
-
-
-def _splits(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tuple[Array, Array]]:
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-
-    labels = dataset.labels[rows]
-    stratified = tasks.load(dataset.card.task).labels.strata(labels) is not None
-    if dataset.groups is not None:
-        found = len(set(dataset.groups[rows]))
-        if found < count:
-            raise ValueError(f"a group is never split: {count} parts need {count} groups, got {found}")
-        splitter = (StratifiedGroupKFold if stratified else GroupKFold)(count, shuffle=True, random_state=seed)
-        cuts = splitter.split(labels, labels, dataset.groups[rows])
-    else:
-        splitter = (StratifiedKFold if stratified else KFold)(count, shuffle=True, random_state=seed)
-        cuts = splitter.split(labels, labels)
-    for rest, held in cuts:
-        yield rows[np.sort(rest)], rows[np.sort(held)]
 
 
 class Hash:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from kdsweep.data import datasets
 from kdsweep.values import user_code as sources
-from kdsweep.values.card import Card
+from kdsweep.values.card import Card, Reference
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset
-    from kdsweep.values.study import Data
 
 
 def names() -> list[str]:
     """The datasets that are shipped."""
-    return sorted(module.name for module in pkgutil.iter_modules(datasets.__path__))
+    # What several datasets share has a leading underscore.
+    return sorted(module.name for module in pkgutil.iter_modules(datasets.__path__) if not module.name.startswith("_"))
 
 
 def module(name: str) -> ModuleType:
@@ -36,46 +36,46 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(f"{datasets.__name__}.{name}")
 
 
-def card(data: Data) -> Card:
-    """The description of the dataset that a study names; shipped ones and folders are described without being read.
+def card(reference: Reference) -> Card:
+    """The description of a dataset; shipped ones and folders are described without being read.
 
     Raises:
         ValueError: there is no such dataset, or it takes no such options.
     """
-    if data.path is not None:
+    if reference.path is not None:
         from kdsweep.data.disk import format
 
-        return format.describe(_folder(data)).card
-    if data.name is None:
-        return load(data).card
+        return format.describe(_folder(reference)).card
+    if reference.name is None:
+        return load(reference).card
     try:
-        found: Card = module(data.name).card(**data.options)
+        found: Card = module(reference.name).card(**reference.options)
     except TypeError as error:
-        raise ValueError(f"options of dataset {data.name!r}: {error}") from error
+        raise ValueError(f"options of dataset {reference.name!r}: {error}") from error
     return found
 
 
-def load(data: Data) -> Dataset:
-    """The dataset that a study names. One copy a process; of a folder, modalities are read when they are asked for.
+def load(reference: Reference) -> Dataset:
+    """A dataset. One copy a process; of a folder, modalities are read when they are asked for.
 
     Raises:
         ValueError: there is no such dataset, or something is wrong with it.
     """
-    return _load(*_named(data))
+    return _load(*_named(reference))
 
 
-def fingerprint(data: Data) -> str:
+def fingerprint(reference: Reference) -> str:
     """Of the content that the dataset has here, read once a process.
 
     Raises:
         ValueError: as `load`.
     """
-    return _fingerprint(*_named(data))
+    return _fingerprint(*_named(reference))
 
 
-def _named(data: Data) -> tuple[str | None, str | None, str | None, str]:
-    folder = str(_folder(data)) if data.path else None
-    return data.name, folder, data.python, json.dumps(data.options, sort_keys=True)
+def _named(reference: Reference) -> tuple[str | None, str | None, str | None, str]:
+    folder = str(_folder(reference)) if reference.path else None
+    return reference.name, folder, reference.python, json.dumps(reference.options, sort_keys=True)
 
 
 @functools.lru_cache(maxsize=2)
@@ -108,8 +108,8 @@ def _load(name: str | None, path: str | None, python: str | None, options: str) 
     return check(loaded, where=python)
 
 
-def _folder(data: Data) -> Path:
-    if data.options:
-        raise ValueError(f"data.options are for name and python, a path takes none, got {', '.join(data.options)}")
+def _folder(reference: Reference) -> Path:
+    if reference.options:
+        raise ValueError(f"data.options are for name and python, a path takes none, got {', '.join(reference.options)}")
     # Workers may run elsewhere than the driver.
-    return Path(str(data.path)).resolve()
+    return Path(str(reference.path)).resolve()

@@ -1,18 +1,20 @@
-"""Giving a dataset a split of its own: stratified by class, and never through a group."""
+"""Drawing the parts of a dataset: stratified by class, and never through a group."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kdsweep.data.dataset import Dataset
-from kdsweep.values.card import PARTS
-from kdsweep.values.study import Data, Folds
+from kdsweep.tasks import registry as tasks
+from kdsweep.values.card import PARTS, Part, Split
+
+if TYPE_CHECKING:
+    from kdsweep.data.dataset import Dataset
 
 Array = NDArray[Any]
 
@@ -25,8 +27,7 @@ def drawn(dataset: Dataset, *, seed: int, folds: int = 5, fold: int = 0) -> Data
     """
     if not 0 <= fold < folds:
         raise ValueError(f"a fold is one of 0 to {folds - 1}, got {fold}")
-    any_modality = next(iter(dataset.card.modalities))
-    return _with(dataset, Data(path=".", student=(any_modality,), split_seed=seed, folds=Folds(count=folds)), fold)
+    return _with(dataset, Split(seed, folds), fold)
 
 
 def leaving_out(dataset: Dataset, groups: Iterable[str], *, seed: int) -> Dataset:
@@ -43,8 +44,7 @@ def leaving_out(dataset: Dataset, groups: Iterable[str], *, seed: int) -> Datase
     split = np.where(np.isin(dataset.groups, out), "test", "train")
     if not (split == "train").any():
         raise ValueError("some groups are left in, got all of them to leave out")
-    any_modality = next(iter(dataset.card.modalities))
-    return _with(replace(dataset, split=split), Data(path=".", student=(any_modality,), split_seed=seed), 0)
+    return _with(replace(dataset, split=split), Split(seed), 0)
 
 
 def k_fold(dataset: Dataset, *, seed: int, folds: int) -> dict[str, Array]:
@@ -74,8 +74,54 @@ def _split(dataset: Dataset) -> Array:
     return dataset.split
 
 
-def _with(dataset: Dataset, data: Data, fold: int) -> Dataset:
-    parts, split = dataset.parts(data, fold), np.empty(len(dataset), dtype="<U5")
+def _with(dataset: Dataset, split: Split, fold: int) -> Dataset:
+    rows, names = dataset.parts(split, fold), np.empty(len(dataset), dtype="<U5")
     for part in PARTS:
-        split[parts[part]] = part
-    return replace(dataset, split=split)
+        names[rows[part]] = part
+    return replace(dataset, split=names)
+
+
+def parts(dataset: Dataset, split: Split, fold: int) -> dict[Part, Array]:
+    """Row numbers of each part: drawn where there are folds, or the dataset has no split, or no valid part."""
+    if split.folds:
+        return _fold(dataset, split, fold)
+    if dataset.split is None:
+        rest, test = _hold_out(dataset, np.arange(len(dataset)), 5, split.seed)
+    else:
+        given = {part: np.flatnonzero(dataset.split == part) for part in PARTS}
+        if len(given["valid"]):
+            return given
+        rest, test = given["train"], given["test"]
+    train, valid = _hold_out(dataset, rest, 4, split.seed + 1)
+    return {"train": train, "valid": valid, "test": test}
+
+
+def _fold(dataset: Dataset, split: Split, fold: int) -> dict[Part, Array]:
+    for number, (rest, test) in enumerate(_cuts(dataset, np.arange(len(dataset)), split.folds, split.seed)):
+        if number == fold:
+            train, valid = _hold_out(dataset, rest, 4, split.seed + 1)
+            return {"train": train, "valid": valid, "test": test}
+    raise AssertionError(f"{fold=} of {split.folds}")
+
+
+def _hold_out(dataset: Dataset, rows: Array, share: int, seed: int) -> tuple[Array, Array]:
+    """Split off one in `share` of the rows, stratified where there are classes; rows of one group stay together."""
+    return next(_cuts(dataset, rows, share, seed))
+
+
+def _cuts(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tuple[Array, Array]]:
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    labels = dataset.labels[rows]
+    stratified = tasks.load(dataset.card.task).labels.strata(labels) is not None
+    if dataset.groups is not None:
+        groups = len(set(dataset.groups[rows]))
+        if groups < count:
+            raise ValueError(f"a group is never split: {count} parts need {count} groups, got {groups}")
+        splitter = (StratifiedGroupKFold if stratified else GroupKFold)(count, shuffle=True, random_state=seed)
+        cuts = splitter.split(labels, labels, dataset.groups[rows])
+    else:
+        splitter = (StratifiedKFold if stratified else KFold)(count, shuffle=True, random_state=seed)
+        cuts = splitter.split(labels, labels)
+    for rest, held in cuts:
+        yield rows[np.sort(rest)], rows[np.sort(held)]

@@ -82,7 +82,7 @@ def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> d
     """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""
     seen: list[Part] = ["train", "valid", "test"] if trial.reads_test else ["train", "valid"]
     modalities = (*trial.student, *trial.auxiliary, *columns(trial).values())
-    dataset = dataset.only(seen, modalities, data, trial.fold)
+    dataset = dataset.only(seen, modalities, data.split, trial.fold)
     rows = {part: np.flatnonzero(dataset.split == part) for part in seen}
     broken = control(trial.control)
     if broken.inputs == "student":

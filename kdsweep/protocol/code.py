@@ -53,7 +53,7 @@ def check_data(trial: Trial, data: Data) -> None:
         ChangedSource: they are others, or cannot be read: another file here, or a loader that reads otherwise.
     """
     try:
-        here = registry.fingerprint(data)
+        here = registry.fingerprint(data.reference)
     except ValueError as error:
         raise ChangedSource(f"the data cannot be read on {socket.gethostname()}: {error}") from error
     if here != trial.fingerprint:

@@ -61,7 +61,7 @@ def probe(study: Study, known: Known, everything: Plan) -> list[Forecast]:
 
 def _epoch(trial: Trial, study: Study) -> float:
     """Seconds of one epoch of one member."""
-    dataset, device = source.load(study.data), device_of(study.resources.device)
+    dataset, device = source.load(study.data.reference), device_of(study.resources.device)
     width = study.search.generation if trial.arithmetic != "plain" else 1
     with one_thread():
         seen = parts(trial, dataset, study.data, device)

@@ -253,7 +253,7 @@ class Launch:
 
         equal_products()
         study, settled = self.study, {}
-        dataset, device = source.load(study.data), self.known.device
+        dataset, device = source.load(study.data.reference), self.known.device
         # Whatever imports torch's compiler settles where its code lies.
         with compiled_code(self.results):
             for name, trial in unsettled.items():
@@ -314,4 +314,4 @@ def with_facts(study: Study) -> Study:
         StudyError: its parts do not fit each other (`kdsweep.study_file.compatibility`).
     """
     compatibility.check(study)
-    return replace(study, facts=source.load(study.data).facts(study.data))
+    return replace(study, facts=source.load(study.data.reference).facts(study.data.split))

@@ -240,7 +240,7 @@ class _Work(tune.Trainable):  # type: ignore[misc]
         # What can not be read is for packs to fail by: a worker that never came would be sent for again and again.
         with contextlib.suppress(Exception):
             if self.job["workers"] == 1:
-                source.load(Data(**self.job["data"]))
+                source.load(Data(**self.job["data"]).reference)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """A trial is short and starts again whole."""

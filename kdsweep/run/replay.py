@@ -60,7 +60,7 @@ def check(trial: Trial, data: Data, allow_code: Sequence[str]) -> None:
     """
     # Before anything that the trial names is imported: a store or an archive may have come from anywhere.
     consent({*code_of(trial), *callables(data.python)}, allow_code)
-    if source.load(data).facts(data).fingerprint != trial.fingerprint:
+    if source.load(data.reference).facts(data.split).fingerprint != trial.fingerprint:
         raise ValueError(f"the dataset is not the one that trial {trial.id} was trained on: its fingerprint differs")
     if code_digest(trial.method) != trial.code:
         raise ValueError(

@@ -119,7 +119,7 @@ def train(
     with compiled_code(results):
         yield from run(
             trials,
-            source.load(data),
+            source.load(data.reference),
             data,
             weights,
             device=device,

@@ -22,7 +22,7 @@ def describe(data: Data, findings: Findings) -> Card | None:
         return None
     path: Path = ("data", places[0])
     try:
-        card = source.card(data)
+        card = source.card(data.reference)
     except Exception as error:  # A user's loader runs here, and may raise anything.
         if not isinstance(error, ValueError):
             findings.refuse(path, f"describing the data raised {type(error).__name__}: {error}")

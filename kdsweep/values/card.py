@@ -1,10 +1,10 @@
-"""What a study must know of a dataset before a row of it is read, and what identifies the rows afterwards."""
+"""Which dataset, what is known of it before a row is read, how it is split, and what identifies the rows afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Kind = Literal["vector", "image", "spectrogram", "sequence", "video"]
 Part = Literal["train", "valid", "test"]
@@ -52,6 +52,33 @@ class Card:
     licence: str = ""
     source: str = ""
     id_column: str = "id"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Which dataset: one of `name` (shipped), `path` (a folder that `data import` wrote) and `python` (a callable).
+
+    Attributes:
+        options: keyword arguments of the dataset's loader.
+    """
+
+    name: str | None = None
+    path: str | None = None
+    python: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """How parts are drawn of a dataset that does not say them.
+
+    Attributes:
+        seed: of the drawing.
+        folds: of cross-validation, each of which tests once; 0: there are none, and a dataset's own parts stand.
+    """
+
+    seed: int = 0
+    folds: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kdsweep.values.card import Card, Facts
+from kdsweep.values.card import Card, Facts, Reference, Split
 from kdsweep.values.space import Domain, Value
 from kdsweep.values.trial import Given
 
@@ -46,6 +46,14 @@ class Data(Section):
         None, description="put inputs on one scale by the training part's mean and deviation; default: of a path, yes"
     )
     drop_auxiliary: float = Field(0.0, ge=0, lt=1, description="share of training rows that lose their auxiliaries")
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(self.name, self.path, self.python, self.options)
+
+    @property
+    def split(self) -> Split:
+        return Split(self.split_seed, self.folds.count if self.folds else 0)
 
 
 class Columns(Section):

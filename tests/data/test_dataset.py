@@ -40,23 +40,23 @@ def test_the_check_of_datasets_finds_a_loader_that_draws_anew():
 
 
 def test_parts_share_no_row_and_leave_none_out():
-    parts = blobs().parts(ASKED)
+    parts = blobs().parts(ASKED.split)
     rows = np.concatenate(list(parts.values()))
     assert sorted(rows) == list(range(120))
 
 
 def test_parts_are_stratified_and_drawn_by_the_split_seed_alone():
-    parts = blobs().parts(ASKED)
+    parts = blobs().parts(ASKED.split)
     for rows in parts.values():
         assert len(set(np.bincount(blobs().labels[rows]))) == 1
-    again, other = blobs().parts(ASKED), blobs().parts(ASKED.model_copy(update={"split_seed": 1}))
+    again, other = blobs().parts(ASKED.split), blobs().parts(ASKED.model_copy(update={"split_seed": 1}).split)
     assert all((parts[part] == again[part]).all() for part in parts)
     assert any(len(parts[part]) != len(other[part]) or (parts[part] != other[part]).any() for part in parts)
 
 
 def test_a_split_of_the_datas_own_is_kept():
     own = replace(blobs(), split=np.array(["train", "valid", "test"] * 40))
-    assert list(own.parts(ASKED)["test"]) == list(range(2, 120, 3))
+    assert list(own.parts(ASKED.split)["test"]) == list(range(2, 120, 3))
 
 
 @pytest.mark.parametrize("folds", [None, Folds(count=3), Folds(count=3, by="group")])
@@ -64,27 +64,27 @@ def test_parts_never_share_a_group(folds):
     dataset = blobs(groups=20)
     data = ASKED.model_copy(update={"folds": folds})
     for fold in range(3 if folds else 1):
-        parts = dataset.parts(data, fold)
+        parts = dataset.parts(data.split, fold)
         members = [group for rows in parts.values() for group in set(dataset.groups[rows])]
         assert len(members) == len(set(members))
 
 
 def test_every_row_is_tested_in_one_fold():
     data = ASKED.model_copy(update={"folds": Folds(count=4)})
-    tested = np.concatenate([blobs().parts(data, fold)["test"] for fold in range(4)])
+    tested = np.concatenate([blobs().parts(data.split, fold)["test"] for fold in range(4)])
     assert sorted(tested) == list(range(120))
 
 
 def test_any_value_changes_the_fingerprint_and_the_same_values_do_not():
-    base = blobs().facts(ASKED)
-    assert blobs().facts(ASKED) == base
+    base = blobs().facts(ASKED.split)
+    assert blobs().facts(ASKED.split) == base
     changed = blobs()
     changed.modalities["hidden"][7, 1] += 1e-6
-    assert changed.facts(ASKED).fingerprint != base.fingerprint
+    assert changed.facts(ASKED.split).fingerprint != base.fingerprint
     missing = replace(blobs(), present={**blobs().present, "hidden": np.arange(120) > 0})
-    assert missing.facts(ASKED).fingerprint != base.fingerprint
+    assert missing.facts(ASKED.split).fingerprint != base.fingerprint
     renamed = replace(blobs(), ids=np.array([f"clip {number:04d}" for number in range(120)]))
-    assert renamed.facts(ASKED).fingerprint != base.fingerprint
+    assert renamed.facts(ASKED.split).fingerprint != base.fingerprint
 
 
 def test_shuffling_moves_auxiliaries_within_class_and_part_and_nothing_else():
@@ -139,18 +139,18 @@ def test_the_documented_loader_runs(tmp_path, monkeypatch):
     (tmp_path / "my_clips.py").write_text(snippet)
     monkeypatch.syspath_prepend(tmp_path)
     data = Data(python="my_clips:load", student=("video",), auxiliary=("audio",))
-    dataset = source.load(data)
-    assert source.card(data).modalities["audio"].shape == (20,)
-    facts = dataset.facts(data)
-    assert facts.test_groups == len(set(dataset.groups[dataset.parts(data)["test"]]))
+    dataset = source.load(data.reference)
+    assert source.card(data.reference).modalities["audio"].shape == (20,)
+    facts = dataset.facts(data.split)
+    assert facts.test_groups == len(set(dataset.groups[dataset.parts(data.split)["test"]]))
     assert 0 < dataset.present["audio"].mean() < 1
 
 
 def test_a_dataset_that_is_not_there_is_named_with_those_that_are():
     with pytest.raises(ValueError, match=r"no dataset 'digit'.*found activitynet, av_digits"):
-        source.card(Data(name="digit", student=("top",)))
+        source.card(Data(name="digit", student=("top",)).reference)
     with pytest.raises(ValueError, match="cannot import 'nowhere:load'"):
-        source.load(Data(python="nowhere:load", student=("top",)))
+        source.load(Data(python="nowhere:load", student=("top",)).reference)
 
 
 def test_another_kind_is_other_data():

@@ -28,8 +28,8 @@ NASTY = "<img src=x onerror=alert(1)>{{7*7}}"
 
 
 def findings(dataset: Dataset) -> Findings:
-    found = audit.audit(dataset, ASKED)
-    scores = list(linear.scores(dataset, ASKED))
+    found = audit.audit(dataset, ASKED.split)
+    scores = list(linear.scores(dataset, ASKED.split))
     return Findings("mine", dataset.card, found, scores, tasks.load(dataset.card.task).linear.measure)
 
 
@@ -138,7 +138,7 @@ def test_a_linear_model_scores_what_it_should():
             labels=told,
             modalities={"seen": held, "hidden": noise},
         )
-        seen, hidden, both = (score.value for score in linear.scores(dataset, ASKED))
+        seen, hidden, both = (score.value for score in linear.scores(dataset, ASKED.split))
         assert seen > 0.97
         assert both > 0.9
         assert hidden < 0.6

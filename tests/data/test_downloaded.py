@@ -7,9 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from kdsweep.data import downloaded
 from kdsweep.data import registry as source
 from kdsweep.data.checks import check
+from kdsweep.data.datasets import _downloaded as downloaded
 from kdsweep.values.study import Data
 
 ROOT = os.environ.get("KDSWEEP_DATA", "")
@@ -23,7 +23,7 @@ def test_a_downloaded_dataset_is_as_its_card_says(name):
     dataset = check(source.module(name).load(root=ROOT), where=name)
     assert dataset.card == source.module(name).card()
     data = Data(name=name, student=(next(iter(dataset.modalities)),))
-    parts = dataset.parts(data)
+    parts = dataset.parts(data.split)
     assert min(len(rows) for rows in parts.values()) > 0
     if dataset.groups is not None:
         members = [group for rows in parts.values() for group in set(dataset.groups[rows])]

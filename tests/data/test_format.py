@@ -38,7 +38,7 @@ def test_a_written_dataset_reads_back_bit_for_bit(tmp_path, own_split):
 def test_a_dataset_on_disk_is_the_same_dataset(tmp_path):
     """Its trials have the names they would have had from memory."""
     format.write(clips(), tmp_path / "d")
-    assert format.read(tmp_path / "d").facts(asked(tmp_path)) == clips().facts(asked(tmp_path))
+    assert format.read(tmp_path / "d").facts(asked(tmp_path).split) == clips().facts(asked(tmp_path).split)
     assert format.read(tmp_path / "d").digest() == format.describe(tmp_path / "d").fingerprint
 
 
@@ -72,23 +72,23 @@ def test_the_test_part_is_not_read_for_who_does_not_ask_for_it(tmp_path):
     content[start : start + look.total_compressed_size] = bytes(look.total_compressed_size)
     path.write_bytes(content)
     dataset = format.read(tmp_path / "d")
-    seen = dataset.only(("train", "valid"), ("look", "gait"), asked(tmp_path / "d"))
+    seen = dataset.only(("train", "valid"), ("look", "gait"), asked(tmp_path / "d").split)
     assert (seen.modalities["look"] == clips().modalities["look"][:25]).all()
     with pytest.raises(ValueError, match=r"test\.parquet: the file is damaged"):
-        dataset.only(("test",), ("look",), asked(tmp_path / "d"))
+        dataset.only(("test",), ("look",), asked(tmp_path / "d").split)
 
 
 def test_a_study_names_a_folder(tmp_path):
     format.write(clips(), tmp_path / "d")
-    assert source.card(asked(tmp_path / "d")).classes == ("walk", "wander")
-    assert len(source.load(asked(tmp_path / "d"))) == ROWS
+    assert source.card(asked(tmp_path / "d").reference).classes == ("walk", "wander")
+    assert len(source.load(asked(tmp_path / "d").reference)) == ROWS
     with pytest.raises(ValueError, match="a path takes none, got root"):
-        source.card(Data(path=str(tmp_path / "d"), student=("look",), options={"root": "here"}))
+        source.card(Data(path=str(tmp_path / "d"), student=("look",), options={"root": "here"}).reference)
 
 
 def test_a_split_without_a_valid_part_gets_one_from_train():
     given = np.where(clips().split == "valid", "train", clips().split)
-    parts = replace(clips(), split=given).parts(asked(Path()))
+    parts = replace(clips(), split=given).parts(asked(Path()).split)
     assert list(parts["test"]) == list(range(25, 30))
     assert sorted([*parts["train"], *parts["valid"]]) == list(range(25))
     assert not set(clips().groups[parts["train"]]) & set(clips().groups[parts["valid"]])

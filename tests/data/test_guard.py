@@ -78,7 +78,7 @@ def searched(tmp_path: Path, folds: str = "") -> dict[str, set[tuple[str, bool]]
 def test_a_search_runs_whole_where_the_test_part_cannot_be_read(tmp_path):
     parted = clips()
     split = np.empty(ROWS, dtype="<U5")
-    for part, rows in parted.parts(Data(path=".", student=("seen",))).items():
+    for part, rows in parted.parts(Data(path=".", student=("seen",)).split).items():
         split[rows] = part
     format.write(replace(parted, split=split), tmp_path / "d")
     destroyed(tmp_path / "d" / "test.parquet", [0])
@@ -93,7 +93,7 @@ def test_a_folds_test_rows_do_not_reach_its_search(tmp_path, monkeypatch):
     monkeypatch.setattr(format, "GROUP_BYTES", 1)
     format.write(clips(), tmp_path / "d")
     data = Data(path=str(tmp_path / "d"), student=("seen",), folds=Folds(count=3, by="group", search="first"))
-    tested = clips().parts(data, 0)["test"]
+    tested = clips().parts(data.split, 0)["test"]
     assert pq.ParquetFile(tmp_path / "d" / "rows.parquet").num_row_groups == ROWS
     destroyed(tmp_path / "d" / "rows.parquet", tested.tolist())
     stages = searched(tmp_path, folds=", folds: {count: 3, by: group, search: first}")
@@ -114,7 +114,7 @@ def test_no_split_shares_a_group(groups, seed, folds, given_split):
         dataset = replace(dataset, split=np.where(np.arange(ROWS) % groups < 2, "test", "train"))
     data = Data(path=".", student=("seen",), split_seed=seed, folds=Folds(count=folds) if folds else None)
     for fold in range(folds or 1):
-        parts = dataset.parts(data, fold)
+        parts = dataset.parts(data.split, fold)
         assert sorted(np.concatenate(list(parts.values()))) == list(range(ROWS))
         members = [group for rows in parts.values() for group in set(dataset.groups[rows])]
         assert len(members) == len(set(members))

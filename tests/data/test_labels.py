@@ -42,7 +42,7 @@ def test_a_written_dataset_reads_back_its_labels(tmp_path, task):
 @pytest.mark.parametrize("grouped", [True, False])
 def test_a_split_is_drawn_without_strata_and_keeps_groups_whole(task, grouped):
     dataset = replace(moods(task), split=None, groups=moods(task).groups if grouped else None)
-    parts = dataset.parts(ASKED)
+    parts = dataset.parts(ASKED.split)
     assert sorted(np.concatenate(list(parts.values()))) == list(range(ROWS))
     if grouped:
         members = [group for rows in parts.values() for group in set(dataset.groups[rows])]

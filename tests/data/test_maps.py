@@ -79,7 +79,8 @@ def test_no_control_copies_values(folder, monkeypatch):
 def test_folds_gather_from_several_files(folder, monkeypatch):
     data = Data(path=str(folder), student=("look",), folds=Folds(count=3))
     small, large = (
-        read(folder, monkeypatch, large=large).only(("train",), ("gait",), data, fold=1) for large in (False, True)
+        read(folder, monkeypatch, large=large).only(("train",), ("gait",), data.split, fold=1)
+        for large in (False, True)
     )
     every = torch.arange(len(small))
     one, other = (to_tensors(part, ("gait",), CPU).batch(every) for part in (small, large))
@@ -91,7 +92,7 @@ def test_a_file_is_decoded_once_and_only_when_its_rows_are_asked_for(folder, mon
     monkeypatch.setenv("KDSWEEP_CACHE", str(tmp_path / "cache"))
     data = Data(path=str(folder), student=("look",))
     for _ in range(2):
-        read(folder, monkeypatch, large=True).only(("train", "valid"), ("look",), data)
+        read(folder, monkeypatch, large=True).only(("train", "valid"), ("look",), data.split)
     (made,) = (tmp_path / "cache").iterdir()
     assert made.name == format.describe(folder).fingerprint
     assert {path.name for path in made.glob("*.npy")} == {

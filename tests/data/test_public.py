@@ -33,8 +33,8 @@ def checked(name: str, **options: object):
     module = source.module(name)
     dataset = check(module.load(**options), where=name)
     assert dataset.card == module.card(**options)
-    assert dataset.card == source.card(Data(name=name, student=("any",), options=options))
-    parts = dataset.parts(Data(name=name, student=("any",)))
+    assert dataset.card == source.card(Data(name=name, student=("any",), options=options).reference)
+    parts = dataset.parts(Data(name=name, student=("any",)).split)
     if dataset.groups is not None:
         members = [group for rows in parts.values() for group in set(dataset.groups[rows])]
         assert len(members) == len(set(members))

@@ -63,7 +63,7 @@ def test_a_constant_feature_becomes_0():
 def test_the_training_part_alone_decides():
     dataset, data = clips(), Data(path="x", student=("look",))
     asked = clips_trial(standardise=True, auxiliary=("gait",))
-    test = dataset.parts(data)["test"]
+    test = dataset.parts(data.split)["test"]
     moved = replace(dataset, modalities={**dataset.modalities, "look": dataset.modalities["look"].copy()})
     moved.modalities["look"][test] += 100
     one, other = (parts(asked, each, data, CPU)["train"].inputs["look"] for each in (dataset, moved))

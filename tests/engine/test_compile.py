@@ -74,7 +74,7 @@ def test_a_compiler_that_is_there_and_does_not_work_is_a_failure_of_the_compiler
 def test_what_the_compiler_fails_on_is_said_before_the_first_trial_and_settles_nothing(failing):
     failing(KeyError("buf9"))
     # A structure of its own: what is compiled already is not compiled again.
-    trial, dataset = distilled("kd"), source.load(DATA)
+    trial, dataset = distilled("kd"), source.load(DATA.reference)
     trial = replace(trial, train={**trial.train, "batch_size": 31})
     asked = settle(trial, dataset, DATA, compiling="on")
     assert asked.name == "compiled@8"

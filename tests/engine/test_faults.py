@@ -90,7 +90,7 @@ def broken(model: object, role: str) -> None:
 
 
 def trained(weights, **options) -> Outcome | Fault:
-    (became,) = run([distilled("kd")], source.load(DATA), DATA, weights, **options)
+    (became,) = run([distilled("kd")], source.load(DATA.reference), DATA, weights, **options)
     return became
 
 
@@ -123,7 +123,7 @@ def test_a_fault_of_the_machine_is_raised_and_one_that_ends_the_process_ends_the
         trained(failing(OSError("no space left on device")))
     calls.clear()
     with pytest.raises(RuntimeError, match="device-side"):
-        list(run(asked, source.load(DATA), DATA, failing(RuntimeError(CUDA))))
+        list(run(asked, source.load(DATA.reference), DATA, failing(RuntimeError(CUDA))))
     assert len(calls) == 1
 
 

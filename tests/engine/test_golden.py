@@ -107,7 +107,7 @@ def curve(method: str, arithmetic: str) -> dict[str, list[float]]:
     Not what counts samples: one on the edge between two classes would fall elsewhere on other hardware.
     """
     trial, data = asked(method, arithmetic)
-    dataset = source.load(data)
+    dataset = source.load(data.reference)
     company = [] if arithmetic == "plain" else [replace(trial, seed=2, numbers={**trial.numbers, "train.lr": 0.003})]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -148,7 +148,7 @@ def test_a_pack_is_the_plain_loop_in_other_arithmetic(method, optimizer, dataset
 
 
 def test_networks_with_maps_stack_too(monkeypatch):
-    digits = source.load(DIGITS)
+    digits = source.load(DIGITS.reference)
     trainer = Trainer(digits)
     base = replace(
         trial("student_only"),

@@ -23,7 +23,7 @@ from kdsweep.values.user_code import ChangedSource
 from tests.helpers.fakes import run, study
 from tests.helpers.trials import DATA, Trainer, assert_equal, curve, distilled, stacked, teacher, train, trial
 
-CARD = source.load(DATA).card
+CARD = source.load(DATA.reference).card
 NET = {"module": "tests.helpers.modules_of_a_user:Net", "embedding": "body", "head": "fc"}
 BOTH = {**NET, "module": {"tests.helpers.modules_of_a_user:Net": {"modalities": 2}}}
 
@@ -184,7 +184,7 @@ def test_columns_that_hold_outputs_are_seen_by_nobody(tmp_path, monkeypatch):
         "from kdsweep.values.study import Data\n"
         "import numpy as np\n"
         "def load():\n"
-        "    d = source.load(Data(name='digits', student=('top',)))\n"
+        "    d = source.load(Data(name='digits', student=('top',)).reference)\n"
         "    z = np.eye(10, dtype=np.float32)[d.labels]\n"
         "    card = replace(d.card, modalities={**d.card.modalities, 'z': Modality('vector', (10,))})\n"
         "    present = {**d.present, 'z': d.present['top']}\n"

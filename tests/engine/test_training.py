@@ -69,7 +69,7 @@ def test_a_trial_that_does_not_read_test_never_has_it(dataset):
 
     watched = Watched(**{field.name: getattr(dataset, field.name) for field in fields(Dataset)})
     outcome = Trainer(watched)(trial())
-    parts = dataset.parts(DATA)
+    parts = dataset.parts(DATA.split)
     assert seen == set(dataset.ids[parts["train"]]) | set(dataset.ids[parts["valid"]])
     assert outcome.predictions is None
     assert not [point for point in outcome.points if point.metric.startswith("test/")]
@@ -84,7 +84,7 @@ def test_test_is_scored_once_at_the_selected_epoch(trainer, dataset):
     predicted = outcome.predictions
     assert (predicted["label"] == predicted["prediction"]).mean() == pytest.approx(curve(outcome, "test/accuracy")[0])
     assert ((predicted["rank"] == 0) == (predicted["label"] == predicted["prediction"])).all()
-    assert set(predicted["sample"]) == set(dataset.ids[dataset.parts(DATA)["test"]])
+    assert set(predicted["sample"]) == set(dataset.ids[dataset.parts(DATA.split)["test"]])
 
 
 def test_a_trial_behind_its_threshold_stops_there(trainer):

@@ -27,7 +27,7 @@ class Science:
     """Trains AMID with some of its terms at some numbers, and tells what became of each seed."""
 
     def __init__(self) -> None:
-        self.dataset = source.load(DATA)
+        self.dataset = source.load(DATA.reference)
         common = {
             "code": "test",
             "fingerprint": "planted",

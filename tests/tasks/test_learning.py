@@ -20,8 +20,8 @@ from tests.helpers.trials import DATA, Trainer, assert_equal, distilled, stacked
 
 def of_labels(task: str) -> Dataset:
     """The planted dataset with other labels: its class as several yes or no, or as two values."""
-    planted = source.load(DATA)
-    parts = planted.parts(DATA)
+    planted = source.load(DATA.reference)
+    parts = planted.parts(DATA.split)
     split = np.full(len(planted), "train", dtype="<U5")
     for part, rows in parts.items():
         split[rows] = part
@@ -93,7 +93,7 @@ def test_values_are_learned_as_a_linear_model_learns_them(trainers):
     longer = {**trial().train, "epochs": 100}
     outcome = trainers["regression"](trial(task="regression", metric="ccc", train=longer, reads_test=True))
     dataset = trainers["regression"].dataset
-    fitted, tested = (dataset.select(dataset.parts(DATA)[part]) for part in ("train", "test"))
+    fitted, tested = (dataset.select(dataset.parts(DATA.split)[part]) for part in ("train", "test"))
     said = Ridge().fit(fitted.modalities["plain"], fitted.labels).predict(tested.modalities["plain"])
     linear = measured("regression", torch.tensor(said)[None], torch.tensor(tested.labels))[0]["ccc"]
     assert next(point.value for point in outcome.points if point.metric == "test/ccc") == pytest.approx(linear, abs=0.1)

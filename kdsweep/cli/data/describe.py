@@ -28,13 +28,14 @@ def describe(
     from kdsweep.data.look import audit, linear
     from kdsweep.report.render.data_page import Findings, render
     from kdsweep.tasks import registry as tasks
+    from kdsweep.values.card import Split
 
-    dataset, section = load(data, split_seed, pairs("--option", option or []))
+    dataset, split = load(data, pairs("--option", option or [])), Split(split_seed)
     findings = Findings(
         name=data,
         card=dataset.card,
-        audit=audit.audit(dataset, section),
-        scores=list(linear.scores(dataset, section)) if scores else [],
+        audit=audit.audit(dataset, split),
+        scores=list(linear.scores(dataset, split)) if scores else [],
         measure=tasks.load(dataset.card.task).linear.measure,
         fingerprint=dataset.fingerprint,
     )

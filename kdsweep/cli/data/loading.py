@@ -11,28 +11,24 @@ from kdsweep.cli.options import where
 
 if TYPE_CHECKING:
     from kdsweep.data.dataset import Dataset
-    from kdsweep.values.study import Data
 
 
-def load(data: str, split_seed: int, options: Mapping[str, str]) -> tuple[Dataset, Data]:
-    """The dataset, checked, and the section of a study that names it.
+def load(data: str, options: Mapping[str, str]) -> Dataset:
+    """The dataset, checked.
 
     Raises:
         ValueError: there is none, or something is wrong with it.
     """
     from kdsweep.data import registry
     from kdsweep.data.checks import check
-    from kdsweep.values.study import Data
+    from kdsweep.values.card import Reference
 
     if not Path(data).exists() and "/" in data and ":" not in data:
         raise ValueError(f"{data}: there is no such folder")
-    # Which modality a student sees decides nothing here.
-    section = Data.model_validate(
-        {where(data): data, "student": ["any"], "split_seed": split_seed, "options": dict(options)}
-    )
+    reference = Reference(**{where(data): data}, options=dict(options))
     try:
         # Whoever wrote the files, and whoever wrote a loader: nothing is shown of what cannot be trained on.
-        return check(registry.load(section), where=data), section
+        return check(registry.load(reference), where=data)
     except OSError as error:
         raise ValueError(str(error)) from error
 

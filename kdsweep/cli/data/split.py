@@ -27,6 +27,7 @@ def split(
     """Give a dataset a split of its own: stratified by class, never through a group."""
     from kdsweep.data import split as splitting
     from kdsweep.data.disk import format
+    from kdsweep.values.card import Split
 
     if out.exists():
         raise ValueError(f"a split is written to a new place, and {out} exists")
@@ -35,7 +36,7 @@ def split(
         raise ValueError("--every-group writes a FILE.csv and takes no --leave-out: a folder holds one split")
     if as_table and fold is not None:
         raise ValueError("a FILE.csv holds all folds, --fold picks one for a folder")
-    dataset, section = load(data, 0, pairs("--option", option or []))
+    dataset = load(data, pairs("--option", option or []))
     if as_table:
         columns = splitting.leave_one_out if every_group else splitting.k_fold
         made = {"split": splitting.leaving_out(dataset, leave_out, seed=seed).split} if leave_out else None
@@ -49,5 +50,5 @@ def split(
     else:
         parted = splitting.drawn(dataset, seed=seed, folds=folds, fold=fold or 0)
     fingerprint = format.write(parted, out, show=progress)
-    counts = ", ".join(f"{part} {len(rows)}" for part, rows in parted.parts(section).items())
+    counts = ", ".join(f"{part} {len(rows)}" for part, rows in parted.parts(Split()).items())
     typer.echo(f"wrote {out}: {counts}, {fingerprint}")

@@ -1,8 +1,9 @@
 """ActivityNet's trimmed activities: one feature vector of the video and one of the audio for each.
 
-Download and unpack what kdsweep/data/avgzsl.py describes; `root` is the folder that holds ActivityNet/. The features
-come without ActivityNet's own parts: a fifth of the YouTube videos tests, chosen by a digest of their names, so that it
-is the same fifth everywhere. Heilbron, Escorcia, Ghanem, Niebles. ActivityNet. CVPR 2015 (annotations: MIT).
+Download and unpack what kdsweep/data/datasets/_avgzsl.py describes; `root` is the folder that holds
+ActivityNet/. The features come without ActivityNet's own parts: a fifth of the YouTube videos tests, chosen by a digest
+of their names, so that it is the same fifth everywhere. Heilbron, Escorcia, Ghanem, Niebles. ActivityNet.
+CVPR 2015 (annotations: MIT).
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def card(root: str = ".", features: str = "main_features") -> Card:
-    from kdsweep.data import avgzsl
+    from kdsweep.data.datasets import _avgzsl as avgzsl
 
     return avgzsl.card(root, "ActivityNet", features, "annotations: MIT; the videos are their owners'")
 
 
 def load(root: str = ".", features: str = "main_features") -> Dataset:
-    from kdsweep.data import avgzsl
+    from kdsweep.data.datasets import _avgzsl as avgzsl
 
     return avgzsl.load(
         card(root, features),

@@ -24,8 +24,8 @@ def card(root: str = ".", speakers: bool = True) -> Card:
 
 def load(root: str = ".", speakers: bool = True) -> Dataset:
     """With `speakers` a speaker's rows are a group: leave them ungrouped for a student that sees images alone."""
-    from kdsweep.data import downloaded
     from kdsweep.data.dataset import Dataset
+    from kdsweep.data.datasets import _downloaded as downloaded
 
     keys = ("mod_image", "mod_audio", "y", "split", "groups")
     found = downloaded.arrays(root, "avdigits.npz", keys, about="MNIST and the Free Spoken Digit Dataset, paired")

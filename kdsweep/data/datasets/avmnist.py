@@ -33,8 +33,8 @@ def card(root: str = ".", pool: int = 1) -> Card:
 
 
 def load(root: str = ".", pool: int = 1, valid: int = VALID) -> Dataset:
-    from kdsweep.data import downloaded
     from kdsweep.data.dataset import Dataset
+    from kdsweep.data.datasets import _downloaded as downloaded
 
     described = card(root, pool)
     labels = [_array(root, f"{part}_labels.npy", ()).astype(np.int64) for part in ("train", "test")]

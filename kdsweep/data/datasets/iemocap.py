@@ -49,8 +49,8 @@ def card(root: str = ".", group: str = "dialogue") -> Card:
 
 
 def load(root: str = ".", group: str = "dialogue") -> Dataset:
-    from kdsweep.data import downloaded
     from kdsweep.data.dataset import Dataset
+    from kdsweep.data.datasets import _downloaded as downloaded
 
     described, path = card(root, group), Path(root) / NAME
     utterances, _, labels, *features, _, train, test = _read(path)

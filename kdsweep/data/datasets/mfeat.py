@@ -25,8 +25,8 @@ def card(root: str = ".") -> Card:
 
 
 def load(root: str = ".") -> Dataset:
-    from kdsweep.data import downloaded
     from kdsweep.data.dataset import Dataset
+    from kdsweep.data.datasets import _downloaded as downloaded
 
     keys = (*(f"mod_{name}" for name in WIDTHS), "y", "split")
     found = downloaded.arrays(root, "mfeat.npz", keys, about="the UCI repository's Multiple Features as one archive")

@@ -1,8 +1,8 @@
 """UCF101's clips that have sound: one feature vector of the video and one of the audio for each.
 
-Download and unpack what kdsweep/data/avgzsl.py describes; `root` is the folder that holds UCF/. The test part is that
-of the published split 1: the clips of the source videos g01 to g07. UCF101 (Soomro, Zamir, Shah. arXiv:1212.0402) is
-for academic use.
+Download and unpack what kdsweep/data/datasets/_avgzsl.py describes; `root` is the folder that holds UCF/. The
+test part is that of the published split 1: the clips of the source videos g01 to g07. UCF101 (Soomro, Zamir, Shah.
+arXiv:1212.0402) is for academic use.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ LAST_TEST_GROUP = "g07"
 
 
 def card(root: str = ".", features: str = "main_features") -> Card:
-    from kdsweep.data import avgzsl
+    from kdsweep.data.datasets import _avgzsl as avgzsl
 
     return avgzsl.card(root, "UCF", features, "UCF101: academic use")
 
 
 def load(root: str = ".", features: str = "main_features") -> Dataset:
-    from kdsweep.data import avgzsl
+    from kdsweep.data.datasets import _avgzsl as avgzsl
 
     return avgzsl.load(
         card(root, features),

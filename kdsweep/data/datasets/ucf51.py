@@ -38,8 +38,8 @@ def card(root: str = ".") -> Card:
 
 
 def load(root: str = ".") -> Dataset:
-    from kdsweep.data import downloaded
     from kdsweep.data.dataset import Dataset
+    from kdsweep.data.datasets import _downloaded as downloaded
 
     keys = (*(f"mod_{name}" for name in WIDTHS), "y", "split", "ids")
     found = downloaded.arrays(root, "ucf51.npz", keys, about="scores and features of UCF101's clips with sound")

@@ -38,8 +38,8 @@ def card(root: str = ".") -> Card:
 
 
 def load(root: str = ".") -> Dataset:
-    from kdsweep.data import downloaded
     from kdsweep.data.dataset import Dataset
+    from kdsweep.data.datasets import _downloaded as downloaded
 
     keys = ("depth_clip", "skeleton", "inertial", "y", "subject", "trial")
     found = downloaded.arrays(root, "utd_mhad.npz", keys, about="UTD-MHAD resampled in time, as one archive")

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from kdsweep.data.dataset import Dataset
 from kdsweep.tasks import registry as tasks
-from kdsweep.values.card import PARTS, Modality, Part
-from kdsweep.values.study import Data
+from kdsweep.values.card import PARTS, Modality, Part, Split
 
 Array = NDArray[Any]
 
@@ -44,7 +43,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Audit:
-    """A dataset under a study's split.
+    """A dataset under a split.
 
     Attributes:
         classes: rows of each class, by part; empty where labels are values.
@@ -61,9 +60,9 @@ class Audit:
     warnings: tuple[str, ...]
 
 
-def audit(dataset: Dataset, data: Data) -> Audit:
+def audit(dataset: Dataset, split: Split) -> Audit:
     """Counts, missingness, balance, and leaks between the parts. Values are read piece by piece."""
-    parts = dataset.parts(data)
+    parts = dataset.parts(split)
     classes: dict[str, dict[Part, int]] = {}
     targets: dict[str, Target] = {}
     names, labels = dataset.card.classes, tasks.load(dataset.card.task).labels

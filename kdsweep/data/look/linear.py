@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kdsweep.data.dataset import Dataset
 from kdsweep.tasks import registry as tasks
 from kdsweep.tasks.base import Linear
-from kdsweep.values.study import Data
+from kdsweep.values.card import Split
 
 Array = NDArray[Any]
 # A look, not a study: of larger data as many rows, drawn once, as fit these bytes.
@@ -31,7 +31,7 @@ class Score(NamedTuple):
     samples: int
 
 
-def scores(dataset: Dataset, data: Data) -> Iterator[Score]:
+def scores(dataset: Dataset, split: Split) -> Iterator[Score]:
     """The task's linear model of standardised features, on all that is no test row.
 
     Its penalty is chosen on validation. Missing values are 0. Of more than 512 features it sees the first 256 principal
@@ -39,7 +39,7 @@ def scores(dataset: Dataset, data: Data) -> Iterator[Score]:
     """
     from threadpoolctl import threadpool_limits
 
-    parts = dataset.parts(data)
+    parts = dataset.parts(split)
     names, linear = tuple(dataset.card.modalities), tasks.load(dataset.card.task).linear
     rows = {part: _some(dataset, parts[part]) for part in ("train", "valid", "test")}  # type: ignore[index]
     whole = dataset.select(np.concatenate(list(rows.values())))

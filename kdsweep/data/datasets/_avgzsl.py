@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdsweep.data import downloaded
 from kdsweep.data.dataset import Dataset
+from kdsweep.data.datasets import _downloaded as downloaded
 from kdsweep.values.card import Card, Modality
 
 Array = NDArray[Any]
