@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "objective": {"tasks", "values"},
     "methods": {"objective", "tasks", "values"},
     "networks": {"objective", "values"},
-    "data": {"tasks", "values"},
+    "data": {"tasks", "values.card", "values.user_code"},
     "study_file": {"data", "methods", "networks", "protocol.pruners", "protocol.samplers", "tasks", "values"},
     "engine": {"data", "methods", "networks", "objective", "tasks", "values"},
     "protocol.pruners": {"values"},
