@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def searched(tmp_path: Path, folds: str = "") -> dict[str, set[str]]:
     return ended
 
 
+@pytest.mark.slow
 def test_a_search_runs_whole_where_the_test_part_cannot_be_read(tmp_path):
     parted = clips()
     split = np.empty(ROWS, dtype="<U5")
@@ -88,6 +90,7 @@ def test_a_search_runs_whole_where_the_test_part_cannot_be_read(tmp_path):
     assert stages["confirm"] == {"not run"}
 
 
+@pytest.mark.slow
 def test_a_folds_test_rows_do_not_reach_its_search(tmp_path, monkeypatch):
     monkeypatch.setattr(format, "GROUP_BYTES", 1)
     format.write(clips(), tmp_path / "d")

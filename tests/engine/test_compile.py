@@ -104,6 +104,7 @@ def test_compiled_code_lies_in_the_store_where_a_compiler_can_read_its_path(fold
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
+@pytest.mark.slow
 def test_what_is_read_after_it_was_written_in_place_is_compiled(failing):
     """The least program that torch 2.13's compiler ends at with a KeyError (pytorch's issue 196570)."""
 
@@ -133,6 +134,7 @@ def test_a_call_that_failed_is_not_the_first_of_the_two_that_are_compared(failin
         traces("function", function, torch.ones(3))
 
 
+@pytest.mark.slow
 def test_a_compiled_update_does_not_know_who_has_joined_or_how_often():
     """A member's bits beside others that join at other steps, in the first lane and in the last."""
 

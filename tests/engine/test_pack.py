@@ -42,6 +42,7 @@ CNN = {"cnn": {"channels": [4, 8], "embedding": 8}}
 DIGITS = DATA.model_copy(update={"name": "digits", "options": {}, "student": ("top",), "auxiliary": ("bottom",)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", WITHOUT_MAPS)
 def test_nor_where_rows_and_layers_are_of_odd_sizes(method, trainer, monkeypatch):
     """Lanes begin anywhere in memory then, and vectors end in the midst of a member."""
@@ -125,6 +126,7 @@ def in_float64(dataset: Dataset) -> Dataset:
     return replace(dataset, modalities={name: values.astype("float64") for name, values in dataset.modalities.items()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "optimizer"),
     [*((name, "adamw") for name in WITHOUT_MAPS), ("kd", "adam"), ("kd", "sgd"), ("amid", "sgd")],

@@ -151,6 +151,7 @@ ESTIMATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "rho", "expected"), GAUSSIANS)
 def test_estimates_of_information_between_gaussians_lie_where_they_should(width, rho, expected):
     """With the optimal critic: log p(y|x) / p(y), plus 1 for NWJ, whose optimum is there."""

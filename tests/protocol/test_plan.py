@@ -48,6 +48,7 @@ def studies(draw: st.DrawFn):
     )
 
 
+@pytest.mark.slow
 @bounded
 @given(studies(), st.integers(0, 10**6), st.integers(1, 5))
 def test_any_order_and_any_cut_give_the_same_trials(found, seed, at_once):
@@ -58,6 +59,7 @@ def test_any_order_and_any_cut_give_the_same_trials(found, seed, at_once):
     assert max(Counter(shuffled.runs).values()) == 1
 
 
+@pytest.mark.slow
 @bounded
 @given(studies(), st.lists(st.integers(0, 40), min_size=1, max_size=4))
 def test_any_kill_loses_nothing_and_counts_nothing_twice(found, kills):
@@ -95,6 +97,7 @@ def in_full(unfolded):
     return unfolded, trials, unsettled, [trial.id for trial in unfolded.ready], list(unfolded.proposals)
 
 
+@pytest.mark.slow
 @settings(bounded, max_examples=6)
 @given(studies(), st.integers(5, 20))
 def test_a_plan_with_a_memory_is_the_plan_without(found, at_once):

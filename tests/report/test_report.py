@@ -341,6 +341,7 @@ def test_a_report_is_one_page_its_tables_and_its_runs(runs, folder):
     assert {"stage", "arm", "state", "param.kd.weight"} <= set(stored)
 
 
+@pytest.mark.slow
 def test_equal_runs_give_equal_pages(runs, page, tmp_path):
     assert build(report_fakes.make(), tmp_path).path.read_text() == page
 
@@ -364,6 +365,7 @@ def test_every_section_is_linked_headed_and_not_broken(page):
     assert all(attrs.get("aria-label") for tag, attrs in found if tag == "div" and attrs.get("class") == "ink")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -92,6 +92,7 @@ def test_a_map_is_highest_where_the_best_trials_lie_and_blank_where_none_do():
     assert abs((x + 0.5) / landscape.CELLS - 0.5) < 0.2
 
 
+@pytest.mark.slow
 def test_pictures_of_ten_thousand_trials_stay_small():
     runs = search(10_000, scheduled=True)
     for section in (landscape, parallel, schedules, rungs, timeline):

@@ -213,6 +213,7 @@ def test_a_structure_that_did_not_fit_stays_in_smaller_packs(tmp_path):
     assert len(pack) == 2, "of four that a new plan has"
 
 
+@pytest.mark.slow
 def test_of_two_searches_the_one_that_has_come_less_far_goes_first(tmp_path):
     arms = {
         "arms": {"student_only": {}, "again": {"use": "student_only"}},

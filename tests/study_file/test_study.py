@@ -358,6 +358,7 @@ PLACES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.sampled_from(PLACES), values)
 def test_any_value_in_any_place_is_read_or_refused(path, value):

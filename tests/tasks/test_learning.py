@@ -62,6 +62,7 @@ def test_a_methods_tasks_are_those_of_its_terms(name):
         assert set(method.tasks(choices)) == set.intersection(*terms), choices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "task"), ABLE)
 def test_a_pack_of_every_method_learns_from_labels_of_every_task_it_takes(name, task, trainers):
     short = {**trial().train, "epochs": 1}
@@ -87,6 +88,7 @@ def test_a_method_of_classes_refuses_values(trainers):
     assert fault.message == "dkd is a term for classification, retrieval, got the task regression"
 
 
+@pytest.mark.slow
 def test_values_are_learned_as_a_linear_model_learns_them(trainers):
     from sklearn.linear_model import Ridge
 
