@@ -241,12 +241,12 @@ def test_the_crossed_interval_covers_where_one_sided_ones_do_not(seeds, samples,
 @pytest.mark.slow
 def test_the_crossed_interval_covers_for_macro_f1():
     """Two equal models of a world of endless samples: the interval on each drawn test set holds zero."""
-    rng, seeds, samples, held, repetitions = np.random.default_rng(9), 5, 100, 0, 60
+    rng, seeds, samples, held, repetitions = np.random.default_rng(9), 8, 60, 0, 80
     for _ in range(repetitions):
         label, ease = rng.integers(3, size=samples), rng.normal(size=samples)
 
         def run(label=label, ease=ease):
-            skill = 1 / (1 + np.exp(-(0.5 + ease + 0.2 * rng.normal())))
+            skill = 1 / (1 + np.exp(-(0.5 + ease + 0.6 * rng.normal())))
             guess = np.where(rng.random(samples) < skill, label, rng.integers(3, size=samples))
             return pd.DataFrame({"sample": np.arange(samples).astype(str), "label": label, "prediction": guess})
 
@@ -256,5 +256,5 @@ def test_the_crossed_interval_covers_for_macro_f1():
         ]
         low, high = Crossed.of(D).interval.bounds()
         held += low <= 0 <= high
-    # Three standard errors of 60 studies below 95 %.
-    assert held / repetitions >= 0.865
+    # Three standard errors of 80 studies below 95 %: an interval over the samples alone holds it in 78 % of them.
+    assert held / repetitions >= 0.877
