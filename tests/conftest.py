@@ -49,13 +49,6 @@ def cluster():
 
 
 @pytest.fixture(scope="session")
-def one_thread():
-    import torch
-
-    assert torch.get_num_threads() == 1
-
-
-@pytest.fixture(scope="session")
 def dataset():
     """Vectors of three classes, as tests.helpers.trials reads them."""
     from kdsweep.data import registry

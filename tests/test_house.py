@@ -28,10 +28,16 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name not in ("_replace", "_fields", "_asdict")
 
 
+def is_module(source: str) -> bool:
+    # In a folder that is a registry, an underscore says that a module is no entry.
+    return TESTS.parent.joinpath(*source.split(".")).with_suffix(".py").exists()
+
+
 def private_names(tree: ast.Module) -> set[str]:
     """Private names of kdsweep that a test imports, or reads from whatever is not a library's."""
     names = dict(imported(tree))
-    found = {source for source in names.values() if source.startswith("kdsweep") and is_private(source.split(".")[-1])}
+    ours = {source for source in names.values() if source.startswith("kdsweep") and not is_module(source)}
+    found = {source for source in ours if is_private(source.split(".")[-1])}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and is_private(node.attr):
             text = ast.unparse(node)
