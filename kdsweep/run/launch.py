@@ -16,8 +16,9 @@ from kdsweep.protocol.plan import Plan, Role, plan
 from kdsweep.protocol.trials import Memory
 from kdsweep.run.journal import Journal, check_owner, index, known, running
 from kdsweep.run.listeners import Event, Listener, Listeners
-from kdsweep.run.machine import equal_products, kind_of_device
+from kdsweep.run.machine import kind_of_device
 from kdsweep.run.packing import pack
+from kdsweep.run.settling import settle
 from kdsweep.run.store import Results
 from kdsweep.study_file import compatibility
 from kdsweep.values.arithmetic import compiled_width, settlement
@@ -80,7 +81,7 @@ class Launch:
         self._roles: dict[str, Role] = {}
         self._stale, self._beat = False, 0.0
         self._indexed: Plan | None = None
-        self._notes: set[str] = set()
+        self._shown: set[str] = set()
         self._planned, self._planning = 0.0, 0.0
         self._earlier = self.results.read_rows(self.study.name, "index")
         self.plan: Plan = self._replan()
@@ -215,7 +216,7 @@ class Launch:
         self._stale, started = False, time.monotonic()
         self.plan = plan(self.study, self.known, self._made)
         while self.plan.unsettled:
-            self.known = replace(self.known, arithmetic={**self.known.arithmetic, **self._settle(self.plan.unsettled)})
+            self._settle()
             self.plan = plan(self.study, self.known, self._made)
         for (key, generation), points in self.plan.proposals.items():
             if self.trains:
@@ -244,45 +245,29 @@ class Launch:
         role = self.role(trial.id)
         return (STAGES.index(role.stage), role.generation) if role else (0, 0)
 
-    def _settle(self, unsettled: Mapping[str, Trial]) -> dict[str, str]:
-        """Settle how these structures compute, before their first trial: who only looks on does it in memory alone."""
-        # Building a step needs torch and the data; a plan on its own needs neither.
-        from kdsweep.engine.stacked.choose import COMPILED, compile_ahead, member_steps, settle
-        from kdsweep.engine.threads import one_thread
-        from kdsweep.run.worker import compiled_code
+    def _settle(self) -> None:
+        """What the plan waits for is settled: who only looks on does it in memory alone."""
+        choices = settle(
+            self.plan.unsettled,
+            self.study,
+            self.results,
+            device=self.known.device,
+            trains=self.trains,
+            settled=self._show_settled,
+        )
+        self.widths.memory |= {name: choice.memory for name, choice in choices.items()}
+        names = {name: choice.name for name, choice in choices.items()}
+        self.known = replace(self.known, arithmetic={**self.known.arithmetic, **names})
 
-        equal_products()
-        study, settled = self.study, {}
-        dataset, device = source.load(study.data.reference), self.known.device
-        # Whatever imports torch's compiler settles where its code lies.
-        with compiled_code(self.results):
-            for name, trial in unsettled.items():
-                arithmetic = settle(
-                    trial,
-                    dataset,
-                    study.data,
-                    device=device,
-                    compiling=study.resources.compile,
-                    width=COMPILED if study.resources.pack == "auto" else study.resources.pack,
-                    member_steps=member_steps(study, trial),
-                )
-                self._note(trial, arithmetic)
-                # On a GPU it is for the workers to compile: there may be none here.
-                if compiled_width(arithmetic.name) and self.trains and device == "cpu":
-                    self.journal.write(**self._progress())
-                    with one_thread():
-                        compile_ahead(trial, dataset, study.data, arithmetic)
-                if self.trains:
-                    self.results.store_arithmetic(name, arithmetic.name, arithmetic.reason, arithmetic.memory)
-                self.widths.memory[name], settled[name] = arithmetic.memory, arithmetic.name
-        return settled
-
-    def _note(self, trial: Trial, arithmetic: Arithmetic) -> None:
+    def _show_settled(self, trial: Trial, choice: Arithmetic) -> None:
         # What is the same for several structures is said once.
-        if arithmetic.notable and arithmetic.reason not in self._notes:
-            self._notes.add(arithmetic.reason)
-            alone = "trains one at a time: " if arithmetic.name == "plain" else ""
-            self._tell(Event("settled", trial, message=f"{alone}{arithmetic.reason}"))
+        if choice.notable and choice.reason not in self._shown:
+            self._shown.add(choice.reason)
+            alone = "trains one at a time: " if choice.name == "plain" else ""
+            self._tell(Event("settled", trial, message=f"{alone}{choice.reason}"))
+        if compiled_width(choice.name):
+            # Compiling takes a while, in which `status` is to show what runs.
+            self.journal.write(**self._progress())
 
     def _write_state(self, *, force: bool = False) -> None:
         if not self.trains or (not force and time.monotonic() - self._beat < BEAT):
