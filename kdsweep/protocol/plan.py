@@ -12,7 +12,7 @@ from typing import Any
 
 from kdsweep.protocol.entries import Entry, meaningless
 from kdsweep.protocol.search import Ended, Numbers, Search, finalist_rank
-from kdsweep.protocol.trials import FRESH, Memory, Place, Thresholds, Trials, Variation
+from kdsweep.protocol.trials import FRESH, Memory, Replicate, Thresholds, Trials, Variation
 from kdsweep.values.control import CONTROLS, NONE
 from kdsweep.values.result import Proposal, Result
 from kdsweep.values.study import Arm, Study
@@ -47,7 +47,7 @@ class Role:
         retuned: whether the row or control had a search of its own.
         trains: "student", "teacher", or the modality of an auxiliary model.
         repeat, seed, fold: `seed` pairs the arms.
-        generation, number: its place in a search; -1 elsewhere.
+        generation, number: its position in a search; -1 elsewhere.
     """
 
     trial: str
@@ -125,25 +125,25 @@ class _Unfolding:
         self.ended: list[str] = []
         self.inapplicable: dict[str, str] = {}
         # Best points that are asked for again and again: an arm's by its rows and controls, a model's by its readers.
-        self._points: dict[tuple[str, Place], Numbers | None] = {}
+        self._points: dict[tuple[str, Replicate], Numbers | None] = {}
         # A search asks for the same models in each of its trials. Asked once, they have all their roles.
         self._models: dict[str, Trial | None] = {}
 
     def unfold(self) -> None:
         study = self.study
         assert study.facts is not None, "a plan needs the facts of the data"
-        places = [Place(r, fold) for r in range(study.search.repeats) for fold in range(len(study.facts.folds))]
-        for place in places:
+        replicates = [Replicate(r, fold) for r in range(study.search.repeats) for fold in range(len(study.facts.folds))]
+        for replicate in replicates:
             for arm in study.arms.values():
-                self._branch(f"arm {arm.name}", self._arm, arm, place)
-        for place in places:
+                self._branch(f"arm {arm.name}", self._arm, arm, replicate)
+        for replicate in replicates:
             for row in study.rows:
                 entry = Entry(study.arms[study.ablated], row=row)
-                self._branch(f"row {row.name}", self._row, entry, place)
+                self._branch(f"row {row.name}", self._row, entry, replicate)
             for control in study.controls:
                 assert study.claim is not None, "controls are for the arm of the claim"
                 entry = Entry(study.arms[study.claim.arm], control=CONTROLS[control])
-                self._branch(f"control {control}", self._control, entry, place)
+                self._branch(f"control {control}", self._control, entry, replicate)
 
     def _branch(self, name: str, unfold: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -153,60 +153,64 @@ class _Unfolding:
 
     # --- stages
 
-    def _arm(self, arm: Arm, place: Place) -> None:
+    def _arm(self, arm: Arm, replicate: Replicate) -> None:
         if arm.reference:
             # The teachers and auxiliary models that are trained anyway, shown as rows.
             for trains in ("teacher",) if arm.method == "teacher" else self.study.auxiliary:
-                for seed in self._confirm_seeds(place):
-                    self._model(trains, place, seed, stage="confirm", arm=arm.name)
+                for seed in self._confirm_seeds(replicate):
+                    self._model(trains, replicate, seed, stage="confirm", arm=arm.name)
             return
-        self._confirm(Entry(arm), place, self._best(arm, place), stage="confirm")
+        self._confirm(Entry(arm), replicate, self._best(arm, replicate), stage="confirm")
 
-    def _row(self, entry: Entry, place: Place) -> None:
-        best, retune = self._best(entry.arm, place), self.study.retune
+    def _row(self, entry: Entry, replicate: Replicate) -> None:
+        best, retune = self._best(entry.arm, replicate), self.study.retune
         if retune in (False, "both"):
-            self._confirm(entry, place, best, stage="ablate")
+            self._confirm(entry, replicate, best, stage="ablate")
         if best is not None and retune in (True, "both"):
-            self._confirm(entry, place, self._search(entry, place), stage="ablate", retuned=True)
+            self._confirm(entry, replicate, self._search(entry, replicate), stage="ablate", retuned=True)
 
-    def _control(self, entry: Entry, place: Place) -> None:
+    def _control(self, entry: Entry, replicate: Replicate) -> None:
         reason = meaningless(self.study, entry.arm, entry.control)
         if reason:
             self.inapplicable[entry.control.name] = reason
         elif entry.control.searched:
-            self._confirm(entry, place, self._search(entry, place), stage="control", retuned=True)
+            self._confirm(entry, replicate, self._search(entry, replicate), stage="control", retuned=True)
         else:
-            self._confirm(entry, place, self._best(entry.arm, place), stage="control")
+            self._confirm(entry, replicate, self._best(entry.arm, replicate), stage="control")
 
-    def _best(self, arm: Arm, place: Place) -> Numbers | None:
+    def _best(self, arm: Arm, replicate: Replicate) -> Numbers | None:
         """The point that an arm's own search and finalists chose."""
-        key = arm.name, self._searched_in(place)
+        key = arm.name, self._searched_in(replicate)
         if key not in self._points:
-            self._points[key] = self._search(Entry(arm), place)
+            self._points[key] = self._search(Entry(arm), replicate)
         return self._points[key]
 
-    def _search(self, entry: Entry, place: Place) -> Numbers | None:
-        place = self._searched_in(place)
+    def _search(self, entry: Entry, replicate: Replicate) -> Numbers | None:
+        replicate = self._searched_in(replicate)
 
         def make(numbers: Mapping[str, Any], seed: int, thresholds: Thresholds) -> Trial | None:
-            return self.make.student(entry, place, numbers, seed=seed, thresholds=thresholds, ask=self._asked_at(place))
+            return self.make.student(
+                entry, replicate, numbers, seed=seed, thresholds=thresholds, ask=self._models_in(replicate)
+            )
 
         retuned = entry.row is not None or entry.control is not NONE
-        template = make({}, place.offset, ())
+        template = make({}, replicate.offset, ())
         if template is None:
             return None
         space = entry.space(self.study.train.model_dump())
-        search = Search(self.study, place, entry.names, template, space, make, self.study.search.trials, self.proposals)
+        search = Search(
+            self.study, replicate, entry.names, template, space, make, self.study.search.trials, self.proposals
+        )
 
         def want(trial: Trial, generation: int, number: int) -> Result | None:
             role = {"retuned": retuned, "generation": generation, "number": number, **entry.names}
-            return self._want(trial, place, place.offset, stage="search", **role)
+            return self._want(trial, replicate, replicate.offset, stage="search", **role)
 
         best = search.run(self.known.proposals, want)
-        return self._finalist(make, best, place, {"retuned": retuned, **entry.names}) if best is not None else None
+        return self._finalist(make, best, replicate, {"retuned": retuned, **entry.names}) if best is not None else None
 
     def _finalist(
-        self, make: Callable[..., Trial | None], best: list[Numbers], place: Place, names: Mapping[str, Any]
+        self, make: Callable[..., Trial | None], best: list[Numbers], replicate: Replicate, names: Mapping[str, Any]
     ) -> Numbers | None:
         """The point whose fresh seeds do best on validation: one lucky run does not choose it."""
         settings = self.study.finalists
@@ -215,10 +219,10 @@ class _Unfolding:
         ranks, waiting = [], False
         for number, numbers in enumerate(best[: settings.points]):
             results: list[Result | None] = []
-            for seed in range(FRESH + place.offset, FRESH + place.offset + settings.seeds):
+            for seed in range(FRESH + replicate.offset, FRESH + replicate.offset + settings.seeds):
                 trial = make(numbers, seed, ())
                 asked = None if trial is None else self._want(
-                    trial, place, seed, stage="finalists", number=number, **names
+                    trial, replicate, seed, stage="finalists", number=number, **names
                 )  # fmt: skip
                 results.append(asked)
             there = [result for result in results if result is not None]
@@ -227,22 +231,24 @@ class _Unfolding:
         return None if waiting else best[ranks.index(min(ranks))]
 
     def _confirm(
-        self, entry: Entry, place: Place, numbers: Numbers | None, *, stage: str, retuned: bool = False
+        self, entry: Entry, replicate: Replicate, numbers: Numbers | None, *, stage: str, retuned: bool = False
     ) -> None:
         if numbers is None:
             return
-        for seed in self._confirm_seeds(place):
-            trial = self.make.student(entry, place, numbers, seed=seed, reads_test=True, ask=self._asked_at(place))
+        for seed in self._confirm_seeds(replicate):
+            trial = self.make.student(
+                entry, replicate, numbers, seed=seed, reads_test=True, ask=self._models_in(replicate)
+            )
             if trial is not None:
-                self._want(trial, place, seed, stage=stage, retuned=retuned, **entry.names)
+                self._want(trial, replicate, seed, stage=stage, retuned=retuned, **entry.names)
 
     # --- models that others read
 
-    def _asked_at(self, place: Place) -> Callable[[str, int, Variation], Trial | None]:
+    def _models_in(self, replicate: Replicate) -> Callable[[str, int, Variation], Trial | None]:
         def ask(trains: str, seed: int, variation: Variation) -> Trial | None:
-            question = repr((trains, place, seed, variation))
+            question = repr((trains, replicate, seed, variation))
             if question not in self._models:
-                self._models[question] = self._model(trains, place, seed, variation)
+                self._models[question] = self._model(trains, replicate, seed, variation)
             return self._models[question]
 
         return ask
@@ -250,7 +256,7 @@ class _Unfolding:
     def _model(
         self,
         trains: str,
-        place: Place,
+        replicate: Replicate,
         seed: int,
         variation: Variation | None = None,
         *,
@@ -258,38 +264,38 @@ class _Unfolding:
         arm: str = "",
     ) -> Trial | None:
         """A teacher or auxiliary model at the settings that its own search chose; None while it has not."""
-        numbers = self._model_point(trains, place)
+        numbers = self._model_point(trains, replicate)
         if numbers is None:
             return None
-        confirming = seed in self._confirm_seeds(place)
+        confirming = seed in self._confirm_seeds(replicate)
         if self.study.teachers.seeds == "one":
-            seed = place.offset + int(confirming)
-        trial = self.make.model(trains, place, numbers, seed=seed, variation=variation, reads_test=confirming)
+            seed = replicate.offset + int(confirming)
+        trial = self.make.model(trains, replicate, numbers, seed=seed, variation=variation, reads_test=confirming)
         if trial is not None:
-            self._want(trial, place, seed, stage=stage, arm=arm, control=trial.control, trains=trains)
+            self._want(trial, replicate, seed, stage=stage, arm=arm, control=trial.control, trains=trains)
         return trial
 
-    def _model_point(self, trains: str, place: Place) -> Numbers | None:
-        place = self._searched_in(place)
+    def _model_point(self, trains: str, replicate: Replicate) -> Numbers | None:
+        replicate = self._searched_in(replicate)
         # A model's name may be an arm's as well.
-        key = f"model {trains}", place
+        key = f"model {trains}", replicate
         if key in self._points:
             return self._points[key]
 
         def make(numbers: Mapping[str, Any], seed: int, thresholds: Thresholds) -> Trial | None:
-            return self.make.model(trains, place, numbers, seed=seed, thresholds=thresholds)
+            return self.make.model(trains, replicate, numbers, seed=seed, thresholds=thresholds)
 
-        template = make({}, place.offset, ())
+        template = make({}, replicate.offset, ())
         if template is None:
             return None
 
         def want(trial: Trial, generation: int, number: int) -> Result | None:
             role = {"trains": trains, "generation": generation, "number": number}
-            return self._want(trial, place, place.offset, stage="teacher", **role)
+            return self._want(trial, replicate, replicate.offset, stage="teacher", **role)
 
         search = Search(
             self.study,
-            place,
+            replicate,
             {"trains": trains},
             template,
             self.study.teacher_space,
@@ -303,20 +309,20 @@ class _Unfolding:
 
     # --- all of them
 
-    def _searched_in(self, place: Place) -> Place:
-        """Where the settings of a place are chosen: in its own fold, or in the first one for all."""
+    def _searched_in(self, replicate: Replicate) -> Replicate:
+        """Where the settings of a replicate are chosen: in its own fold, or in the first one for all."""
         folds = self.study.data.folds
-        return place._replace(fold=0) if folds is not None and folds.search == "first" else place
+        return replicate._replace(fold=0) if folds is not None and folds.search == "first" else replicate
 
-    def _confirm_seeds(self, place: Place) -> range:
-        return range(place.offset + 1, place.offset + 1 + self.study.confirm.seeds)
+    def _confirm_seeds(self, replicate: Replicate) -> range:
+        return range(replicate.offset + 1, replicate.offset + 1 + self.study.confirm.seeds)
 
-    def _want(self, trial: Trial, place: Place, seed: int, *, stage: str, **role: Any) -> Result | None:
+    def _want(self, trial: Trial, replicate: Replicate, seed: int, *, stage: str, **role: Any) -> Result | None:
         """Ask for a trial in a role. Its result, or None: it is ready when all models that it reads are there.
 
         A trial whose model failed never runs and has failed with it: nobody waits for what will not come.
         """
-        self.roles.append(Role(trial.id, stage, repeat=place.repeat, seed=seed, fold=place.fold, **role))
+        self.roles.append(Role(trial.id, stage, repeat=replicate.repeat, seed=seed, fold=replicate.fold, **role))
         self.trials[trial.id] = trial
         result = self.known.trials.get(trial.id)
         if result is None:

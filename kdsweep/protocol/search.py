@@ -11,7 +11,7 @@ from kdsweep.protocol.entries import defaults
 from kdsweep.protocol.pruners import registry as pruners
 from kdsweep.protocol.samplers import registry as samplers
 from kdsweep.protocol.start import start
-from kdsweep.protocol.trials import Place, Thresholds
+from kdsweep.protocol.trials import Replicate, Thresholds
 from kdsweep.values.result import Proposal, Result, Tried
 from kdsweep.values.space import Domain, Value, to_json
 from kdsweep.values.study import Study
@@ -28,7 +28,7 @@ class Ended(Exception):
 
 @dataclass(frozen=True)
 class Search:
-    """A search of one arm, row, control or model, at one place.
+    """A search of one arm, row, control or model, in one replicate.
 
     Attributes:
         names: whose it is, by the names of its roles.
@@ -39,7 +39,7 @@ class Search:
     """
 
     study: Study
-    place: Place
+    replicate: Replicate
     names: Mapping[str, str]
     template: Trial
     space: Mapping[str, Domain]
@@ -60,7 +60,7 @@ class Search:
                 "pruner": settings.pruner.identity if settings.pruner else None,
                 "generation": settings.generation,
                 "seed": self.study.seed,
-                "place": list(self.place),
+                "place": list(self.replicate),
                 "metric": self.study.metric,
                 "names": dict(self.names),
             }
@@ -84,14 +84,14 @@ class Search:
         # By numbers: a point that was proposed before is that earlier trial, its thresholds included.
         first_seen: dict[str, Trial] = {}
         for generation in generations(self.trials, self.study.search.generation):
-            place = key, generation.number
-            if place not in stored and place not in self.proposals:
-                self.proposals[place] = self._propose(generation, done)
-            points = (stored.get(place) or self.proposals[place])[: generation.used]
+            proposal_key = key, generation.number
+            if proposal_key not in stored and proposal_key not in self.proposals:
+                self.proposals[proposal_key] = self._propose(generation, done)
+            points = (stored.get(proposal_key) or self.proposals[proposal_key])[: generation.used]
             results: list[Result | None] = []
             for number, point in enumerate(points, start=generation.first):
                 if point.point not in first_seen:
-                    trial = self.make(point.numbers, self.place.offset, point.thresholds)
+                    trial = self.make(point.numbers, self.replicate.offset, point.thresholds)
                     if trial is None:
                         results.append(None)
                         continue
@@ -123,7 +123,7 @@ class Search:
         """Of what is drawn. The key has more in it, down to the engine's revision: that would be another draw of luck
         for every arm whenever a last bit of training moves."""
         space = {name: to_json(domain) for name, domain in self.space.items()}
-        drawn = [self.study.seed, list(self.place), dict(self.names), space, generation.number]
+        drawn = [self.study.seed, list(self.replicate), dict(self.names), space, generation.number]
         return int(digest(drawn)[:15], 16)
 
     def _first(self, point: Literal["defaults"] | Mapping[str, Value]) -> Numbers:

@@ -24,8 +24,8 @@ Thresholds = tuple[tuple[int, float], ...]
 Answer = TypeVar("Answer")
 
 
-class Place(NamedTuple):
-    """One run of the protocol: which repeat, in which fold."""
+class Replicate(NamedTuple):
+    """One run of the whole protocol: which repeat, in which fold."""
 
     repeat: int
     fold: int
@@ -92,7 +92,7 @@ class Trials:
     def student(
         self,
         entry: Entry,
-        place: Place,
+        replicate: Replicate,
         numbers: Mapping[str, Value],
         *,
         seed: int,
@@ -102,10 +102,10 @@ class Trials:
     ) -> Trial | None:
         """A trial of an arm, row or control, with the models that it reads; None while one of those is not known."""
         # As text: 1, 1.0 and True are equal, and make different trials.
-        question = repr((*entry.names.values(), place, numbers, seed, thresholds, reads_test))
+        question = repr((*entry.names.values(), replicate, numbers, seed, thresholds, reads_test))
         draft = self.memory.once(
             question,
-            lambda: self._draft(entry, place, numbers, seed=seed, thresholds=thresholds, reads_test=reads_test),
+            lambda: self._draft(entry, replicate, numbers, seed=seed, thresholds=thresholds, reads_test=reads_test),
         )
         asked = {name: ask(name, seed, changed) for name, changed in draft.models.items()}
         known = {name: model for name, model in asked.items() if model is not None}
@@ -117,7 +117,7 @@ class Trials:
     def _draft(
         self,
         entry: Entry,
-        place: Place,
+        replicate: Replicate,
         numbers: Mapping[str, Value],
         *,
         seed: int,
@@ -152,7 +152,7 @@ class Trials:
         if reads_auxiliary == "joint":
             networks |= {name: {name: study.networks["auxiliary"][name]} for name in auxiliary}
         trial = replace(
-            self._template(place, seed),
+            self._template(replicate, seed),
             trains="student",
             method=arm.method,
             code=code_digest(arm.method),
@@ -174,7 +174,7 @@ class Trials:
     def model(
         self,
         trains: str,
-        place: Place,
+        replicate: Replicate,
         numbers: Mapping[str, Value],
         *,
         seed: int,
@@ -184,18 +184,18 @@ class Trials:
     ) -> Trial | None:
         """A trial of the teacher or of an auxiliary model; without a variation, on the study's own data."""
         changed = variation or Variation("", self.study.data.drop_auxiliary, self.study.auxiliary)
-        question = repr(("model", trains, place, numbers, seed, changed, thresholds, reads_test))
+        question = repr(("model", trains, replicate, numbers, seed, changed, thresholds, reads_test))
         return self._settled(
             question,
             lambda: self._model(
-                trains, place, numbers, seed=seed, variation=changed, thresholds=thresholds, reads_test=reads_test
+                trains, replicate, numbers, seed=seed, variation=changed, thresholds=thresholds, reads_test=reads_test
             ),
         )
 
     def _model(
         self,
         trains: str,
-        place: Place,
+        replicate: Replicate,
         numbers: Mapping[str, Value],
         *,
         seed: int,
@@ -215,7 +215,7 @@ class Trials:
         untrained = {"epochs": 0} if broken.teacher == "untrained" else {}
         # An auxiliary model reads its own modality alone, unless the student's stands in for it.
         reads_student = teacher or broken.inputs == "student"
-        template = self._template(place, seed)
+        template = self._template(replicate, seed)
         return replace(
             template,
             trains=trains,
@@ -273,10 +273,10 @@ class Trials:
     def _is_given(self, arm: Arm) -> bool:
         return self.study.given is not None and arm.teacher == "multimodal"
 
-    def _template(self, place: Place, seed: int) -> Trial:
+    def _template(self, replicate: Replicate, seed: int) -> Trial:
         study, facts = self.study, self.study.facts
         assert facts is not None, "a plan needs the facts of the data"
-        rows = facts.folds[place.fold]
+        rows = facts.folds[replicate.fold]
         return Trial(
             trains="",
             method="",
@@ -292,7 +292,7 @@ class Trials:
             standardise=study.data.path is not None if study.data.standardise is None else study.data.standardise,
             networks={},
             seed=seed,
-            fold=place.fold,
+            fold=replicate.fold,
         )
 
 
