@@ -100,7 +100,7 @@ def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> d
         # Under a control another kind of modality may stand in an auxiliary one's place: the dataset's own card knows.
         kinds = dataset.card.modalities
         scaling = {name: of_part(chosen["train"], name, kinds[name]) for name in (*trial.student, *trial.auxiliary)}
-    return {part: to_tensors(one, modalities, device, scaling) for part, one in chosen.items()}
+    return {part: to_tensors(selection, modalities, device, scaling) for part, selection in chosen.items()}
 
 
 def card_of(trial: Trial, card: Card) -> Card:
@@ -169,18 +169,20 @@ def models(
         elif model.id not in shared:
             own_network = frozen(model, trial, card, weights).to(device)
             shared[model.id] = ask(own_network, train, test, workers, partial(recall, model))
-    said = {role: shared[model.id] for role, model in trial.models.items()}
+    frozen_models = {role: shared[model.id] for role, model in trial.models.items()}
     # Under this control the teacher sees what the student sees, and not another view of it.
     broken = control(trial.control)
     stands_in = broken.inputs == "student"
     copies = dict.fromkeys(trial.auxiliary, trial.student[0]) if stands_in and trial.student else {}
     views = Views(trial.augment, card_of(trial, card).modalities, copies)
-    taught = teacher if teacher is not None else said["teacher"].network if "teacher" in said else None
+    taught = (
+        teacher if teacher is not None else frozen_models["teacher"].network if "teacher" in frozen_models else None
+    )
     head = taught.to_logits if taught is not None else None
     if broken.teacher == "untrained" and teacher is not None:
-        said["teacher"], teacher = ask(teacher.eval().requires_grad_(False), train, test, workers), None
-    outputs = {role: of.train for role, of in said.items()}
-    of_test = {role: of.test for role, of in said.items() if of.test is not None}
+        frozen_models["teacher"], teacher = ask(teacher.eval().requires_grad_(False), train, test, workers), None
+    outputs = {role: of.train for role, of in frozen_models.items()}
+    of_test = {role: of.test for role, of in frozen_models.items() if of.test is not None}
     if trial.distils_from == "unimodal":
         for some in (outputs, of_test) if test is not None else (outputs,):
             some["teacher"] = together([some[name] for name in trial.auxiliaries])
@@ -202,7 +204,7 @@ def models(
         mixed=views.alpha is not None,
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
-    models_read = {role: of.network for role, of in said.items() if of.network is not None}
+    models_read = {role: of.network for role, of in frozen_models.items() if of.network is not None}
     live = {role: model for role, model in models_read.items() if views.change(model.names)}
     return Models(own, teacher, auxiliaries, built.to(device), outputs, of_test, head, live, views)
 
@@ -210,9 +212,9 @@ def models(
 def frozen(model: Trial | Given, reader: Trial, card: Card, weights: Weights) -> Network:
     """A trained model, for reading only. A given teacher sees what its reader's teacher would see."""
     role = model.trains if isinstance(model, Trial) else "teacher"
-    found = network(_trained(model, reader), role, card)
-    found.load_state_dict(dict(weights(model, role)))
-    return found.eval().requires_grad_(False)
+    trained = network(_trained(model, reader), role, card)
+    trained.load_state_dict(dict(weights(model, role)))
+    return trained.eval().requires_grad_(False)
 
 
 def initial(reader: Trial, card: Card) -> Weights:
@@ -224,16 +226,16 @@ def _trained(model: Trial | Given, reader: Trial) -> Trial:
     return model if isinstance(model, Trial) else replace(reader, networks={"teacher": model.network})
 
 
-def _width(network: Network | None, said: Outputs | None) -> int:
+def _width(network: Network | None, outputs: Outputs | None) -> int:
     if network is not None:
         return network.embedding
-    return said.embedding.shape[1] if said is not None else 0
+    return outputs.embedding.shape[1] if outputs is not None else 0
 
 
-def _features(student: Network, teacher: Network | None, said: Outputs | None) -> dict[str, tuple[int, ...]]:
+def _features(student: Network, teacher: Network | None, outputs: Outputs | None) -> dict[str, tuple[int, ...]]:
     shapes = {f"student.{name}": shape for name, shape in student.features.items()}
     if teacher is not None:
         return shapes | {f"teacher.{name}": shape for name, shape in teacher.features.items()}
-    if said is not None:
-        return shapes | {f"teacher.{name}": tuple(feature.shape[1:]) for name, feature in said.features.items()}
+    if outputs is not None:
+        return shapes | {f"teacher.{name}": tuple(feature.shape[1:]) for name, feature in outputs.features.items()}
     return shapes

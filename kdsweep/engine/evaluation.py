@@ -26,8 +26,8 @@ def outputs(network: Network, part: Tensors, workers: Workers, precision: str = 
     pieces = []
     for rows in torch.split(torch.arange(len(part), device=part.labels.device), CHUNK):
         with half(precision, rows.device):
-            said = network(*part.batch(workers.mine(rows), network.names))
-        pieces.append(workers.gather(said.widen(), len(rows)))
+            chunk = network(*part.batch(workers.mine(rows), network.names))
+        pieces.append(workers.gather(chunk.widen(), len(rows)))
     network.train(was_training)
     if len(pieces) == 1:
         return pieces[0]

@@ -16,7 +16,7 @@ from kdsweep.engine.build import Models, Weights, models, parts, recipe
 from kdsweep.engine.faults import Fault, Suspected, ends_the_process, fault_of, of_memory, of_the_machine
 from kdsweep.engine.frozen import FrozenModel, Recall
 from kdsweep.engine.interface import Epoch, Training, WeightsByRole
-from kdsweep.engine.probes import Said, probes
+from kdsweep.engine.probes import NetworkOutputs, probes
 from kdsweep.engine.single import Run
 from kdsweep.engine.stacked.pack import Pack
 from kdsweep.engine.stopping import falls_behind
@@ -207,11 +207,11 @@ def _run(
     task = tasks.load(trials[0].task)
     tested = {role: scoring.judged(task, training, role, "test") for role in made[0].trained}
     by_id = {trial.id: own for trial, own in zip(trials, made, strict=True)}
-    found = _probes([by_id[record.trial.id] for record in records], training, tested)
+    probe_metrics = _probes([by_id[record.trial.id] for record in records], training, tested)
     # Several workers see a slice each: nobody has the whole gradient.
     terms = training.gradients() if workers.size == 1 and total else [{} for _ in records]
     for lane, (record, own) in enumerate(zip(records, scoring.scores(task, tested), strict=True)):
-        metrics = {**own, **found[lane], **{f"gradient/{name}": share for name, share in terms[lane].items()}}
+        metrics = {**own, **probe_metrics[lane], **{f"gradient/{name}": share for name, share in terms[lane].items()}}
         if not math.isfinite(own[record.trial.metric]):
             record.state, record.error = "failed", f"diverged: test/{record.trial.metric} is not finite"
             yield _outcome(record, training, lane)
@@ -226,17 +226,20 @@ def _probes(
 ) -> list[dict[str, float]]:
     """Each member's probes between the embeddings of its networks and of the models that it read."""
     trained = {
-        role: [Said(one, of.outputs) for one, of in zip(training.outputs(role, "train"), of_test, strict=True)]
+        role: [
+            NetworkOutputs(of_train, of.outputs)
+            for of_train, of in zip(training.outputs(role, "train"), of_test, strict=True)
+        ]
         for role, of_test in tested.items()
     }
-    found = []
+    metrics = []
     for lane, own in enumerate(made):
-        mine = {role: said[lane] for role, said in trained.items()}
-        read = {role: Said(own.frozen[role], of_test) for role, of_test in own.frozen_test.items()}
+        mine = {role: outputs[lane] for role, outputs in trained.items()}
+        read = {role: NetworkOutputs(own.frozen[role], of_test) for role, of_test in own.frozen_test.items()}
         teacher = mine.get("teacher", read.pop("teacher", None))
         trained_here = {name: mine[f"auxiliary {name}"] for name in own.auxiliaries}
-        found.append(probes(mine["network"], teacher, {**read, **trained_here}))
-    return found
+        metrics.append(probes(mine["network"], teacher, {**read, **trained_here}))
+    return metrics
 
 
 def _outcome(

@@ -15,14 +15,14 @@ from torch import Tensor
 from kdsweep.objective.batch import Outputs
 
 
-class Said(NamedTuple):
+class NetworkOutputs(NamedTuple):
     """What one network says of the training part and of test."""
 
     train: Outputs
     test: Outputs
 
 
-def explained(seen: Said, target: Said) -> float:
+def explained(seen: NetworkOutputs, target: NetworkOutputs) -> float:
     """Held-out R^2 of the target's embedding [N, D] from what is seen, over the rows that both have; NaN without any.
 
     1 means that the target can be read off linearly; 0, no better than its mean; below 0, worse than that.
@@ -44,7 +44,7 @@ class Nats(NamedTuple):
     entropy: float
 
 
-def nats(seen: Said, target: Said) -> Nats:
+def nats(seen: NetworkOutputs, target: NetworkOutputs) -> Nats:
     """Held-out mean log likelihood per row, in nats: I = E log q(y|x) - E log q(y), H(Y|X) = -E log q(y|x).
 
     q(y|x) is a linear map with normal errors, q(y) a normal distribution, both fitted on training; y is the target's
@@ -75,25 +75,29 @@ def _surprise(errors: Tensor, new_errors: Tensor) -> float:
     return float(0.5 * (whitened.square().sum(0).mean() + log_det + width * math.log(2 * math.pi)))
 
 
-def probes(student: Said, teacher: Said | None, auxiliaries: Mapping[str, Said]) -> dict[str, float]:
+def probes(
+    student: NetworkOutputs, teacher: NetworkOutputs | None, auxiliaries: Mapping[str, NetworkOutputs]
+) -> dict[str, float]:
     """How much of the teacher the student tells (low H(T|S)), and how much of the auxiliary models the teacher holds.
 
     "explained/": "teacher_from_student", "auxiliary_from_teacher" and "auxiliary_from_student", R^2; "nats/":
     "teacher_student", "teacher_auxiliary" and "teacher_given_student". Those of auxiliary models are means over them.
     """
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     if teacher is not None:
-        found["explained/teacher_from_student"] = explained(student, teacher)
-        found["nats/teacher_student"], found["nats/teacher_given_student"] = nats(student, teacher)
+        metrics["explained/teacher_from_student"] = explained(student, teacher)
+        metrics["nats/teacher_student"], metrics["nats/teacher_given_student"] = nats(student, teacher)
     if auxiliaries:
-        found["explained/auxiliary_from_student"] = _mean(explained, student, auxiliaries)
+        metrics["explained/auxiliary_from_student"] = _mean(explained, student, auxiliaries)
     if teacher is not None and auxiliaries:
-        found["explained/auxiliary_from_teacher"] = _mean(explained, teacher, auxiliaries)
-        found["nats/teacher_auxiliary"] = _mean(lambda t, a: nats(t, a).information, teacher, auxiliaries)
-    return found
+        metrics["explained/auxiliary_from_teacher"] = _mean(explained, teacher, auxiliaries)
+        metrics["nats/teacher_auxiliary"] = _mean(lambda t, a: nats(t, a).information, teacher, auxiliaries)
+    return metrics
 
 
-def _mean(probe: Callable[[Said, Said], float], seen: Said, models: Mapping[str, Said]) -> float:
+def _mean(
+    probe: Callable[[NetworkOutputs, NetworkOutputs], float], seen: NetworkOutputs, models: Mapping[str, NetworkOutputs]
+) -> float:
     return sum(probe(seen, model) for model in models.values()) / len(models)
 
 

@@ -41,10 +41,10 @@ def measure(task: Task, several: Sequence[Judged]) -> list[dict[str, float]]:
     """
     most = max(1, AT_ONCE // max(1, several[0].outputs.logits.numel()))
     if len(several) > most:
-        return [one for at in range(0, len(several), most) for one in measure(task, several[at : at + most])]
+        return [metrics for at in range(0, len(several), most) for metrics in measure(task, several[at : at + most])]
     there, labels = several[0].outputs.present, several[0].part.labels
-    logits_KNC = torch.stack([one.outputs.logits for one in several])
-    embeddings_KND = torch.stack([one.outputs.embedding for one in several])
+    logits_KNC = torch.stack([judged.outputs.logits for judged in several])
+    embeddings_KND = torch.stack([judged.outputs.embedding for judged in several])
     if not bool(there.all()):
         labels, logits_KNC, embeddings_KND = labels[there], logits_KNC[:, there], embeddings_KND[:, there]
     able = (_finite(logits_KNC) & _finite(embeddings_KND)).tolist() if len(labels) else [False] * len(several)

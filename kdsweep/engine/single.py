@@ -86,10 +86,10 @@ class Run:
         summands = self.objective.weighted(batch, drawn)
         parameters, norms = _trained(self.models.network), {}
         for name, value in summands.items():
-            found: Sequence[Tensor | None] = [None]
+            gradients: Sequence[Tensor | None] = [None]
             if value.requires_grad:
-                found = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
-            pieces = [gradient.flatten() for gradient in found if gradient is not None]
+                gradients = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+            pieces = [gradient.flatten() for gradient in gradients if gradient is not None]
             norms[name] = float(torch.linalg.vector_norm(torch.cat(pieces))) if pieces else 0.0
         return [epochs.shares(norms)]
 
@@ -191,10 +191,10 @@ class Run:
             # Dropout draws from torch's global stream, which nothing else reads: one stream a role, step and worker.
             torch.manual_seed(seed_of(self.trial.seed, "dropout", role, done, self.workers.rank))
             with evaluation.half(self.recipe["precision"], rows.device):
-                said = network.train()(inputs, present)
-            return self.workers.gather(said.widen(), len(rows))
+                outputs = network.train()(inputs, present)
+            return self.workers.gather(outputs.widen(), len(rows))
 
-        frozen = {name: _rows(said, rows) for name, said in self.models.frozen.items()}
+        frozen = {name: _rows(outputs, rows) for name, outputs in self.models.frozen.items()}
         with torch.no_grad():
             for role, network in self.models.live.items():
                 frozen[role] = self.workers.gather(network(inputs, present), len(rows))
@@ -225,6 +225,6 @@ def _critic(term: Term) -> nn.Module:
     return critic
 
 
-def _rows(said: Outputs, rows: Tensor) -> Outputs:
-    features = {name: feature[rows] for name, feature in said.features.items()}
-    return Outputs(said.logits[rows], said.embedding[rows], said.present[rows], features)
+def _rows(outputs: Outputs, rows: Tensor) -> Outputs:
+    features = {name: feature[rows] for name, feature in outputs.features.items()}
+    return Outputs(outputs.logits[rows], outputs.embedding[rows], outputs.present[rows], features)

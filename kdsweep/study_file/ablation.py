@@ -98,8 +98,8 @@ class _Reader:
                 if not isinstance(values, list) or not values:
                     self.findings.refuse((*here, key), f"each lists the values of {key}, got {values!r}")
                     continue
-                for index, one in enumerate(values):
-                    yield from self._change("each", {key: one}, here, index)
+                for index, option in enumerate(values):
+                    yield from self._change("each", {key: option}, here, index)
 
     def _dropped(self, value: Any, path: Path) -> tuple[str, ...]:
         if not isinstance(value, list) or not value:
@@ -128,11 +128,11 @@ class _Reader:
             self.findings.refuse(path, message)
         numbers = Numbers.of(self.method, {**self.arm.choices, **choices})
         for key in pairs:
-            place = (*path, key, *index)
+            here = (*path, key, *index)
             if key.startswith("data."):
-                read[key] = self._data(key, pairs[key], place)
+                read[key] = self._data(key, pairs[key], here)
             elif key not in structure:
-                read[key] = self._number(key, numbers, pairs[key], place)
+                read[key] = self._number(key, numbers, pairs[key], here)
         if all(value is not None for value in read.values()):
             yield Row(
                 name=", ".join(f"{self._spelled(key)} = {_shown(read[key])}" for key in pairs),

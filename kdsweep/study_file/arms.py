@@ -28,17 +28,17 @@ class Written:
 
 
 def shared(recipe: Mapping[str, Any], every_arm: Mapping[str, Any], findings: Findings) -> dict[str, Written]:
-    """What all arms are told: the ranges under `train`, and `every_arm`, which goes before them."""
-    places = {f"train.{name}": (("train", name), value) for name, value in recipe.items()}
-    places |= {key: (("every_arm", key), value) for key, value in every_arm.items()}
-    return _settings(places, findings)
+    """The settings common to all arms: the ranges under `train`, and `every_arm`, which goes before them."""
+    entries = {f"train.{name}": (("train", name), value) for name, value in recipe.items()}
+    entries |= {key: (("every_arm", key), value) for key, value in every_arm.items()}
+    return _settings(entries, findings)
 
 
-def teacher_settings(told: Mapping[str, Written], findings: Findings) -> tuple[dict[str, Domain], dict[str, Value]]:
+def teacher_settings(common: Mapping[str, Written], findings: Findings) -> tuple[dict[str, Domain], dict[str, Value]]:
     """Ranges and values of the training recipe that teachers and auxiliary models follow."""
     checked = {
         key: settings.train_number(key, written.setting, path=written.path, findings=findings)
-        for key, written in told.items()
+        for key, written in common.items()
         if key.startswith("train.")
     }
     return _split(checked)
@@ -46,7 +46,7 @@ def teacher_settings(told: Mapping[str, Written], findings: Findings) -> tuple[d
 
 def read(
     arms: Mapping[str, Any],
-    told: Mapping[str, Written],
+    common: Mapping[str, Written],
     *,
     auxiliary: tuple[str, ...] | None,
     task: str,
@@ -58,11 +58,11 @@ def read(
         if not isinstance(keys, dict | None):
             findings.refuse(("arms", name), f"an arm is a mapping of its keys, {{}} where it has none, got {keys!r}")
             continue
-        arm = _arm(name, keys or {}, told, auxiliary=auxiliary, task=task, findings=findings)
+        arm = _arm(name, keys or {}, common, auxiliary=auxiliary, task=task, findings=findings)
         if arm is not None:
             read[name] = arm
     if len(read) == len(arms):
-        _check_told(told, [arm for arm in read.values() if not arm.reference], findings)
+        _check_common(common, [arm for arm in read.values() if not arm.reference], findings)
     labels: dict[str, str] = {}
     for name, arm in read.items():
         if (other := labels.setdefault(arm.label, name)) != name:
@@ -71,11 +71,11 @@ def read(
     return read
 
 
-def _check_told(told: Mapping[str, Written], arms: list[Arm], findings: Findings) -> None:
-    """Whatever all arms are told, one of them must read."""
+def _check_common(common: Mapping[str, Written], arms: list[Arm], findings: Findings) -> None:
+    """What is common to all arms, one of them must read."""
     loaded = [(methods.load(arm.method), arm.choices) for arm in arms]
     known = {name for method, choices in loaded for name in (*method.numbers(choices), *method.choices)}
-    for key, written in told.items():
+    for key, written in common.items():
         is_choice = any(settings.choice_name(method, key) for method, _ in loaded)
         if not (key.startswith("train.") or key in known or is_choice):
             findings.refuse(written.path, f"no arm reads {key!r}{did_you_mean(key, known)}")
@@ -84,7 +84,7 @@ def _check_told(told: Mapping[str, Written], arms: list[Arm], findings: Findings
 def _arm(
     name: str,
     keys: Mapping[str, Any],
-    told: Mapping[str, Written],
+    common: Mapping[str, Written],
     *,
     auxiliary: tuple[str, ...] | None,
     task: str,
@@ -112,7 +112,7 @@ def _arm(
     for key in own:
         if (choice := settings.choice_name(method, key)) != key and choice in own:
             findings.refuse(own[key].path, f"{key} and {choice} are the same choice: expected one of them")
-    written = {settings.choice_name(method, key) or key: value for key, value in {**told, **own}.items()}
+    written = {settings.choice_name(method, key) or key: value for key, value in {**common, **own}.items()}
 
     choices, structure = _choices(method, written, findings)
     if task not in method.tasks(choices):
@@ -122,7 +122,7 @@ def _arm(
     checked: dict[str, Setting | None] = dict(numbers.space)
     for key, value in written.items():
         reads = key in numbers.names or key.startswith("train.")
-        # What all arms are told goes to those that read it; what an arm is told itself, it must read.
+        # What is common goes to the arms that read it; what is an arm's own, it must read.
         if key not in method.choices and (reads or value.path[0] == "arms"):
             checked[key] = numbers.check(key, value.setting, path=value.path, findings=findings)
     space, fixed = _split(checked)
@@ -165,8 +165,8 @@ def _method(name: str, task: str, path: Path, findings: Findings) -> Method | No
     return None
 
 
-def _settings(places: Mapping[str, tuple[Path, Any]], findings: Findings) -> dict[str, Written]:
-    read = {key: (settings.read(value, path=path, findings=findings), path) for key, (path, value) in places.items()}
+def _settings(entries: Mapping[str, tuple[Path, Any]], findings: Findings) -> dict[str, Written]:
+    read = {key: (settings.read(value, path=path, findings=findings), path) for key, (path, value) in entries.items()}
     return {key: Written(setting, path) for key, (setting, path) in read.items() if setting is not None}
 
 

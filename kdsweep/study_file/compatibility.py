@@ -28,12 +28,12 @@ def check(study: Study) -> None:
             rest = f", and {len(more) - 1} more" if len(more) > 1 else ""
             mistakes.append(Mistake(0, f"{study.given.path} does not fit networks.teacher: {first}{rest}"))
     for arm in study.arms.values():
-        said = set[str]()
+        messages = set[str]()
         if study.given is not None and study.given.kind == "outputs" and arm.teacher == "multimodal":
-            said |= set(_unsaid(study, arm, study.given))
+            messages |= set(_unsaid(study, arm, study.given))
         if MIXUP in study.augment:
-            said |= set(_unmixed(study, arm))
-        mistakes += [Mistake(arm.line, message) for message in sorted(said)]
+            messages |= set(_unmixed(study, arm))
+        mistakes += [Mistake(arm.line, message) for message in sorted(messages)]
     if mistakes:
         raise StudyError(study.path or study.name, mistakes)
 

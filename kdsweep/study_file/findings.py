@@ -50,12 +50,12 @@ class Findings:
         return self.lines.get(path, 1)
 
     def refuse(self, path: Path, message: str) -> None:
-        if not any(path[: len(place)] == place for place in self.unreadable):
+        if not any(path[: len(unread)] == unread for unread in self.unreadable):
             self.refuse_line(self.line(path), message)
 
     def readable(self, path: Path) -> bool:
         """Whether all inside `path` could be read."""
-        return not any(place[: len(path)] == path for place in self.unreadable)
+        return not any(unread[: len(path)] == path for unread in self.unreadable)
 
     def refuse_line(self, line: int, message: str) -> None:
         # What every_arm says wrongly is wrong in each arm: once is enough.

@@ -83,11 +83,11 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         seen = tuple(name for name in card.modalities if name not in (*data.student, *columns.values()))
         data = data.model_copy(update={"auxiliary": seen})
     _check_search(file, findings)
-    told = arms.shared(recipe, file.every_arm, findings)
-    read = arms.read(file.arms, told, auxiliary=auxiliary, task=file.task, findings=findings)
+    common = arms.shared(recipe, file.every_arm, findings)
+    read = arms.read(file.arms, common, auxiliary=auxiliary, task=file.task, findings=findings)
     if not written.get("arms", {}):
         findings.refuse(("arms",), "arms needs at least one arm, such as student_only: {}")
-    teacher_space, teacher_fixed = arms.teacher_settings(told, findings)
+    teacher_space, teacher_fixed = arms.teacher_settings(common, findings)
     finalists = _finalists(file, findings)
     _check_first(file, read, findings)
     claim = _claim(file, read, findings)
@@ -236,27 +236,27 @@ def _check_first(file: File, read: Mapping[str, Arm], findings: Findings) -> Non
         findings.refuse(("search", "first"), message)
     for index, point in enumerate(file.search.first):
         for key, value in point.items() if isinstance(point, dict) else ():
-            place = ("search", "first", index, key)
+            path = ("search", "first", index, key)
             searching = [arm for arm in read.values() if key in arm.space]
             if not searching and len(read) == len(file.arms):
                 message = f"no arm searches {key!r}: they search {listed(known)}"
-                findings.refuse(place, message + did_you_mean(key, known))
+                findings.refuse(path, message + did_you_mean(key, known))
             for arm in searching:
                 if not arm.space[key].contains(value):
-                    findings.refuse(place, f"a first point lies in the range of {key} in {arm.name}, got {value!r}")
+                    findings.refuse(path, f"a first point lies in the range of {key} in {arm.name}, got {value!r}")
 
 
 def _find_arm(
-    name: str, place: tuple[str | int, ...], file: File, read: Mapping[str, Arm], findings: Findings
+    name: str, path: tuple[str | int, ...], file: File, read: Mapping[str, Arm], findings: Findings
 ) -> Arm | None:
     """The arm of this name; None where there is none, or where it could not be read."""
     known = [arm.name for arm in read.values() if not arm.reference]
     if name in known:
         return read[name]
     if name in read:
-        findings.refuse(place, f"{name} is a reference row, outside the equal budget: expected {listed(known)}")
+        findings.refuse(path, f"{name} is a reference row, outside the equal budget: expected {listed(known)}")
     elif name not in file.arms:
-        findings.refuse(place, f"no arm {name!r}: expected {listed(known)}{did_you_mean(name, known)}")
+        findings.refuse(path, f"no arm {name!r}: expected {listed(known)}{did_you_mean(name, known)}")
     return None
 
 
@@ -268,10 +268,10 @@ def _claim(file: File, read: Mapping[str, Arm], findings: Findings) -> Claim | N
         return None
     _find_arm(written.arm, ("report", "claim", "arm"), file, read, findings)
     for index, name in enumerate(written.against):
-        place = ("report", "claim", "against", index)
-        _find_arm(name, place, file, read, findings)
+        path = ("report", "claim", "against", index)
+        _find_arm(name, path, file, read, findings)
         if name == written.arm or name in written.against[:index]:
-            findings.refuse(place, f"a claim is against other arms, each once, got {name!r} again")
+            findings.refuse(path, f"a claim is against other arms, each once, got {name!r} again")
     for index, control in enumerate(file.controls):
         if control in file.controls[:index]:
             findings.refuse(("controls", index), f"controls are listed once, got {control!r} again")
@@ -291,23 +291,23 @@ def _rows(
 
 def _columns(file: File, card: Card | None, findings: Findings) -> dict[str, str]:
     """The columns that hold what a teacher said, by "logits" and "embedding"."""
-    written, place = file.teachers.outputs, ("teachers", "outputs")
+    written, path = file.teachers.outputs, ("teachers", "outputs")
     if written is None or card is None or file.data is None:
         return {}
     if file.teachers.weights is not None:
-        findings.refuse(place, "a teacher is brought as weights or as outputs, got both")
+        findings.refuse(path, "a teacher is brought as weights or as outputs, got both")
     columns = {"logits": written} if isinstance(written, str) else written.model_dump(exclude_none=True)
     roles_taken = (*file.data.student, *(file.data.auxiliary or ()))
     for key, name in columns.items():
         shape = card.modalities[name].shape if name in card.modalities else None
         if shape is None:
             hint = did_you_mean(name, card.modalities)
-            findings.refuse(place, f"the data has no column {name!r}: it has {listed(card.modalities)}{hint}")
+            findings.refuse(path, f"the data has no column {name!r}: it has {listed(card.modalities)}{hint}")
         elif name in roles_taken:
-            findings.refuse(place, f"what a teacher said is seen by nobody, and {name!r} is a modality of the study")
+            findings.refuse(path, f"what a teacher said is seen by nobody, and {name!r} is a modality of the study")
         elif len(shape) != 1 or (key == "logits" and shape != (len(card.classes),)):
             wanted = f"[{len(card.classes)}]" if key == "logits" else "[width]"
-            findings.refuse(place, f"{key} are vectors {wanted}, got {list(shape)} in {name!r}")
+            findings.refuse(path, f"{key} are vectors {wanted}, got {list(shape)} in {name!r}")
     return columns
 
 
@@ -316,7 +316,6 @@ def _given(file: File, network: Mapping[str, Any], columns: Mapping[str, str], f
     path = file.teachers.weights
     if path is None and not columns:
         return None
-    place = ("teachers", "weights")
     for key in sorted(file.teachers.model_fields_set & {"trials", "seeds"}):
         findings.warn(("teachers", key), f"teachers.{key} is for auxiliary models alone: the teacher is given")
     if path is None:
@@ -329,6 +328,6 @@ def _given(file: File, network: Mapping[str, Any], columns: Mapping[str, str], f
     try:
         brought = user_code.weights(path)
     except ValueError as error:
-        findings.refuse(place, f"teachers.{error}")
+        findings.refuse(("teachers", "weights"), f"teachers.{error}")
         return None
     return Given(kind="weights", digest=brought["digest"], network=network, path=brought["path"])

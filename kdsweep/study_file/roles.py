@@ -16,11 +16,11 @@ from kdsweep.values.study import Data
 
 def describe(data: Data, findings: Findings) -> Card | None:
     """The dataset's card, its modalities checked against the roles; None where it cannot be had."""
-    places = [key for key in ("name", "path", "python") if getattr(data, key) is not None]
-    if len(places) != 1:
-        findings.refuse(("data",), f"data has one of name, path and python, got {listed(places)}")
+    sources = [key for key in ("name", "path", "python") if getattr(data, key) is not None]
+    if len(sources) != 1:
+        findings.refuse(("data",), f"data has one of name, path and python, got {listed(sources)}")
         return None
-    path: Path = ("data", places[0])
+    path: Path = ("data", sources[0])
     try:
         card = source.card(data.reference)
     except Exception as error:  # A user's loader runs here, and may raise anything.
@@ -33,12 +33,12 @@ def describe(data: Data, findings: Findings) -> Card | None:
     seen: set[str] = set()
     for role, names in (("student", data.student), ("auxiliary", data.auxiliary or ())):
         for index, name in enumerate(names):
-            place = ("data", role, index)
+            here = ("data", role, index)
             if name not in card.modalities:
                 message = f"the data has no modality {name!r}: it has {listed(card.modalities)}"
-                findings.refuse(place, message + did_you_mean(name, card.modalities))
+                findings.refuse(here, message + did_you_mean(name, card.modalities))
             elif name in seen:
-                findings.refuse(place, f"a modality has one role and is listed once, got {name!r} again as {role}")
+                findings.refuse(here, f"a modality has one role and is listed once, got {name!r} again as {role}")
             seen.add(name)
     if data.folds is not None and data.folds.by == "group" and not card.grouped:
         findings.refuse(("data", "folds", "by"), "folds by group need data that names groups, got data without")
@@ -53,24 +53,24 @@ def auxiliary(data: Data, card: Card) -> tuple[str, ...]:
 
 
 def complete(written: Networks, data: Data, card: Card, findings: Findings) -> dict[str, dict[str, Any]]:
-    """A specification for every place of every role; short forms and gaps filled."""
+    """A specification for every part of every role; short forms and gaps filled."""
     student, helpers = data.student, auxiliary(data, card)
     both = tuple(dict.fromkeys((*student, *helpers)))
-    places = {
+    parts = {
         "student": (*student, *(("fusion",) if len(student) > 1 else ())),
         "teacher": (*both, "fusion"),
         "auxiliary": helpers,
     }
     full: dict[str, dict[str, Any]] = {}
-    for role, names in places.items():
+    for role, names in parts.items():
         given: Mapping[str, Any] = getattr(written, role)
         if networks.MODULE in given:
             full[role] = _module(given, role, findings)
             continue
-        for place in given:
-            if place not in names:
-                message = f"the {role} has no {place!r}: it has {listed(names)}{did_you_mean(place, names)}"
-                findings.refuse(("networks", role, place), message)
+        for part in given:
+            if part not in names:
+                message = f"the {role} has no {part!r}: it has {listed(names)}{did_you_mean(part, names)}"
+                findings.refuse(("networks", role, part), message)
         full[role] = {}
         for name in names:
             kind = None if name == "fusion" else card.modalities[name].kind
@@ -128,16 +128,16 @@ def _part(spec: Any, kind: Kind | None, path: Path, findings: Findings) -> dict[
     except ValueError as error:
         table = networks.FUSIONS if kind is None else networks.ENCODERS
         written = {spec: {}} if isinstance(spec, str) else spec
-        hint, place = "", path
+        hint, where = "", path
         for name, arguments in written.items():
             if name in networks.OPTIONS:
                 continue
             if name not in table:
-                hint, place = did_you_mean(name, [*table, *networks.OPTIONS]), (*path, name)
+                hint, where = did_you_mean(name, [*table, *networks.OPTIONS]), (*path, name)
             for argument in arguments if isinstance(arguments, Mapping) else ():
                 if name in table and argument not in table[name].defaults:
-                    hint, place = did_you_mean(argument, table[name].defaults), (*path, name, argument)
-        findings.refuse(place, f"{error}{hint}")
+                    hint, where = did_you_mean(argument, table[name].defaults), (*path, name, argument)
+        findings.refuse(where, f"{error}{hint}")
         return {}
     name = networks.name_of(full)
     arguments = full[name]

@@ -27,7 +27,7 @@ def template(data: str, card: Card, *, student: Sequence[str]) -> str:
     for name in student:
         if name not in card.modalities:
             raise ValueError(f"no modality {name!r} in this dataset: found {', '.join(card.modalities)}")
-    place = "name" if data in source.names() else "python" if ":" in data else "path"
+    key = "name" if data in source.names() else "python" if ":" in data else "path"
     auxiliary = [name for name in card.modalities if name not in student]
     others = [name for name in methods.names() if name not in (*_START, *REFERENCES)]
     commented = "".join(f"  # {name}: {{}}   # {methods.load(name).summary}\n" for name in others)
@@ -35,7 +35,7 @@ def template(data: str, card: Card, *, student: Sequence[str]) -> str:
 # Which distillation objective works on this data, under an equal tuning budget?
 # Check it with `python -m kdsweep validate`, run it with `python -m kdsweep launch`.
 data:
-  {place}: {json.dumps(data, ensure_ascii=False)}
+  {key}: {json.dumps(data, ensure_ascii=False)}
   student: {json.dumps(list(student), ensure_ascii=False)}   # seen at test time
   auxiliary: {json.dumps(auxiliary, ensure_ascii=False)}   # seen in training only
 train: {{epochs: 30, batch_size: 128}}

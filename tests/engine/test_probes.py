@@ -7,16 +7,16 @@ import math
 import pytest
 import torch
 
-from kdsweep.engine.probes import Said, explained, nats, probes
+from kdsweep.engine.probes import NetworkOutputs, explained, nats, probes
 from kdsweep.objective import Outputs
 
 
-def said(embedding: torch.Tensor, present: torch.Tensor | None = None) -> Said:
+def said(embedding: torch.Tensor, present: torch.Tensor | None = None) -> NetworkOutputs:
     there = torch.ones(len(embedding), dtype=torch.bool) if present is None else present
     train, test = (
         Outputs(torch.zeros(1000, 2), embedding[rows], there[rows]) for rows in (slice(0, 1000), slice(1000, 2000))
     )
-    return Said(train, test)
+    return NetworkOutputs(train, test)
 
 
 def noise(width: int, seed: int) -> torch.Tensor:

@@ -211,15 +211,15 @@ def _of_samples(pack: Pack, few: int, rows: int) -> float:
 @contextlib.contextmanager
 def _saved() -> Iterator[dict[int, int]]:
     """Bytes that are kept for the backward pass, by storage: each once, however often it is read."""
-    found: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        found[storage.data_ptr()] = storage.nbytes()
+        sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        yield found
+        yield sizes
 
 
 @contextlib.contextmanager

@@ -42,8 +42,10 @@ def compiled(graph: Callable[..., Any]) -> Callable[..., Any]:
                 raise reason from None
             if lacks := re.search(r"Killed|No space left on device|Cannot allocate memory", str(reason)):
                 raise OSError(f"compiling: {lacks[0]}") from error
-            said = f"{type(reason).__name__}: {reason}".partition("\n")[0]
-            raise CompilerError(f"torch's compiler fails: {said} (resources.compile: off does without it)") from error
+            message = f"{type(reason).__name__}: {reason}".partition("\n")[0]
+            raise CompilerError(
+                f"torch's compiler fails: {message} (resources.compile: off does without it)"
+            ) from error
 
     return run
 

@@ -120,8 +120,8 @@ class StackedOptimiser:
         size, root = scaled, column
         if self.kind != "sgd":
             # Not by powers: in the last bits of float64 they know whether a lane is in a vector of others.
-            one, two = (-torch.expm1((self.steps + 1) * math.log(beta)) for beta in self.betas)
-            size, root = (scaled / one).to(column.dtype), two.sqrt().to(column.dtype)
+            first_bias, second_bias = (-torch.expm1((self.steps + 1) * math.log(beta)) for beta in self.betas)
+            size, root = (scaled / first_bias).to(column.dtype), second_bias.sqrt().to(column.dtype)
         return Rates(scaled, self._decay, self._momentum, self._clip, size, root)
 
     def apply(self, state: OptimiserState, gradient: Tensor, rates: Rates, joined: Tensor | None = None) -> None:
@@ -153,9 +153,9 @@ class StackedOptimiser:
             first.mul_(rates.momentum).add_(gradient)
             value.addcmul_(rates.lr, first, value=-1)
             return
-        one, two = self.betas
-        first.mul_(one).add_(gradient, alpha=1 - one)
-        second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
+        first_beta, second_beta = self.betas
+        first.mul_(first_beta).add_(gradient, alpha=1 - first_beta)
+        second.mul_(second_beta).addcmul_(gradient, gradient, value=1 - second_beta)
         # The gradient's memory has done its work: it holds the step now.
         torch.sqrt(second, out=gradient)
         gradient.div_(rates.root).add_(self.eps)

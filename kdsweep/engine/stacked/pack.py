@@ -127,10 +127,10 @@ class Pack:
         index = self._padded(lanes)
         self.trials = [self.trials[lane] for lane in index]
         where = torch.tensor(index, device=self.parts["train"].labels.device)
-        self.frozen = {role: said._replace(which=said.which[where]) for role, said in self.frozen.items()}
+        self.frozen = {role: outputs._replace(which=outputs.which[where]) for role, outputs in self.frozen.items()}
         self.live = {
-            role: _Live(one.base, rows_of(one.parameters, where), rows_of(one.buffers, where))
-            for role, one in self.live.items()
+            role: _Live(live.base, rows_of(live.parameters, where), rows_of(live.buffers, where))
+            for role, live in self.live.items()
         }
         streams = self.batches.streams
         self.batches.streams = [{name: copy_of(rng) for name, rng in streams[lane].items()} for lane in index]
@@ -143,11 +143,11 @@ class Pack:
     def _see(self, rows: Tensor) -> Seen:
         """These rows [K, B] of the training part, and what frozen models say of them."""
         inputs, present, labels, mixed = self.batches.look(rows)
-        frozen = {f"frozen {role}": said.of(rows) for role, said in self.frozen.items()}
+        frozen = {f"frozen {role}": outputs.of(rows) for role, outputs in self.frozen.items()}
         with torch.no_grad():
             for role, (base, parameters, buffers) in self.live.items():
-                spoken = self.step.stack.run(base.eval(), parameters, buffers, inputs, present, precision="float32")
-                frozen[f"frozen {role}"] = self.step.stack.gathered(spoken, rows.shape[1])
+                own = self.step.stack.run(base.eval(), parameters, buffers, inputs, present, precision="float32")
+                frozen[f"frozen {role}"] = self.step.stack.gathered(own, rows.shape[1])
         if self.live and self.trials[0].distils_from == "unimodal":
             several = [Outputs(**frozen[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
             frozen["frozen teacher"] = {**together(several)._asdict(), "features": {}}
@@ -169,8 +169,8 @@ class Pack:
             for some in torch.split(rows.to(self.parts[part].labels.device), evaluation.CHUNK):
                 inputs, present = self.parts[part].batch(self.workers.mine(some), base.names)
                 given = self.step.main.flat.value, self.step.buffers[role], inputs, present
-                spoken = self.evaluations(("outputs", role, self.step.width, len(some)), say, *given)
-                pieces.append(self.step.stack.gathered(spoken, len(some)))
+                own = self.evaluations(("outputs", role, self.step.width, len(some)), say, *given)
+                pieces.append(self.step.stack.gathered(own, len(some)))
         logits, embedding, there = (
             torch.cat([piece[key] for piece in pieces], dim=1) for key in ("logits", "embedding", "present")
         )
@@ -254,29 +254,29 @@ class _Frozen(NamedTuple):
     """What the members' frozen models say of every row: several members may read the same one, which is there once.
 
     Attributes:
-        said: logits, embedding, present [models, N, ...], and features by name.
+        outputs: logits, embedding, present [models, N, ...], and features by name.
         which: [K], each member's model.
     """
 
-    said: dict[str, Any]
+    outputs: dict[str, Any]
     which: Tensor
 
     def of(self, rows: Tensor) -> dict[str, Any]:
         """Each member's own rows [K, B] of its own model."""
-        mine = rows + self.which[:, None] * self.said["present"].shape[1]
+        mine = rows + self.which[:, None] * self.outputs["present"].shape[1]
         return {
             key: {name: take(f.flatten(0, 1), mine) for name, f in value.items()}
             if key == "features"
             else take(value.flatten(0, 1), mine)
-            for key, value in self.said.items()
+            for key, value in self.outputs.items()
         }
 
 
 def _distinct(several: Sequence[Outputs]) -> _Frozen:
     distinct = list({id(outputs): outputs for outputs in several}.values())
-    place = {id(outputs): at for at, outputs in enumerate(distinct)}
+    position = {id(outputs): at for at, outputs in enumerate(distinct)}
     stack = {key: torch.stack([getattr(o, key) for o in distinct]) for key in ("logits", "embedding", "present")}
     names = distinct[0].features
     features = {name: torch.stack([outputs.features[name] for outputs in distinct]) for name in names}
-    which = torch.tensor([place[id(outputs)] for outputs in several], device=distinct[0].logits.device)
+    which = torch.tensor([position[id(outputs)] for outputs in several], device=distinct[0].logits.device)
     return _Frozen({**stack, "features": features}, which)

@@ -50,7 +50,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         given = [value for value in tree_leaves([args, kwargs]) if isinstance(value, Tensor)]
-        if given and not any(isinstance(one, Tensor) for one in tree_leaves(out)):
+        if given and not any(isinstance(leaf, Tensor) for leaf in tree_leaves(out)):
             raise Unrecordable("a value of a tensor is read as a number, on which what follows may depend")
         self._guard_numbers(func, given, out)
         if func.is_view and isinstance(out, Tensor) and _same(out, args[0]):
@@ -64,9 +64,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if isinstance(out, Tensor):
             self._know(out, node)
         else:
-            for number, one in enumerate(out if isinstance(out, tuple | list) else ()):
-                if isinstance(one, Tensor):
-                    self._know(one, self.graph.call_function(operator.getitem, (node, number)))
+            for number, element in enumerate(out if isinstance(out, tuple | list) else ()):
+                if isinstance(element, Tensor):
+                    self._know(element, self.graph.call_function(operator.getitem, (node, number)))
         return out
 
     def ended(self, outputs: Any) -> fx.GraphModule:
@@ -116,9 +116,9 @@ class _NothingUnheard(TorchFunctionMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
+def _same(view: Tensor, tensor: Tensor) -> bool:
     """Whether a view shows all of a tensor as it is."""
-    laid_out = [(x.shape, x.stride(), x.storage_offset(), x.dtype) for x in (one, other)]
+    laid_out = [(x.shape, x.stride(), x.storage_offset(), x.dtype) for x in (view, tensor)]
     return laid_out[0] == laid_out[1]
 
 
@@ -144,10 +144,10 @@ def bound(recorded: fx.GraphModule) -> Callable[..., Any]:
     code = recorded.graph.python_code("self")
     names = dict(code.globals)
 
-    def bind(found: re.Match[str]) -> str:
-        name = found[0].replace(".", "_")
+    def bind(operation: re.Match[str]) -> str:
+        name = operation[0].replace(".", "_")
         # Of an overload, the function of C++ that its call does nothing but call.
-        overload = operator.attrgetter(found[0].removeprefix("torch."))(torch)
+        overload = operator.attrgetter(operation[0].removeprefix("torch."))(torch)
         names[name] = getattr(overload, "_op", overload)
         return name
 

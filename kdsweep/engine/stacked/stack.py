@@ -82,12 +82,12 @@ class Stack:
 
     def speak(self, groups: Mapping[str, Named], buffers: Mapping[str, Named], seen: Seen) -> dict[str, Any]:
         """What every network says of its own batch, as plain tensors with a leading K, frozen ones included."""
-        said: dict[str, Any] = {}
+        outputs: dict[str, Any] = {}
         for name, base in self.bases.items():
             base.train()
-            spoken = self.run(base, groups[name], buffers[name], seen.inputs, seen.present)
-            said[name] = self.gathered(spoken, seen.rows.shape[1])
-        return said | seen.frozen
+            own = self.run(base, groups[name], buffers[name], seen.inputs, seen.present)
+            outputs[name] = self.gathered(own, seen.rows.shape[1])
+        return outputs | seen.frozen
 
     def run(
         self,
@@ -102,38 +102,38 @@ class Stack:
     ) -> dict[str, Any]:
         """Outputs of every member's network, on data of its own or on what all see; frozen ones in float32."""
 
-        def one(parameters: Named, buffers: Named, inputs: Named, present: Named) -> dict[str, Any]:
+        def member(parameters: Named, buffers: Named, inputs: Named, present: Named) -> dict[str, Any]:
             with evaluation.half(precision or self.precision, self.device):
-                outputs: Outputs = functional_call(base, {**parameters, **buffers}, (inputs, present))
-            widened = outputs.widen()
+                own: Outputs = functional_call(base, {**parameters, **buffers}, (inputs, present))
+            widened = own.widen()
             return {**widened._asdict(), "features": dict(widened.features)}
 
         of_data = None if shared else 0
-        found: dict[str, Any] = vmap(one, in_dims=(0, 0, of_data, of_data))(parameters, buffers, inputs, present)
-        return found
+        outputs: dict[str, Any] = vmap(member, in_dims=(0, 0, of_data, of_data))(parameters, buffers, inputs, present)
+        return outputs
 
-    def gathered(self, spoken: dict[str, Any], total: int) -> dict[str, Any]:
+    def gathered(self, outputs: dict[str, Any], total: int) -> dict[str, Any]:
         """Along the batch axis, which is the second here. Never under `vmap`, where collectives go wrong unheard."""
         if self.workers.size == 1:
-            return spoken
-        first = {k: v.transpose(0, 1) for k, v in spoken.items() if k != "features"}
-        inner = {k: v.transpose(0, 1) for k, v in spoken["features"].items()}
+            return outputs
+        first = {k: v.transpose(0, 1) for k, v in outputs.items() if k != "features"}
+        inner = {k: v.transpose(0, 1) for k, v in outputs["features"].items()}
         whole = self.workers.gather(Outputs(**first, features=inner), total)
-        found: dict[str, Any] = {k: v.transpose(0, 1) for k, v in whole._asdict().items() if k != "features"}
-        return found | {"features": {k: v.transpose(0, 1) for k, v in whole.features.items()}}
+        members: dict[str, Any] = {k: v.transpose(0, 1) for k, v in whole._asdict().items() if k != "features"}
+        return members | {"features": {k: v.transpose(0, 1) for k, v in whole.features.items()}}
 
-    def members(self, groups: Mapping[str, Named], context: Context, said: dict[str, Any]) -> dict[str, Any]:
+    def members(self, groups: Mapping[str, Named], context: Context, outputs: dict[str, Any]) -> dict[str, Any]:
         """What is each member's own, for `vmap` to hand out."""
         head = context.head
         if "teacher" in self.bases:
             prefix, whole = f"{self.bases['teacher'].head_name}.", {**groups["teacher"], **context.buffers["teacher"]}
             head = {key.removeprefix(prefix): value for key, value in whole.items() if key.startswith(prefix)}
-        seen, own = context.seen, {"said": said, "head": head, "drawn": context.drawn}
+        seen, own = context.seen, {"outputs": outputs, "head": head, "drawn": context.drawn}
         return {**own, "labels": seen.labels, "rows": seen.rows, "mixed": seen.mixed}
 
     def batch(self, member: Mapping[str, Any], at: Tensor) -> Batch:
         """One member's batch, inside `vmap`."""
-        outputs = {name: Outputs(**value) for name, value in member["said"].items()}
+        outputs = {name: Outputs(**value) for name, value in member["outputs"].items()}
         frozen = {name[7:]: value for name, value in outputs.items() if name.startswith("frozen ")}
         teacher = outputs.get("teacher", frozen.pop("teacher", None))
         trained = {name[10:]: value for name, value in outputs.items() if name.startswith("auxiliary ")}
@@ -167,8 +167,8 @@ def rows_of(state: Mapping[str, Tensor], where: Tensor) -> Named:
     return {key: value[where] for key, value in state.items()}
 
 
-def detached(said: Any) -> Any:
-    return {k: detached(v) for k, v in said.items()} if isinstance(said, dict) else said.detach()
+def detached(outputs: Any) -> Any:
+    return {k: detached(v) for k, v in outputs.items()} if isinstance(outputs, dict) else outputs.detach()
 
 
 def copy_of(rng: torch.Generator) -> torch.Generator:

@@ -195,8 +195,8 @@ class Step:
         values: Named = {}
         # Run as they are, networks speak once for critics and terms alike; a trace is a function of its own.
         flat = self.main.flat.leaf()
-        said = None if traced else self.stack.speak(self.main.flat.views(flat), self.buffers, seen)
-        quiet = None if said is None else detached(said)
+        outputs = None if traced else self.stack.speak(self.main.flat.views(flat), self.buffers, seen)
+        detached_outputs = None if outputs is None else detached(outputs)
         for name, optimiser in self.critics.items():
             joined = [lane for lane, start in enumerate(self.starts[name]) if progress >= start]
             # Before the adversary joins nobody reads its critic.
@@ -211,15 +211,15 @@ class Step:
                     step = partial(self._critic, name)
                     value = self.traces(("critic", name, masked), step, self.main.state[0], *given, *takes)
                 else:
-                    value = self._critic(name, flat, *given, *takes, said=quiet)
+                    value = self._critic(name, flat, *given, *takes, outputs=detached_outputs)
                 values[f"train/critic/{name}"] = value
         given_ = self._context(seen, drawn, at), self.main.state, self.main.rates(progress)
         if traced:
-            losses, parts, said = self.traces(("main",), self._everything, *given_)
+            losses, parts, outputs = self.traces(("main",), self._everything, *given_)
         else:
-            losses, parts, said = self._everything(*given_, flat=flat, said=said)
+            losses, parts, outputs = self._everything(*given_, flat=flat, outputs=outputs)
         if self.remembers:
-            self._remember(self._context(seen, drawn, at), said)
+            self._remember(self._context(seen, drawn, at), outputs)
         return {"train/loss": losses, **{f"train/loss/{name}": value for name, value in parts.items()}, **values}
 
     def _context(self, seen: Seen, drawn: dict[str, Named], at: Tensor) -> Context:
@@ -236,12 +236,12 @@ class Step:
         rates: Rates,
         joined: Tensor | None = None,
         *,
-        said: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
     ) -> Tensor:
         """One update of a critic, in place; its loss of each member, 0 where it has not joined."""
         groups = self.main.flat.views(flat.detach())
-        if said is None:
-            said = self.stack.speak(groups, context.buffers, context.seen)
+        if outputs is None:
+            outputs = self.stack.speak(groups, context.buffers, context.seen)
         leaf = state.value.detach().requires_grad_()
         optimiser = self.critics[name]
 
@@ -252,7 +252,7 @@ class Step:
             return value
 
         parameters = self._parameters(groups, context) | optimiser.flat.views(leaf)["critic"]
-        losses = vmap(loss)(parameters, context.buffers["objective"], self.stack.members(groups, context, said))
+        losses = vmap(loss)(parameters, context.buffers["objective"], self.stack.members(groups, context, outputs))
         (gradient,) = torch.autograd.grad(losses.sum(), leaf)
         optimiser.apply(state, gradient, rates, joined)
         losses = losses.detach()
@@ -265,21 +265,21 @@ class Step:
         rates: Rates,
         *,
         flat: Tensor | None = None,
-        said: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
     ) -> tuple[Tensor, Named, dict[str, Any]]:
         """One update of all but the critics, in place: each member's loss, its parts, and what networks have said."""
         if flat is None:
             flat = state.value.detach().requires_grad_()
         groups = self.main.flat.views(flat)
-        if said is None:
-            said = self.stack.speak(groups, context.buffers, context.seen)
+        if outputs is None:
+            outputs = self.stack.speak(groups, context.buffers, context.seen)
 
         def total(parameters: Named, buffers: Named, member: Any) -> Any:
             batch = self.stack.batch(member, context.at)
             ask = (lambda objective: tuple(objective(batch, member["drawn"])),)
             return functional_call(self.calls, {**parameters, **buffers}, ask)
 
-        members = self.stack.members(groups, context, said)
+        members = self.stack.members(groups, context, outputs)
         losses, parts = vmap(total)(self._parameters(groups, context), context.buffers["objective"], members)
         summed = losses.sum() if self.accumulate == 1 else losses.sum() / self.accumulate
         (gradient,) = torch.autograd.grad(summed, flat)
@@ -292,10 +292,10 @@ class Step:
         else:
             self._sum_over_workers(gradient)
             self.main.apply(state, gradient, rates)
-        remembered = detached(said) if self.remembers else {}
+        remembered = detached(outputs) if self.remembers else {}
         return losses.detach(), {name: value.detach() for name, value in parts.items()}, remembered
 
-    def _remember(self, context: Context, said: dict[str, Any]) -> None:
+    def _remember(self, context: Context, outputs: dict[str, Any]) -> None:
         def remember(parameters: Named, buffers: Named, member: Any) -> Any:
             batch = self.stack.batch(member, context.at)
 
@@ -310,7 +310,7 @@ class Step:
             self.buffers["objective"] = vmap(remember)(
                 self._parameters(groups, context),
                 self.buffers["objective"],
-                self.stack.members(groups, context, said),
+                self.stack.members(groups, context, outputs),
             )
 
     def gradients(self, seen: Seen, progress: float) -> Named:
@@ -323,8 +323,8 @@ class Step:
         def summands(parameters: Named, buffers: Named, member: Any) -> Named:
             batch = self.stack.batch(member, context.at)
             ask = (lambda objective: objective.weighted(batch, member["drawn"]),)
-            found: Named = functional_call(self.calls, {**parameters, **buffers}, ask)
-            return found
+            weighted: Named = functional_call(self.calls, {**parameters, **buffers}, ask)
+            return weighted
 
         members = self.stack.members(groups, context, self.stack.speak(groups, context.buffers, context.seen))
         losses = vmap(summands)(self._parameters(groups, context), context.buffers["objective"], members)

@@ -125,14 +125,14 @@ class _Trace:
         """Whether the recording gives the function's values, and changes its arguments alike."""
         assert self.replay is not None
         leaves, layout = tree_flatten(arguments)
-        found = []
+        results = []
         for way in (function, self.replay):
             copies = tree_unflatten([leaf.detach().clone() for leaf in leaves], layout)
-            found.append([way(*copies), copies])
+            results.append([way(*copies), copies])
         # On a GPU some sums have no order: the same function differs from itself in the last bits.
         rtol, atol = (0.0, 0.0) if leaves[0].device.type == "cpu" else (1e-3, 1e-5)
         try:
-            torch.testing.assert_close(*found, rtol=rtol, atol=atol, equal_nan=True)
+            torch.testing.assert_close(*results, rtol=rtol, atol=atol, equal_nan=True)
         except AssertionError:
             return False
         return True
