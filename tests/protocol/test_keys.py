@@ -246,7 +246,7 @@ def test_a_key_of_the_split_decides_which_rows_there_are(key):
     grouped = blobs(groups=12)
     folds = {"folds": Folds(count=2)} if "folds" in key else {}
     before, after = (
-        grouped.facts(Data(name="blobs", student=("seen",), **changes)) for changes in (folds, folds | ROWS[key])
+        grouped.facts(Data(name="blobs", student=("seen",), **changes).split) for changes in (folds, folds | ROWS[key])
     )
     assert before.fingerprint == after.fingerprint
     assert all(rows not in before.folds for rows in after.folds)
@@ -255,6 +255,7 @@ def test_a_key_of_the_split_decides_which_rows_there_are(key):
 def test_folds_of_data_with_groups_are_by_group_whatever_a_study_says():
     grouped = blobs(groups=12)
     by = [
-        grouped.facts(Data(name="blobs", student=("seen",), folds=Folds(count=2, by=how))) for how in ("row", "group")
+        grouped.facts(Data(name="blobs", student=("seen",), folds=Folds(count=2, by=how)).split)
+        for how in ("row", "group")
     ]
     assert by[0] == by[1]
