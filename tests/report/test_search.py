@@ -145,8 +145,8 @@ def ran(*spans: tuple[int, int], hosts: str = "", seconds: float = 1.0) -> times
 
 def test_packs_at_once_stand_on_places_of_their_own():
     found = ran((0, 10), (2, 6), (7, 12), (10, 12))
-    assert list(found.packs["place"]) == [0, 1, 1, 0]
-    assert found.places == {"a": 2}
+    assert list(found.packs["slot"]) == [0, 1, 1, 0]
+    assert found.slots == {"a": 2}
 
 
 def test_utilisation_is_the_share_of_the_places_time():

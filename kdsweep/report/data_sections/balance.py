@@ -22,7 +22,7 @@ MOST = 60  # classes in the figure: the largest
 
 def table(findings: Findings) -> list[Table]:
     if findings.audit.targets:
-        rows: list[Row] = [{"target": name, **one._asdict()} for name, one in findings.audit.targets.items()]
+        rows: list[Row] = [{"target": name, **summary._asdict()} for name, summary in findings.audit.targets.items()]
         return [Table("targets", "Targets in the training part.", rows, dict.fromkeys(rows[0], 3))]
     counts: list[Row] = [{"class": name, **dict(parts.items())} for name, parts in findings.audit.classes.items()]
     notes = (note,) if (note := tasks.load(findings.card.task).labels.note) else ()

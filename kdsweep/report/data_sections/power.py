@@ -18,8 +18,8 @@ SEEDS = (5, 10, 20)
 
 
 def table(findings: Findings) -> list[Table]:
-    found = differences(findings)
-    rows = [{"seeds": seeds, "smallest difference (points)": 100 * share} for seeds, share in found.items()]
+    by_seeds = differences(findings)
+    rows = [{"seeds": seeds, "smallest difference (points)": 100 * share} for seeds, share in by_seeds.items()]
     return [Table("power", "Smallest difference in test accuracy that is likely to be shown.", rows, {})]
 
 

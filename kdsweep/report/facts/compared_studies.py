@@ -99,7 +99,9 @@ def sort(studies: Sequence[Runs]) -> ComparedStudies:
         if not against:
             kept.append(runs)
     if len(kept) < 2:
-        raise ValueError("nothing to compare:\n" + "\n".join(f"{one.a} and {one.b}: {one.why}" for one in refused))
+        raise ValueError(
+            "nothing to compare:\n" + "\n".join(f"{refusal.a} and {refusal.b}: {refusal.why}" for refusal in refused)
+        )
     by_data: dict[str, list[Runs]] = {}
     for runs in kept:
         by_data.setdefault(runs.study.data.fingerprint, []).append(runs)

@@ -90,7 +90,8 @@ def read(
 def _checks(scored: pd.DataFrame, tested: Mapping[RunKey, pd.DataFrame], metric: str) -> tuple[Check, ...]:
     """What is known of such runs, and what is not."""
     mine = scored[scored["metric"] == metric]
-    seeds = {arm: frozenset(zip(one["fold"], one["seed"], strict=True)) for arm, one in mine.groupby("arm", sort=False)}
+    by_arm = mine.groupby("arm", sort=False)
+    seeds = {arm: frozenset(zip(scores["fold"], scores["seed"], strict=True)) for arm, scores in by_arm}
     same = len(set(seeds.values())) == 1
     samples = {frozenset(frame["sample"]) for frame in tested.values()}
     folds = scored["fold"].nunique()

@@ -1,4 +1,4 @@
-"""What the confirm runs of a row said about the test samples, read once for all the sections that ask."""
+"""The predictions of a row's confirm runs on the test samples, read once for all the sections that ask."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ def pair(runs: Runs) -> Pair | None:
 
 
 @functools.lru_cache(maxsize=32)
-def said(runs: Runs, arm: str) -> pd.DataFrame:
+def student_predictions(runs: Runs, arm: str) -> pd.DataFrame:
     """Every kept prediction of an arm's finished confirm runs, with the number of its `run`; without logits."""
-    return of(runs, tuple(confirmed(runs, arm).finished.values()))
+    return predictions_of(runs, tuple(confirmed(runs, arm).finished.values()))
 
 
 @functools.lru_cache(maxsize=32)
-def taught(runs: Runs, arm: str) -> pd.DataFrame:
+def teacher_predictions(runs: Runs, arm: str) -> pd.DataFrame:
     """The same of the frozen teachers that these runs learned from; a teacher of several models counts with each."""
-    return of(runs, tuple(teachers.models_of(runs.select("confirm", arm))))
+    return predictions_of(runs, tuple(teachers.models_of(runs.select("confirm", arm))))
 
 
-def of(runs: Runs, trials: tuple[str, ...]) -> pd.DataFrame:
-    kept = [(i, found) for i, trial in enumerate(trials) if (found := read(runs, trial)) is not None]
+def predictions_of(runs: Runs, trials: tuple[str, ...]) -> pd.DataFrame:
+    kept = [(i, frame) for i, trial in enumerate(trials) if (frame := read(runs, trial)) is not None]
     if not kept:
         return pd.DataFrame(columns=[*COLUMNS, "run"])
-    return pd.concat([found.assign(run=i) for i, found in kept], ignore_index=True)
+    return pd.concat([frame.assign(run=i) for i, frame in kept], ignore_index=True)
 
 
 @functools.lru_cache(maxsize=256)
 def read(runs: Runs, trial: str) -> pd.DataFrame | None:
     """A trial's predictions without logits, None where none were kept. Of retrieval `rank` is that in the gallery."""
-    found = runs.predictions(trial)
-    if found is not None and "gallery_rank" in found:
-        found = found.assign(rank=found["gallery_rank"])
-    return None if found is None else found.reindex(columns=COLUMNS)
+    predictions = runs.predictions(trial)
+    if predictions is not None and "gallery_rank" in predictions:
+        predictions = predictions.assign(rank=predictions["gallery_rank"])
+    return None if predictions is None else predictions.reindex(columns=COLUMNS)
 
 
 def classes(*frames: pd.DataFrame) -> int:

@@ -188,9 +188,9 @@ class Runs:
     @cached_property
     def test_metrics(self) -> list[str]:
         """Metrics that were read on test and are known here, the study's own first."""
-        found = [name.removeprefix("test/") for name in self._curves if name.startswith("test/")]
+        metrics = [name.removeprefix("test/") for name in self._curves if name.startswith("test/")]
         own = self.study.metric
-        return sorted((name for name in found if name in tasks.METRICS), key=lambda name: (name != own, name))
+        return sorted((name for name in metrics if name in tasks.METRICS), key=lambda name: (name != own, name))
 
     @cached_property
     def _curves(self) -> dict[str, pd.DataFrame]:

@@ -45,8 +45,8 @@ class Searched:
         return ranked.head(max(1, round(BEST * len(ranked)))) if len(ranked) else ranked
 
     def unit(self, name: str, values: pd.Series) -> Array:
-        """Values of a number as places in its range: 0 at the low end, 1 at the high end, on the range's own scale."""
-        return place(self.space[name], values)
+        """Positions of values in a number's range: 0 at the low end, 1 at the high end, on the range's own scale."""
+        return position(self.space[name], values)
 
 
 def searched(runs: Runs, arm: str) -> Searched:
@@ -68,8 +68,8 @@ def searched(runs: Runs, arm: str) -> Searched:
     )
 
 
-def place(domain: Domain, values: pd.Series) -> Array:
-    """Places in [0, 1]; a choice's values stand at equal distances, in their order."""
+def position(domain: Domain, values: pd.Series) -> Array:
+    """Positions in [0, 1]; a choice's values stand at equal distances, in their order."""
     match domain:
         case Choice(options):
             steps = {option: i / max(1, len(options) - 1) for i, option in enumerate(options)}
@@ -79,12 +79,12 @@ def place(domain: Domain, values: pd.Series) -> Array:
             # A weight of exactly 0 can only come from outside the range, and then lies at its low end.
             x, ends = np.clip(x, low, high), np.array([low, high], dtype=float)
             x, ends = (np.log(x), np.log(ends)) if log else (x, ends)
-            found: Array = (x - ends[0]) / (ends[1] - ends[0])
-            return found
+            positions: Array = (x - ends[0]) / (ends[1] - ends[0])
+            return positions
 
 
 def value(domain: Domain, unit: float) -> Any:
-    """The number that stands at a place of its range, for the ticks of an axis."""
+    """The number that stands at a position in its range, for the ticks of an axis."""
     match domain:
         case Choice(options):
             return options[round(unit * (len(options) - 1))]

@@ -21,33 +21,33 @@ class Timeline:
     """What ran.
 
     Attributes:
-        packs: a row each: `host`, `place` (number on its host), `stage`, `arm`, `trials`, `seconds` (of training,
+        packs: a row each: `host`, `slot` (number on its host), `stage`, `arm`, `trials`, `seconds` (of training,
             summed over its trials), and `begin`, `end` in seconds since the first start, idle times cut out.
         cuts: where idle time was cut out, in the same seconds.
-        places: how many packs each host ever ran at once.
+        slots: how many packs each host ever ran at once.
     """
 
     packs: pd.DataFrame
     cuts: tuple[float, ...]
-    places: dict[str, int]
+    slots: dict[str, int]
 
     @property
     def span(self) -> float:
         return float(self.packs["end"].max())
 
     def utilisation(self, host: str | None = None) -> float:
-        """Share of the places' time in which a pack ran, cuts left out."""
+        """Share of the slots' time in which a pack ran, cuts left out."""
         packs = self.packs if host is None else self.packs[self.packs["host"] == host]
-        places = sum(self.places.values()) if host is None else self.places[host]
+        slots = sum(self.slots.values()) if host is None else self.slots[host]
         worked = self.span - CUT * len(self.cuts)
-        return float((packs["end"] - packs["begin"]).sum()) / (places * worked) if worked > 0 else 0.0
+        return float((packs["end"] - packs["begin"]).sum()) / (slots * worked) if worked > 0 else 0.0
 
     def busy(self, bins: int) -> tuple[Array, Array]:
-        """Middles of equal bins of time, and the share of all places that were busy in each."""
+        """Middles of equal bins of time, and the share of all slots that were busy in each."""
         edges = np.linspace(0, self.span, bins + 1)
         begin, end = self.packs["begin"].to_numpy(), self.packs["end"].to_numpy()
         overlap = np.clip(np.minimum(end[:, None], edges[1:]) - np.maximum(begin[:, None], edges[:-1]), 0, None).sum(0)
-        shares: Array = overlap / ((edges[1] - edges[0]) * sum(self.places.values()))
+        shares: Array = overlap / ((edges[1] - edges[0]) * sum(self.slots.values()))
         return (edges[:-1] + edges[1:]) / 2, shares
 
 
@@ -87,8 +87,8 @@ def timeline(runs: Runs) -> Timeline | None:
     end = (packs["end"] - first).dt.total_seconds().to_numpy(dtype=float)
     begin, end, cuts = _without_idle(begin, end)
     packs = packs.assign(begin=begin, end=end).drop(columns=["start", "process"])
-    packs["place"] = _places(packs)
-    return Timeline(packs, cuts, {str(host): int(n) + 1 for host, n in packs.groupby("host")["place"].max().items()})
+    packs["slot"] = _slots(packs)
+    return Timeline(packs, cuts, {str(host): int(n) + 1 for host, n in packs.groupby("host")["slot"].max().items()})
 
 
 def _without_idle(begin: Array, end: Array) -> tuple[Array, Array, tuple[float, ...]]:
@@ -104,13 +104,13 @@ def _without_idle(begin: Array, end: Array) -> tuple[Array, Array, tuple[float, 
     return moved_begin, moved_end, tuple(cuts)
 
 
-def _places(packs: pd.DataFrame) -> list[int]:
-    """The first place of its host that is free when a pack begins. Starts may be noted a moment before the last end."""
+def _slots(packs: pd.DataFrame) -> list[int]:
+    """The first slot of its host that is free when a pack begins. Starts may be noted a moment before the last end."""
     free: dict[str, list[float]] = {}
     chosen = []
     for host, begin, end in zip(packs["host"], packs["begin"], packs["end"], strict=True):
-        places = free.setdefault(str(host), [])
-        place = next((i for i, until in enumerate(places) if until <= begin + 0.5), len(places))
-        places[place : place + 1] = [end]
-        chosen.append(place)
+        slots = free.setdefault(str(host), [])
+        slot = next((i for i, until in enumerate(slots) if until <= begin + 0.5), len(slots))
+        slots[slot : slot + 1] = [end]
+        chosen.append(slot)
     return chosen

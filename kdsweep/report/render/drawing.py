@@ -38,10 +38,10 @@ class Drawing:
         series = (
             list(self.numbers.groupby(list(self.of), sort=False, dropna=False)) if self.of else [((), self.numbers)]
         )
-        said = [f"{', '.join(map(str, names))}: {self._spans(points)}" for names, points in series[:MOST_WORDS]]
+        spans = [f"{', '.join(map(str, names))}: {self._spans(points)}" for names, points in series[:MOST_WORDS]]
         more = [f"and {len(series) - MOST_WORDS} more"] if len(series) > MOST_WORDS else []
         by = f" by {self.along}" if self.along else ""
-        return f"{self.value}{by}. " + "; ".join(words.removeprefix(": ") for words in (*said, *more)) + "."
+        return f"{self.value}{by}. " + "; ".join(words.removeprefix(": ") for words in (*spans, *more)) + "."
 
     def _spans(self, points: pd.DataFrame) -> str:
         known = points[points[self.value].notna()]

@@ -49,8 +49,8 @@ def mark(runs: Runs, arm: str) -> Mark:
     """An arm's colour and symbol, by its place in the study; no two of 32 share both. Reference rows are grey."""
     if arm in runs.references or arm not in runs.arms:
         return Mark(GREY, "line-ns-open" if arm in runs.references else "x")
-    place = runs.arms.index(arm)
-    return Mark(PALETTE[place % len(PALETTE)], SYMBOLS[(place + place // len(PALETTE)) % len(SYMBOLS)])
+    index = runs.arms.index(arm)
+    return Mark(PALETTE[index % len(PALETTE)], SYMBOLS[(index + index // len(PALETTE)) % len(SYMBOLS)])
 
 
 def plain(words: str, width: int = 24) -> str:

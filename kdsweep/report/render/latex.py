@@ -69,16 +69,16 @@ def render(table: Table) -> str:
 def _body(table: Table, columns: list[str]) -> list[str]:
     # An opening bracket after \\ would be read as the line's extra height.
     return [
-        "    {}" + " & ".join(_cell(table, place, column) for column in columns) + r" \\"
-        for place in range(len(table.rows))
+        "    {}" + " & ".join(_cell(table, index, column) for column in columns) + r" \\"
+        for index in range(len(table.rows))
     ]
 
 
-def _cell(table: Table, place: int, column: str) -> str:
-    words = escape(table.text(table.rows[place], column))
-    if (place, column) in table.dagger:
+def _cell(table: Table, index: int, column: str) -> str:
+    words = escape(table.text(table.rows[index], column))
+    if (index, column) in table.dagger:
         words += SPECIAL["†"]
-    return rf"\textbf{{{words}}}" if (place, column) in table.bold else words
+    return rf"\textbf{{{words}}}" if (index, column) in table.bold else words
 
 
 def escape(words: str) -> str:

@@ -17,7 +17,7 @@ def render(table: Table) -> str:
         "",
         _row([escape(column) for column in table.columns]),
         _row(align),
-        *(_row([_cell(table, place, column) for column in table.columns]) for place in range(len(table.rows))),
+        *(_row([_cell(table, index, column) for column in table.columns]) for index in range(len(table.rows))),
     ]
     if table.notes:
         lines += ["", " ".join(escape(note) for note in table.notes)]
@@ -30,11 +30,11 @@ def escape(words: str) -> str:
     return SPECIAL.sub(r"\\\1", flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
-def _cell(table: Table, place: int, column: str) -> str:
-    words = escape(table.text(table.rows[place], column))
-    if (place, column) in table.dagger:
+def _cell(table: Table, index: int, column: str) -> str:
+    words = escape(table.text(table.rows[index], column))
+    if (index, column) in table.dagger:
         words += "†"
-    return f"**{words}**" if (place, column) in table.bold else words
+    return f"**{words}**" if (index, column) in table.bold else words
 
 
 def _row(cells: list[str]) -> str:

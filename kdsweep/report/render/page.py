@@ -36,14 +36,14 @@ def build(runs: Runs, out: Path, *, figures: files.Ink = "") -> Headline:
         figures: "svg" or "pdf" for the figures themselves, beside their numbers.
     """
     out = Path(out)
-    found = [section for section in discover(sections) if stands(section, runs)]
-    parts = [part(section, runs) for section in found]
+    on_page = [section for section in discover(sections) if stands(section, runs)]
+    parts = [part(section, runs) for section in on_page]
     files.write_tables(out / "tables", (table for part in parts for table in part.tables))
     files.write_figures(out / "figures", parts, figures)
     for name, text in (file for part in parts for file in part.files):
         write_text(out / name, text)
     runs.joined.to_parquet(out / "runs.parquet", index=False)
-    answer = next(section.answer(runs) for section in found if section.answer is not None)
+    answer = next(section.answer(runs) for section in on_page if section.answer is not None)
     write_text(out / "index.html", page(runs, answer, parts))
     return Headline(answer.title, out / "index.html")
 

@@ -132,10 +132,10 @@ def signed(value: float, digits: int) -> str:
 def significant(rows: Sequence[Row], columns: Mapping[str, str]) -> frozenset[tuple[int, str]]:
     """Where a difference's verdict, by its column, is better or worse: what gets a dagger."""
     return frozenset(
-        (place, column)
-        for place, row in enumerate(rows)
+        (index, column)
+        for index, row in enumerate(rows)
         for column, verdict in columns.items()
-        if isinstance(said := row.get(verdict), Verdict) and said.word in ("better", "worse")
+        if isinstance(cell := row.get(verdict), Verdict) and cell.word in ("better", "worse")
     )
 
 

@@ -39,8 +39,8 @@ class Judged(NamedTuple):
 
 
 def table(runs: Runs) -> list[Table]:
-    found = judged(runs)
-    if not found:
+    judgements = judged(runs)
+    if not judgements:
         return []
     metric, terms = runs.metric, runs.study.arms[runs.study.ablated].recipe.terms
     full = confirmed(runs, runs.study.ablated)
@@ -57,30 +57,30 @@ def table(runs: Runs) -> list[Table]:
         "what would decide it": "",
     }
     rows: list[Row] = [first]
-    for one in found:
-        dropped = runs.study.rows[one.row].dropped
+    for judgement in judgements:
+        dropped = runs.study.rows[judgement.row].dropped
         rows.append(
             {
-                "row": one.row,
-                "question": _question(runs, one.row),
+                "row": judgement.row,
+                "question": _question(runs, judgement.row),
                 **{_column(term): term not in dropped for term in terms},
-                name: _mean(runs, one.side),
-                "difference": difference(one.comparison.interval, metric.scale),
-                "p": p_value(one.verdict.p),
-                "verdict": one.verdict,
-                "n": one.side.count,
-                "retuned": OWN if one.retuned else "no: the full method's settings, which favours it",
-                "teacher": teachers.in_words(runs, one.side.roles),
-                "what would decide it": one.verdict.detail,
+                name: _mean(runs, judgement.side),
+                "difference": difference(judgement.comparison.interval, metric.scale),
+                "p": p_value(judgement.verdict.p),
+                "verdict": judgement.verdict,
+                "n": judgement.side.count,
+                "retuned": OWN if judgement.retuned else "no: the full method's settings, which favours it",
+                "teacher": teachers.in_words(runs, judgement.side.roles),
+                "what would decide it": judgement.verdict.detail,
             }
         )
     rows += _controls(runs, list(first), name)
     caption = (
         f"Test {metric.label}; difference: row minus full method ({unit(metric.unit)}), with a 95% interval "
-        f"({found[0].comparison.over}), unadjusted."
+        f"({judgements[0].comparison.over}), unadjusted."
     )
     notes = ["Exploratory: the rows of this table are one Holm family, the controls below them another."]
-    if any(not one.retuned for one in found):
+    if any(not judgement.retuned for judgement in judgements):
         notes.append(
             "Rows that were not retuned run at the full method's settings, which favours the full method: "
             "a search of their own might bring them closer."
@@ -90,7 +90,7 @@ def table(runs: Runs) -> list[Table]:
         caption,
         rows,
         {name: runs.digits, "difference": runs.digits},
-        (*notes, *power.note(runs, [one.comparison for one in found])),
+        (*notes, *power.note(runs, [judgement.comparison for judgement in judgements])),
         ("what would decide it", "question"),
         dagger=significant(rows, {"difference": "verdict"}),
     )
@@ -100,9 +100,9 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
-        {"row": one.row, "settings": OWN if one.retuned else "the full method's", **spread(value, shown)}
-        for one in judged(runs)
-        if (shown := difference(one.comparison.interval, runs.metric.scale))
+        {"row": judgement.row, "settings": OWN if judgement.retuned else "the full method's", **spread(value, shown)}
+        for judgement in judged(runs)
+        if (shown := difference(judgement.comparison.interval, runs.metric.scale))
     ]
     return Drawing(pd.DataFrame(rows), value, of=("row", "settings")) if rows else None
 
@@ -122,10 +122,10 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 
 def words(runs: Runs) -> list[str]:
     """The verdicts in words."""
-    found = judged(runs)
-    if not found or not runs.study.complete:
+    judgements = judged(runs)
+    if not judgements or not runs.study.complete:
         return []
-    said = []
+    sentences = []
     for word, sentence in [
         ("worse", "Needed, since the row without it is worse: {}."),
         ("better", "Harmful here, since the row without it is better: {}."),
@@ -133,10 +133,11 @@ def words(runs: Runs) -> list[str]:
         ("undecided", "Undecided, which is not the same as no effect: {}."),
         ("no verdict", "Without a verdict: {}."),
     ]:
-        rows = [one.row + (" (retuned)" if one.retuned else "") for one in found if one.verdict.word == word]
+        mine = [judgement for judgement in judgements if judgement.verdict.word == word]
+        rows = [judgement.row + (" (retuned)" if judgement.retuned else "") for judgement in mine]
         if rows:
-            said.append(sentence.format(", ".join(rows)))
-    return [" ".join(said)]
+            sentences.append(sentence.format(", ".join(rows)))
+    return [" ".join(sentences)]
 
 
 @functools.lru_cache(maxsize=2)
@@ -153,8 +154,8 @@ def judged(runs: Runs) -> list[Judged]:
     ]
     compared = [compare(runs, side, full) for _, _, side in sides]
     return [
-        Judged(row, retuned, side, one, verdict)
-        for (row, retuned, side), one, verdict in zip(sides, compared, judge(runs, compared), strict=True)
+        Judged(row, retuned, side, comparison, verdict)
+        for (row, retuned, side), comparison, verdict in zip(sides, compared, judge(runs, compared), strict=True)
     ]
 
 

@@ -34,15 +34,15 @@ def table(runs: Runs) -> list[Table]:
         metric = group.runs.metric
         rows: list[Row] = [
             {
-                "comparison": f"{one.a} − {one.b}",
-                "difference": difference(one.interval, metric.scale),
-                "over": one.over,
-                "n": one.n,
+                "comparison": f"{comparison.a} − {comparison.b}",
+                "difference": difference(comparison.interval, metric.scale),
+                "over": comparison.over,
+                "n": comparison.n,
                 "p": p_value(verdict.p),
                 "verdict": verdict,
                 "what stands in the way": verdict.detail,
             }
-            for one, verdict in zip(pairs, verdicts, strict=True)
+            for comparison, verdict in zip(pairs, verdicts, strict=True)
         ]
         caption = (
             f"{group.name}: the same arm in two studies, test {metric.label} ({unit(metric.unit)}), with a 95% "
@@ -80,6 +80,6 @@ def _same_arm(group: Group) -> list[Comparison]:
                 named.setdefault(arm.removesuffix(f" ({study})"), []).append(arm)
     return [
         compare(group.runs, confirmed(group.runs, b), confirmed(group.runs, a))
-        for found in named.values()
-        for a, b in itertools.combinations(found, 2)
+        for namesakes in named.values()
+        for a, b in itertools.combinations(namesakes, 2)
     ]

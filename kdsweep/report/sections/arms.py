@@ -56,11 +56,11 @@ def main(runs: Runs) -> Table:
         role = "claim" if claim and arm == claim.arm else "baseline" if arm in runs.baselines else "exploratory"
         row: dict[str, Cell] = {"arm": runs.label(arm), "role": role, name: _mean(values), "SD": _sd(values)}
         for baseline in runs.baselines:
-            one = judged.get((arm, baseline))
+            judgement = judged.get((arm, baseline))
             label = runs.label(baseline)
-            row[f"− {label}"] = difference(one.comparison.interval, metric.scale) if one else None
-            row[f"p, {label}"] = p_value(one.verdict.p) if one else None
-            row[f"verdict, {label}"] = one.verdict if one else None
+            row[f"− {label}"] = difference(judgement.comparison.interval, metric.scale) if judgement else None
+            row[f"p, {label}"] = p_value(judgement.verdict.p) if judgement else None
+            row[f"verdict, {label}"] = judgement.verdict if judgement else None
         spent = costs.spent(runs, arm)
         row |= {
             "n": side.count,
@@ -79,13 +79,13 @@ def main(runs: Runs) -> Table:
             rows.append({**row, **_robust(values), **_others(runs, list(done["trial"]))})
     differences = {f"− {runs.label(arm)}": runs.digits for arm in runs.baselines}
     others = {_name(other): 3 if METRICS[other].scale == 1 else runs.digits for other in runs.test_metrics[1:]}
-    one_digit = dict.fromkeys([name, "SD", "IQM", "median"], runs.digits)
+    score_digits = dict.fromkeys([name, "SD", "IQM", "median"], runs.digits)
     verdicts = {f"− {runs.label(arm)}": f"verdict, {runs.label(arm)}" for arm in runs.baselines}
     return Table(
         "arms",
         f"Test {metric.label} at each arm's best settings, by {runs.selection}.",
         rows,
-        {**one_digit, "device-seconds": 0, **differences, **others},
+        {**score_digits, "device-seconds": 0, **differences, **others},
         _notes(runs),
         bold=_best(runs, rows, name),
         dagger=significant(rows, verdicts),
@@ -150,8 +150,8 @@ def _notes(runs: Runs) -> tuple[str, ...]:
             "removed, and may differ in the last digits from the difference of the means."
         )
     for kind, words in GIVEN.items():
-        if taught := [runs.label(arm) for arm in runs.arms if teachers.shared(runs, arm) == kind]:
-            notes.append(f"{', '.join(taught)}: given this teacher, {words}.")
+        if labels := [runs.label(arm) for arm in runs.arms if teachers.shared(runs, arm) == kind]:
+            notes.append(f"{', '.join(labels)}: given this teacher, {words}.")
     notes.append(
         f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best "
         "mean among the arms, which need not be better than the next."
@@ -166,12 +166,12 @@ def _notes(runs: Runs) -> tuple[str, ...]:
 
 def _best(runs: Runs, rows: list[Row], column: str) -> frozenset[tuple[int, str]]:
     """The best mean of the arms that share the budget."""
-    means = {place: row[column] for place, row in enumerate(rows) if row["role"] != "reference"}
-    known = {place: mean for place, mean in means.items() if isinstance(mean, float)}
+    means = {index: row[column] for index, row in enumerate(rows) if row["role"] != "reference"}
+    known = {index: mean for index, mean in means.items() if isinstance(mean, float)}
     if len(known) < 2:
         return frozenset()
     pick = max if runs.study.maximize else min
-    return frozenset({(pick(known, key=lambda place: known[place]), column)})
+    return frozenset({(pick(known, key=lambda index: known[index]), column)})
 
 
 def _robust(values: pd.Series) -> dict[str, Cell]:

@@ -48,21 +48,21 @@ GLOSSARY = {
 def table(runs: Runs) -> list[Table]:
     judged = list(against_baselines(runs).values())
     scale, digits = runs.metric.scale, runs.digits
-    rows: list[Row] = [_row(runs, one) for one in judged]
+    rows: list[Row] = [_row(runs, judgement) for judgement in judged]
     widths = ["difference", "seeds only", "samples only"]
-    parts = [one.comparison for one in judged if one.comparison.crossed]
+    tables = [(judgement.comparison, judgement.comparison.crossed) for judgement in judged]
     shares: list[Row] = [
         {
-            "comparison": f"{one.a} − {one.b}",
-            "SD between seeds": scale * math.sqrt(one.crossed.seed),
-            "SD between samples": scale * math.sqrt(one.crossed.sample),
-            "SD left": scale * math.sqrt(one.crossed.noise),
-            "half-width now": scale * _half(one.crossed.interval),
-            "with twice the seeds": scale * _half(one.crossed.planned(2 * one.crossed.seeds)),
-            "with any number": scale * one.crossed.smallest(ALPHA),
+            "comparison": f"{comparison.a} − {comparison.b}",
+            "SD between seeds": scale * math.sqrt(crossed.seed),
+            "SD between samples": scale * math.sqrt(crossed.sample),
+            "SD left": scale * math.sqrt(crossed.noise),
+            "half-width now": scale * _half(crossed.interval),
+            "with twice the seeds": scale * _half(crossed.planned(2 * crossed.seeds)),
+            "with any number": scale * crossed.smallest(ALPHA),
         }
-        for one in parts
-        if one.crossed
+        for comparison, crossed in tables
+        if crossed
     ]
     return [
         Table(
@@ -92,13 +92,13 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     along, value = "repeats" if runs.study.budget.repeats > 1 else "seeds", f"± {unit(runs.metric.unit)}"
     points = []
-    for (arm, baseline), one in against_baselines(runs).items():
-        if (crossed := one.comparison.crossed) is not None:
+    for (arm, baseline), judgement in against_baselines(runs).items():
+        if (crossed := judgement.comparison.crossed) is not None:
             points += [
                 {
                     "comparison": f"{runs.label(arm)} − {runs.label(baseline)}",
                     "arm": runs.label(arm),
-                    "part of": "claim" if one.claimed else "exploratory",
+                    "part of": "claim" if judgement.claimed else "exploratory",
                     along: n,
                     value: runs.metric.scale * _half(crossed.planned(n)),
                     "this study": n == crossed.seeds,
@@ -129,17 +129,17 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     return drawn
 
 
-def _row(runs: Runs, one: Judged) -> Row:
-    comparison, scale = one.comparison, runs.metric.scale
+def _row(runs: Runs, judgement: Judged) -> Row:
+    comparison, scale = judgement.comparison, runs.metric.scale
     return {
         "comparison": f"{comparison.a} − {comparison.b}",
-        "part of": "claim" if one.claimed else "exploratory",
+        "part of": "claim" if judgement.claimed else "exploratory",
         "difference": difference(comparison.interval, scale),
         "over": comparison.over,
         "n": comparison.n,
-        "p": p_value(one.verdict.p),
-        "verdict": one.verdict,
-        "what would decide it": one.verdict.detail,
+        "p": p_value(judgement.verdict.p),
+        "verdict": judgement.verdict,
+        "what would decide it": judgement.verdict.detail,
         "seeds only": difference(comparison.seeds_only, scale),
         "samples only": difference(comparison.samples_only, scale),
     }
@@ -148,8 +148,8 @@ def _row(runs: Runs, one: Judged) -> Row:
 def _others(runs: Runs, judged: list[Judged]) -> Table:
     """The same runs through other statistics: about seeds alone, for whoever expects one of these."""
     rows: list[Row] = []
-    for one in judged:
-        comparison = one.comparison
+    for judgement in judged:
+        comparison = judgement.comparison
         sign = 1 if runs.study.maximize else -1
         a, b = (sign * np.array(scores) for scores in comparison.scores)
         d = sign * np.array(comparison.pairs)
@@ -165,8 +165,8 @@ def _others(runs: Runs, judged: list[Judged]) -> Table:
                 "P(improvement)": summaries.probability_of_improvement(a, b),
                 "ε_min": dominance.almost_stochastic_order(a, b, np.random.default_rng(0)),
                 "paired t p": P(intervals.over(d).p) if _by_seed(runs) else None,
-                "sign-flip p": _exact(runs, one, exact.sign_flip),
-                "Wilcoxon p": _exact(runs, one, exact.wilcoxon),
+                "sign-flip p": _exact(runs, judgement, exact.sign_flip),
+                "Wilcoxon p": _exact(runs, judgement, exact.wilcoxon),
                 **dict(zip(("P(better)", "P(equivalent)", "P(worse)"), rope or (), strict=False)),
             }
         )
@@ -194,15 +194,15 @@ def _by_seed(runs: Runs) -> bool:
     return runs.study.data.folds == 1 and runs.study.budget.repeats == 1
 
 
-def _exact(runs: Runs, one: Judged, test: Callable[[ArrayLike], float]) -> P | None:
+def _exact(runs: Runs, judgement: Judged, test: Callable[[ArrayLike], float]) -> P | None:
     """An exact test's p, where it could be significant at all."""
-    n = len(one.comparison.pairs)
-    family = sum(other.claimed == one.claimed for other in against_baselines(runs).values())
-    if not _by_seed(runs) or one.comparison.barriers or n > 20:
+    n = len(judgement.comparison.pairs)
+    family = sum(other.claimed == judgement.claimed for other in against_baselines(runs).values())
+    if not _by_seed(runs) or judgement.comparison.barriers or n > 20:
         return None
     if not exact.reaches(n, multiplicity.level(runs.look, ALPHA), family):
         return None
-    return p_value(test(one.comparison.pairs))
+    return p_value(test(judgement.comparison.pairs))
 
 
 def _half(interval: Interval) -> float:

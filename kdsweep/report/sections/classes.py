@@ -52,19 +52,19 @@ def table(runs: Runs) -> list[Table]:
         return []
     method, baseline = seen[:2]
     samples = method.right.drop_duplicates("sample").groupby("label").size()
-    recall = [one.recall for one in seen]
+    recall = [model.recall for model in seen]
     a, b = (confirmed(runs, arm) for arm in pair(runs) or ())
     pairs = paired(runs, a, b, correct)
     rows: list[Row] = [
         {
             "class": runs.class_name(label),
             "test samples": int(samples[label]),
-            **{one.name: float(values[label]) for one, values in zip(seen, recall, strict=True)},
+            **{model.name: float(values[label]) for model, values in zip(seen, recall, strict=True)},
             "difference": _difference(pairs, label) or float(recall[0][label] - recall[1][label]),
         }
         for label in map(int, samples.index)
     ]
-    digits = dict.fromkeys([*(one.name for one in seen), "difference"], 1)
+    digits = dict.fromkeys([*(model.name for model in seen), "difference"], 1)
     caption = (
         f"Recall of each class on test (%), mean over seeds; difference: {method.name} minus {baseline.name} (points)"
         + (
@@ -83,8 +83,8 @@ def drawing(runs: Runs) -> Drawing | None:
     difference = seen[0].recall - seen[1].recall
     labels = difference[difference.abs().nlargest(MOST).index].sort_values(ascending=False).index
     points = [
-        {"model": one.name, "class": runs.class_name(label), "recall on test (%)": one.recall.get(label)}
-        for one in seen
+        {"model": model.name, "class": runs.class_name(label), "recall on test (%)": model.recall.get(label)}
+        for model in seen
         for label in map(int, labels)
     ]
     return Drawing(pd.DataFrame(points), "recall on test (%)", of=("model",))
@@ -96,7 +96,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     models = list(drawing.numbers.groupby("model", sort=False))
     names = [figures.plain(name, 20) for name in models[0][1]["class"]]
     drawn = figures.new(110 + 26 * len(names))
-    marks = {one.name: one.mark for one in _seen(runs)}
+    marks = {seen.name: seen.mark for seen in _seen(runs)}
     for model, points in reversed(models):
         mark, name = marks[str(model)], figures.plain(str(model), 40)
         drawn.add_scatter(
@@ -126,11 +126,11 @@ def _seen(runs: Runs) -> list[Seen]:
         Seen(runs.label(name), figures.mark(runs, name), _right(runs, list(confirmed(runs, name).finished.values())))
         for name in chosen
     ]
-    if any(one.right.empty for one in seen):
+    if any(model.right.empty for model in seen):
         return []
-    taught = _right(runs, teachers.models_of(runs.select("confirm", arm)))
-    if len(taught):
-        seen.append(Seen(f"teacher of {runs.label(arm)}", figures.Mark(figures.GREY, "diamond-open"), taught))
+    teacher = _right(runs, teachers.models_of(runs.select("confirm", arm)))
+    if len(teacher):
+        seen.append(Seen(f"teacher of {runs.label(arm)}", figures.Mark(figures.GREY, "diamond-open"), teacher))
     return seen
 
 

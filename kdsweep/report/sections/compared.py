@@ -31,22 +31,22 @@ def table(runs: Runs) -> list[Table]:
     left_out = {refusal.b for refusal in runs.compared.refused}
     rows: list[Row] = [
         {
-            "study": one.study.name,
-            "data": one.study.data.fingerprint[:8],
-            "student": ", ".join(one.study.student),
-            "auxiliary": ", ".join(one.study.auxiliary),
-            "metric": one.metric.label,
-            "chosen by": one.selection,
-            "search trials": one.study.budget.search_trials,
-            "seeds": one.study.budget.seeds,
-            "test samples": one.study.data.test,
+            "study": member.study.name,
+            "data": member.study.data.fingerprint[:8],
+            "student": ", ".join(member.study.student),
+            "auxiliary": ", ".join(member.study.auxiliary),
+            "metric": member.metric.label,
+            "chosen by": member.selection,
+            "search trials": member.study.budget.search_trials,
+            "seeds": member.study.budget.seeds,
+            "test samples": member.study.data.test,
             "state": "not compared"
-            if one.study.name in left_out
+            if member.study.name in left_out
             else "complete"
-            if one.study.complete
+            if member.study.complete
             else "unfinished",
         }
-        for one in runs.compared.studies
+        for member in runs.compared.studies
     ]
     refused: list[Row] = [{"study": b, "with": a, "why": why} for a, b, why in runs.compared.refused]
     notes = ("The same eight letters of data: the same content. Unfinished studies get no verdicts.",)

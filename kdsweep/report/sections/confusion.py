@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from kdsweep.report.facts.predicted import Pair, classes, pair, said
+from kdsweep.report.facts.predicted import Pair, classes, pair, student_predictions
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
@@ -50,7 +50,7 @@ def table(runs: Runs) -> list[Table]:
 
         table_ = paired(runs, a, b, taken)
         shown = difference(table_.interval(table_.label == label), 100) if table_ is not None else None
-        shares = [100 * one[label, prediction] / max(one[label].sum(), 1e-12) for one in both]
+        shares = [100 * confusion[label, prediction] / max(confusion[label].sum(), 1e-12) for confusion in both]
         rows.append(
             {
                 "class": runs.class_name(int(label)),
@@ -73,8 +73,8 @@ def drawing(runs: Runs) -> Drawing | None:
     if chosen is None:
         return None
     counts = _matrices(runs, chosen)
-    a, b = (100 * one / np.maximum(one.sum(1, keepdims=True), 1e-12) for one in counts)
-    wrong = sum(one.sum(1) - np.diag(one) for one in counts)
+    a, b = (100 * confusion / np.maximum(confusion.sum(1, keepdims=True), 1e-12) for confusion in counts)
+    wrong = sum(confusion.sum(1) - np.diag(confusion) for confusion in counts)
     kept = np.sort(np.argsort(-np.asarray(wrong), kind="stable")[:CLASSES])
     names = [runs.class_name(int(label)) for label in kept]
     cells = [
@@ -132,18 +132,18 @@ def matrix(predictions: pd.DataFrame, C: int) -> NDArray[np.float64]:
 
 
 def _matrices(runs: Runs, chosen: Pair) -> list[NDArray[np.float64]]:
-    frames = [said(runs, arm) for arm in chosen]
+    frames = [student_predictions(runs, arm) for arm in chosen]
     return [matrix(frame, classes(*frames)) for frame in frames]
 
 
 def _chosen(runs: Runs) -> Pair | None:
     """None where there are no predictions."""
     chosen = pair(runs)
-    if chosen is None or any(said(runs, arm).empty for arm in chosen):
+    if chosen is None or any(student_predictions(runs, arm).empty for arm in chosen):
         return None
     return chosen
 
 
 def _mistakes(*shares: Array) -> float:
-    off = np.concatenate([one[~np.eye(len(one), dtype=bool)] for one in shares])
+    off = np.concatenate([confusion[~np.eye(len(confusion), dtype=bool)] for confusion in shares])
     return max(5.0, float(off.max()) if off.size else 5.0)

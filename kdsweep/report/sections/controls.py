@@ -70,8 +70,8 @@ def drawing(runs: Runs) -> Drawing | None:
     value = f"method − control, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
         {"control": control, **spread(value, shown)}
-        for control, _, one, _ in judged(runs)
-        if (shown := difference(one.interval, runs.metric.scale))
+        for control, _, comparison, _ in judged(runs)
+        if (shown := difference(comparison.interval, runs.metric.scale))
     ]
     return Drawing(pd.DataFrame(rows), value, of=("control",)) if rows else None
 

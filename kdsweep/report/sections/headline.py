@@ -34,29 +34,27 @@ def answer(runs: Runs) -> Answer:
     judged = against_baselines(runs)
     pairs = [judged[claim.arm, arm] for arm in runs.baselines if arm != claim.arm]
     arm = runs.label(claim.arm)
-    everyone, words = _listed([one.comparison.b for one in pairs]), {one.verdict.word for one in pairs}
+    everyone = _listed([judgement.comparison.b for judgement in pairs])
+    words = {judgement.verdict.word for judgement in pairs}
     state: Literal["holds", "fails", "open"]
     if not runs.study.complete or not pairs:
-        title, state = (
-            f"Not yet known whether {arm} is better than {_listed([one.comparison.b for one in pairs])}",
-            "open",
-        )
+        title, state = f"Not yet known whether {arm} is better than {everyone}", "open"
     elif words == {"better"}:
         title, state = f"{arm} is better than {everyone} in {metric}", "holds"
     elif "worse" in words:
-        lost = [one.comparison.b for one in pairs if one.verdict.word == "worse"]
+        lost = [judgement.comparison.b for judgement in pairs if judgement.verdict.word == "worse"]
         title, state = f"The claim does not hold: {arm} is worse than {_listed(lost)} in {metric}", "fails"
     elif "equivalent" in words:
-        same = [one for one in pairs if one.verdict.word == "equivalent"]
+        same = [judgement for judgement in pairs if judgement.verdict.word == "equivalent"]
         title = (
-            f"The claim does not hold: {arm} and {_listed([one.comparison.b for one in same])} are "
+            f"The claim does not hold: {arm} and {_listed([judgement.comparison.b for judgement in same])} are "
             f"{same[0].verdict} in {metric}"
         )
         state = "fails"
     else:
-        unclear = [one.comparison.b for one in pairs if one.verdict.word != "better"]
+        unclear = [judgement.comparison.b for judgement in pairs if judgement.verdict.word != "better"]
         title, state = f"Undecided: {arm} is not shown to be better than {_listed(unclear)} in {metric}", "open"
-    sentences = [" ".join(_sentence(runs, arm, one) for one in pairs)]
+    sentences = [" ".join(_sentence(runs, arm, judgement) for judgement in pairs)]
     # Whether the modality helps takes controls, which a table of scores does not have.
     if runs.study.complete and not runs.study.imported:
         sentences.append(helps(runs))
@@ -149,13 +147,13 @@ def drawing(runs: Runs) -> Drawing | None:
     value = f"difference in {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
         {
-            "comparison": f"{one.comparison.a} − {one.comparison.b}",
+            "comparison": f"{judgement.comparison.a} − {judgement.comparison.b}",
             "arm": runs.label(arm),
-            "part of": "claim" if one.claimed else "exploratory",
+            "part of": "claim" if judgement.claimed else "exploratory",
             **spread(value, shown),
         }
-        for (arm, _), one in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed)
-        if (shown := difference(one.comparison.interval, runs.metric.scale))
+        for (arm, _), judgement in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed)
+        if (shown := difference(judgement.comparison.interval, runs.metric.scale))
     ]
     return Drawing(pd.DataFrame(rows), value, of=("comparison",)) if rows else None
 
@@ -174,17 +172,17 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     )
 
 
-def _sentence(runs: Runs, arm: str, one: Judged) -> str:
+def _sentence(runs: Runs, arm: str, judgement: Judged) -> str:
     """One comparison: the verdict, the difference and, where it is open, what would decide it."""
-    shown = difference(one.comparison.interval, runs.metric.scale)
+    shown = difference(judgement.comparison.interval, runs.metric.scale)
     number = f" ({text(shown, runs.digits)} {unit(runs.metric.unit)})" if shown else ""
-    b = one.comparison.b
-    detail = f": {one.verdict.detail}" if one.verdict.detail else ""
-    match one.verdict.word:
+    b = judgement.comparison.b
+    detail = f": {judgement.verdict.detail}" if judgement.verdict.detail else ""
+    match judgement.verdict.word:
         case "better" | "worse":
-            return f"{arm} is {one.verdict.word} than {b}{number}."
+            return f"{arm} is {judgement.verdict.word} than {b}{number}."
         case "equivalent":
-            return f"{arm} and {b} are {one.verdict}{number}."
+            return f"{arm} and {b} are {judgement.verdict}{number}."
         case "undecided":
             return f"Against {b} it is undecided{number}{detail}."
     return f"Against {b} there is no verdict{number}{detail}."

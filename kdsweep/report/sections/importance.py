@@ -56,13 +56,13 @@ def table(runs: Runs) -> list[Table]:
         rows += [
             {
                 "arm": runs.label(arm),
-                "number": one.name,
-                "PED-ANOVA": 100 * one.ped,
-                "above chance": one.above_chance,
-                "fANOVA": 100 * one.fanova,
+                "number": importance.name,
+                "PED-ANOVA": 100 * importance.ped,
+                "above chance": importance.above_chance,
+                "fANOVA": 100 * importance.fanova,
                 "trials": len(searched(runs, arm).complete),
             }
-            for one in ranked(runs, arm)
+            for importance in ranked(runs, arm)
         ]
     caption = "Importance of each searched number (%), summing to 100 in each arm; from trials that finished."
     notes = (
@@ -78,15 +78,15 @@ def drawing(runs: Runs) -> Drawing | None:
     bars = [
         {
             "arm": runs.label(arm),
-            "number": one.name,
+            "number": importance.name,
             "measure": measure,
             "importance (%)": 100 * share,
-            "above chance": one.above_chance if measure == "PED-ANOVA" else None,
+            "above chance": importance.above_chance if measure == "PED-ANOVA" else None,
         }
         for arm in runs.arms
         for measure in ("PED-ANOVA", "fANOVA")
-        for one in ranked(runs, arm)
-        for share in [one.ped if measure == "PED-ANOVA" else one.fanova]
+        for importance in ranked(runs, arm)
+        for share in [importance.ped if measure == "PED-ANOVA" else importance.fanova]
     ]
     return Drawing(pd.DataFrame(bars), "importance (%)", of=("arm", "measure", "number")) if bars else None
 
@@ -128,57 +128,57 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 @functools.lru_cache(maxsize=64)
 def ranked(runs: Runs, arm: str) -> tuple[Importance, ...]:
     """An arm's searched numbers, the most important first by PED-ANOVA; empty where too little was tried."""
-    found = searched(runs, arm)
-    trials = thinned(found.complete, MOST).reset_index(drop=True)
-    if len(trials) < FEWEST or len(found.space) < 2 or trials["score"].nunique() < 2:
+    search = searched(runs, arm)
+    trials = thinned(search.complete, MOST).reset_index(drop=True)
+    if len(trials) < FEWEST or len(search.space) < 2 or trials["score"].nunique() < 2:
         return ()
     import optuna
 
-    study = _study(found, trials)
+    study = _study(search, trials)
     # With a target of our own PED-ANOVA asks what makes it low.
-    scores = trials["score"].to_numpy() * (-1 if found.maximize else 1)
+    scores = trials["score"].to_numpy() * (-1 if search.maximize else 1)
     with warnings.catch_warnings():
         # Experimental in Optuna's words; the tests hold both to a score whose shares are known.
         warnings.simplefilter("ignore")
         ped = optuna.importance.PedAnovaImportanceEvaluator()
-        measure = functools.partial(_measure, study, list(found.space), ped)
+        measure = functools.partial(_measure, study, list(search.space), ped)
         raw = measure(lambda trial: float(scores[trial.number]))
         rng = np.random.default_rng(0)
-        chance: dict[str, list[float]] = {name: [] for name in found.space}
+        chance: dict[str, list[float]] = {name: [] for name in search.space}
         for _ in range(SHUFFLES):
             shuffled = rng.permutation(scores)
             for name, importance in measure(lambda trial, s=shuffled: float(s[trial.number])).items():
                 chance[name].append(importance)
         few = thinned(trials, FOREST).reset_index(drop=True)
         forest = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=0)
-        variance = _measure(_study(found, few), list(found.space), forest, lambda trial: float(trial.value))
+        variance = _measure(_study(search, few), list(search.space), forest, lambda trial: float(trial.value))
     ped_share, fanova_share = _shares(raw), _shares(variance)
-    ones = [
+    importances = [
         Importance(
             name,
             ped_share[name],
             fanova_share[name],
             above_chance=sum(raw[name] > other for other in chance[name]) >= SHUFFLES - 1,
         )
-        for name in found.space
+        for name in search.space
     ]
-    return tuple(sorted(ones, key=lambda one: -one.ped))
+    return tuple(sorted(importances, key=lambda importance: -importance.ped))
 
 
-def _study(found: Searched, trials: pd.DataFrame) -> Any:
+def _study(search: Searched, trials: pd.DataFrame) -> Any:
     """The finished trials as Optuna keeps them; numbers as places in their ranges, which both measures read as is."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     unit = optuna.distributions.FloatDistribution(0.0, 1.0)
-    places = {name: np.clip(found.unit(name, trials[name]), 0, 1) for name in found.space}
+    positions = {name: np.clip(search.unit(name, trials[name]), 0, 1) for name in search.space}
     study = optuna.create_study(direction="minimize")
     study.add_trials(
         [
             optuna.trial.create_trial(
                 value=float(score),
-                params={name: float(values[i]) for name, values in places.items()},
-                distributions=dict.fromkeys(places, unit),
+                params={name: float(values[i]) for name, values in positions.items()},
+                distributions=dict.fromkeys(positions, unit),
             )
             for i, score in enumerate(trials["score"])
         ]

@@ -40,7 +40,7 @@ class Landscape:
         heights: [CELLS, CELLS], rows along y: kernel mean of the scores around each cell; NaN where little was tried.
     """
 
-    found: Searched
+    search: Searched
     x: str
     y: str
     heights: Array
@@ -48,18 +48,18 @@ class Landscape:
 
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
-    for one in landscapes(runs):
-        best = one.found.best
+    for landscape in landscapes(runs):
+        best = landscape.search.best
         rows.append(
             {
-                "arm": one.found.label,
-                "first": one.x,
-                "best quarter, first": _range(best[one.x].tolist()),
-                "second": one.y,
-                "best quarter, second": _range(best[one.y].tolist()),
-                "drawn": 100 * float(np.isfinite(one.heights).mean()),
-                "highest, smoothed": _extreme(one, best=True),
-                "lowest, smoothed": _extreme(one, best=False),
+                "arm": landscape.search.label,
+                "first": landscape.x,
+                "best quarter, first": _range(best[landscape.x].tolist()),
+                "second": landscape.y,
+                "best quarter, second": _range(best[landscape.y].tolist()),
+                "drawn": 100 * float(np.isfinite(landscape.heights).mean()),
+                "highest, smoothed": _extreme(landscape, best=True),
+                "lowest, smoothed": _extreme(landscape, best=False),
             }
         )
     digits = {"drawn": 0, "highest, smoothed": runs.digits, "lowest, smoothed": runs.digits}
@@ -73,20 +73,24 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"validation {runs.metric.label} ({runs.metric.unit})"
     panels = []
-    for one in landscapes(runs):
-        axes = {"arm": one.found.label, "first number": one.x, "second number": one.y}
-        rows, columns = np.indices(one.heights.shape)
+    for landscape in landscapes(runs):
+        axes = {"arm": landscape.search.label, "first number": landscape.x, "second number": landscape.y}
+        rows, columns = np.indices(landscape.heights.shape)
         centres = (np.arange(CELLS) + 0.5) / CELLS
-        smoothed = {"first": centres[columns.ravel()], "second": centres[rows.ravel()], value: one.heights.ravel()}
-        trials = thinned(one.found.trials, SHOWN)
+        smoothed = {
+            "first": centres[columns.ravel()],
+            "second": centres[rows.ravel()],
+            value: landscape.heights.ravel(),
+        }
+        trials = thinned(landscape.search.trials, SHOWN)
         tried = {
-            "first": one.found.unit(one.x, trials[one.x]),
-            "second": one.found.unit(one.y, trials[one.y]),
+            "first": landscape.search.unit(landscape.x, trials[landscape.x]),
+            "second": landscape.search.unit(landscape.y, trials[landscape.y]),
             value: trials["score"],
             "trial": trials["number"],
             "state": trials["state"],
-            "first setting": [compact_or_text(setting) for setting in trials[one.x]],
-            "second setting": [compact_or_text(setting) for setting in trials[one.y]],
+            "first setting": [compact_or_text(setting) for setting in trials[landscape.x]],
+            "second setting": [compact_or_text(setting) for setting in trials[landscape.y]],
         }
         panels += [pd.DataFrame({**axes, "what": SMOOTHED, **smoothed}), pd.DataFrame({**axes, "what": TRIAL, **tried})]
     return Drawing(pd.concat(panels), value, of=("arm", "what")) if panels else None
@@ -97,7 +101,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     nearby, blank where hardly any lie; points: trials, open where pruned. A smooth picture of noisy runs: no interval
     is drawn."""
     panels = list(drawing.numbers.groupby("arm", sort=False))
-    spaces = {one.found.label: one.found.space for one in landscapes(runs)}
+    spaces = {landscape.search.label: landscape.search.space for landscape in landscapes(runs)}
     titles = [figures.plain(str(arm), 40) for arm, _ in panels]
     grid = make_subplots(rows=len(panels), subplot_titles=titles, vertical_spacing=min(0.36 / len(panels), 0.25))
     for row, (arm, panel) in enumerate(panels, start=1):
@@ -177,33 +181,33 @@ def smooth(x: Array, y: Array, scores: Array) -> Array:
     return np.where(weight >= NEAR, heights, np.nan)
 
 
-def compact_or_text(one: object) -> str:
-    return compact(one) if isinstance(one, int | float) and not isinstance(one, bool) else str(one)
+def compact_or_text(value: object) -> str:
+    return compact(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def landscapes(runs: Runs) -> list[Landscape]:
-    found = []
+    maps = []
     for arm in runs.arms:
         numbers = importance.ranked(runs, arm)
         if len(numbers) < 2:
             continue
-        tried = searched(runs, arm)
-        x, y = (one.name for one in numbers[:2])
+        search = searched(runs, arm)
+        x, y = (number.name for number in numbers[:2])
         # A pruned trial's score is of an early epoch: it says less than it seems.
-        done = tried.complete
-        heights = smooth(tried.unit(x, done[x]), tried.unit(y, done[y]), done["score"].to_numpy(dtype=float))
+        done = search.complete
+        heights = smooth(search.unit(x, done[x]), search.unit(y, done[y]), done["score"].to_numpy(dtype=float))
         if np.isfinite(heights).any():
-            found.append(Landscape(tried, x, y, heights))
-    return found
+            maps.append(Landscape(search, x, y, heights))
+    return maps
 
 
 def _range(values: list[object]) -> str:
-    numbers = [one for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(values):
         return ", ".join(dict.fromkeys(map(str, values)))
     return f"{compact(min(numbers))} to {compact(max(numbers))}"
 
 
-def _extreme(one: Landscape, *, best: bool) -> float:
-    highest = best == one.found.maximize
-    return float(np.nanmax(one.heights) if highest else np.nanmin(one.heights))
+def _extreme(landscape: Landscape, *, best: bool) -> float:
+    highest = best == landscape.search.maximize
+    return float(np.nanmax(landscape.heights) if highest else np.nanmin(landscape.heights))

@@ -76,12 +76,12 @@ def _share(runs: Runs, arm: str, term: str) -> float:
 def _parts(runs: Runs, arm: str) -> dict[str, list[tuple[int, float]]]:
     """Median by epoch, of each term."""
     trials = set(runs.select("confirm", arm)["trial"])
-    found = {}
+    curves = {}
     for name in runs.names("train/loss/") + runs.names("train/critic/"):
         curve = runs.curve(name)
         median = curve[curve["trial"].isin(trials)].groupby("epoch")["value"].median()
         if len(median):
             _, kind, term = name.split("/", 2)
-            said = f"{term}{CRITIC}" if kind == "critic" else term
-            found[said] = [(int(str(epoch)), float(value)) for epoch, value in median.items()]
-    return found
+            label = f"{term}{CRITIC}" if kind == "critic" else term
+            curves[label] = [(int(str(epoch)), float(value)) for epoch, value in median.items()]
+    return curves

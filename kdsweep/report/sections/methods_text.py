@@ -105,8 +105,8 @@ def _cite(runs: Runs, arm: str) -> str:
     trials = runs.select("confirm", arm)
     if not len(trials):
         return ""
-    found = papers.of(trials["papers"])
-    keys = dict.fromkeys(map(bibtex.key, found))
+    cited = papers.of(trials["papers"])
+    keys = dict.fromkeys(map(bibtex.key, cited))
     return f" [{', '.join(keys)}]" if keys else ""
 
 

@@ -22,20 +22,20 @@ RESTS = ("search",)
 OTHERS = 80  # grey lines drawn for an arm
 BEST = 25  # coloured ones
 PANELS = 8
-PLACE = "place in its range"
+POSITION = "place in its range"
 
 
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
-    for one in _arms(runs):
-        for name in one.space:
-            best, every = one.unit(name, one.best[name]), one.unit(name, one.trials[name])
+    for search in _arms(runs):
+        for name in search.space:
+            best, every = search.unit(name, search.best[name]), search.unit(name, search.trials[name])
             rows.append(
                 {
-                    "arm": one.label,
+                    "arm": search.label,
                     "number": name,
-                    "best trial": compact_or_text(one.best[name].iloc[0]),
-                    "best quarter, middle": compact_or_text(setting_at(one.space[name], float(np.median(best)))),
+                    "best trial": compact_or_text(search.best[name].iloc[0]),
+                    "best quarter, middle": compact_or_text(setting_at(search.space[name], float(np.median(best)))),
                     "best quarter spans": 100 * float(np.ptp(best)),
                     "all trials span": 100 * float(np.ptp(every)),
                 }
@@ -50,55 +50,55 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"validation {runs.metric.label} ({runs.metric.unit})"
     lines = []
-    for one in _arms(runs)[:PANELS]:
-        best = one.best
-        rest = one.trials.drop(index=best.index)
+    for search in _arms(runs)[:PANELS]:
+        best = search.best
+        rest = search.trials.drop(index=best.index)
         for quarter, trials in ((False, thinned(rest, OTHERS)), (True, thinned(best, BEST))):
-            places = {name: one.unit(name, trials[name]) for name in one.space}
+            positions = {name: search.unit(name, trials[name]) for name in search.space}
             lines += [
                 {
-                    "arm": one.label,
+                    "arm": search.label,
                     "trial": int(trial["number"]),
                     "best quarter": quarter,
                     "number": name,
                     "setting": trial[name],
-                    PLACE: float(places[name][i]),
+                    POSITION: float(positions[name][i]),
                     value: trial["score"],
                 }
                 for i, trial in enumerate(trials.to_dict("records"))
-                for name in one.space
+                for name in search.space
             ]
-    return Drawing(pd.DataFrame(lines), PLACE, of=("arm", "best quarter", "number")) if lines else None
+    return Drawing(pd.DataFrame(lines), POSITION, of=("arm", "best quarter", "number")) if lines else None
 
 
 def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """One line a trial across the arm's searched numbers, each axis from the low to the high end of its range, the last
     one its validation score; in colour: the best quarter of the finished trials. At most 105 lines an arm, taken
     evenly over the search."""
-    arms = {one.label: one for one in _arms(runs)}
+    arms = {search.label: search for search in _arms(runs)}
     panels = [(arms[str(arm)], lines) for arm, lines in drawing.numbers.groupby("arm", sort=False)]
     grid = make_subplots(
         rows=len(panels),
-        subplot_titles=[figures.plain(one.label, 60) for one, _ in panels],
+        subplot_titles=[figures.plain(search.label, 60) for search, _ in panels],
         vertical_spacing=min(0.5 / len(panels), 0.3),
     )
-    for row, (one, lines) in enumerate(panels, start=1):
-        color = figures.mark(runs, one.arm).color
+    for row, (search, lines) in enumerate(panels, start=1):
+        color = figures.mark(runs, search.arm).color
         for quarter, ink, width in (
             (False, figures.faded(figures.GREY, 0.3), 1.0),
             (True, figures.faded(color, 0.85), 1.8),
         ):
-            grid.add_trace(_lines(one, lines[lines["best quarter"] == quarter], ink, width), row=row, col=1)
-        _axes(grid, one, row, runs)
+            grid.add_trace(_lines(search, lines[lines["best quarter"] == quarter], ink, width), row=row, col=1)
+        _axes(grid, search, row, runs)
     grid.update_layout(template=figures.TEMPLATE, height=60 + 300 * len(panels), showlegend=False)
     return grid
 
 
-def _axes(grid: go.Figure, one: Searched, row: int, runs: Runs) -> None:
+def _axes(grid: go.Figure, search: Searched, row: int, runs: Runs) -> None:
     """Upright axes with the ends of their ranges, and their names below."""
-    names, (low, high) = list(one.space), _ends(one)
+    names, (low, high) = list(search.space), _ends(search)
     for axis, name in enumerate([*names, ""]):
-        ends = [setting_at(one.space[name], end) for end in (0.0, 1.0)] if name else [low, high]
+        ends = [setting_at(search.space[name], end) for end in (0.0, 1.0)] if name else [low, high]
         for end, setting in zip((0.0, 1.0), ends, strict=True):
             written = compact_or_text(setting) if name else f"{setting:.{runs.digits}f}"
             grid.add_annotation(
@@ -131,13 +131,13 @@ def _axes(grid: go.Figure, one: Searched, row: int, runs: Runs) -> None:
     grid.update_yaxes(showticklabels=False, showgrid=False, range=[-0.15, 1.15], row=row, col=1)
 
 
-def _lines(one: Searched, points: pd.DataFrame, color: str, width: float) -> go.Scatter:
+def _lines(search: Searched, points: pd.DataFrame, color: str, width: float) -> go.Scatter:
     """All of these trials as one trace, a gap between them."""
-    low, high = _ends(one)
-    count = len(one.space)
-    places = points[PLACE].to_numpy(dtype=float).reshape(-1, count)
+    low, high = _ends(search)
+    count = len(search.space)
+    positions = points[POSITION].to_numpy(dtype=float).reshape(-1, count)
     scores = points.iloc[::count, -1].to_numpy(dtype=float)
-    heights = np.column_stack([places, np.clip((scores - low) / (high - low), 0, 1), np.full(len(scores), np.nan)])
+    heights = np.column_stack([positions, np.clip((scores - low) / (high - low), 0, 1), np.full(len(scores), np.nan)])
     return go.Scatter(
         x=[*range(count + 1), None] * len(scores),
         y=[None if np.isnan(y) else round(float(y), 4) for y in heights.ravel()],
@@ -147,16 +147,16 @@ def _lines(one: Searched, points: pd.DataFrame, color: str, width: float) -> go.
     )
 
 
-def _ends(one: Searched) -> tuple[float, float]:
+def _ends(search: Searched) -> tuple[float, float]:
     """The score axis: from the tenth percentile on, so that a ruined trial does not press all others together."""
-    scores = one.trials["score"]
-    low, high = (scores.quantile(0.1), scores.max()) if one.maximize else (scores.quantile(0.9), scores.min())
-    return (float(low), float(high)) if low != high else (float(low), float(low) + (1 if one.maximize else -1))
+    scores = search.trials["score"]
+    low, high = (scores.quantile(0.1), scores.max()) if search.maximize else (scores.quantile(0.9), scores.min())
+    return (float(low), float(high)) if low != high else (float(low), float(low) + (1 if search.maximize else -1))
 
 
 def _arms(runs: Runs) -> list[Searched]:
     """Arms with three searched numbers or more, the claim's first; with fewer, the landscape shows all there is."""
     claim = runs.study.claim
     order = sorted(runs.arms, key=lambda arm: not (claim and arm == claim.arm))
-    found = [searched(runs, arm) for arm in order]
-    return [one for one in found if len(one.space) >= 3 and len(one.complete) >= 4]
+    searches = [searched(runs, arm) for arm in order]
+    return [search for search in searches if len(search.space) >= 3 and len(search.complete) >= 4]

@@ -31,12 +31,12 @@ def table(runs: Runs) -> list[Table]:
     groups, arms = _groups(runs), _arms(runs)
     if len(arms) < 2:
         return []
-    scores, found = _scores(runs), _ranks(runs)
-    order = np.argsort(found.average, kind="stable")
+    scores, ranks = _scores(runs), _ranks(runs)
+    order = np.argsort(ranks.average, kind="stable")
     rows: list[Row] = [
         {
             "arm": groups[0].first.label(arms[i]),
-            "average rank": float(found.average[i]),
+            "average rank": float(ranks.average[i]),
             **{group.names[0]: float(scores[n, i]) for n, group in enumerate(groups)},
             "best on": int((_up(runs, scores)[:, i] == _up(runs, scores).max(1)).sum()),
         }
@@ -46,7 +46,7 @@ def table(runs: Runs) -> list[Table]:
     digits = {"average rank": 2} | {group.names[0]: group.first.digits for group in groups}
     caption = f"Mean test {metric.label} ({metric.unit}) on each dataset, and the average rank; 1 is best."
     notes = (
-        f"Critical difference {found.critical:.2f} at 0.05, for {len(arms)} arms on {len(groups)} datasets (Nemenyi). "
+        f"Critical difference {ranks.critical:.2f} at 0.05, for {len(arms)} arms on {len(groups)} datasets (Nemenyi). "
         "A dataset counts once, however many seeds it had.",
         "Arms are matched by name: what a name stands for is in the studies' files. Of several studies on the same "
         "data the first one counts.",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report.facts.predicted import said
+from kdsweep.report.facts.predicted import student_predictions
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
@@ -31,10 +31,10 @@ def applies(runs: Runs) -> bool:
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
     for arm in runs.arms:
-        found = said(runs, arm)
-        if found.empty:
+        predictions = student_predictions(runs, arm)
+        if predictions.empty:
             continue
-        ranks = found["rank"].to_numpy(dtype=int)
+        ranks = predictions["rank"].to_numpy(dtype=int)
         row: dict[str, Cell] = {"arm": runs.label(arm)}
         row |= {f"R@{k}": 100 * float((ranks < k).mean()) for k in CUTS}
         row |= {"MRR": float((1 / (ranks + 1)).mean()), "median rank": float(np.median(ranks)) + 1}
@@ -65,7 +65,7 @@ def drawing(runs: Runs) -> Drawing | None:
             }
         )
         for arm in runs.arms
-        if len(predictions := said(runs, arm))
+        if len(predictions := student_predictions(runs, arm))
         for shares in [recall(predictions)]
     ]
     return Drawing(pd.concat(curves), "recall (%)", of=("arm",), along="k") if curves else None
@@ -96,15 +96,15 @@ def recall(predictions: pd.DataFrame) -> pd.DataFrame:
     """Recall at k in %, a row a run, a column a k; from 1 to the worst rank, in equal ratios."""
     most = int(predictions["rank"].max()) + 1
     cuts = np.unique(np.geomspace(1, most, POINTS).round().astype(int))
-    found = {int(k): (predictions["rank"] < k).groupby(predictions["run"]).mean() for k in cuts}
-    return 100 * pd.DataFrame(found)
+    shares = {int(k): (predictions["rank"] < k).groupby(predictions["run"]).mean() for k in cuts}
+    return 100 * pd.DataFrame(shares)
 
 
 def _difference(runs: Runs, arm: str, baseline: str, k: int) -> Cell:
-    def found(predictions: pd.DataFrame) -> Array:
+    def within(predictions: pd.DataFrame) -> Array:
         return np.asarray(predictions["rank"] < k, dtype=float)
 
-    scores = paired(runs, confirmed(runs, arm), confirmed(runs, baseline), found)
+    scores = paired(runs, confirmed(runs, arm), confirmed(runs, baseline), within)
     if scores is None:
         return None
     return difference(scores.interval(np.ones(scores.differences.shape[1], dtype=bool)), 100)

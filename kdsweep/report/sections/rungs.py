@@ -83,8 +83,8 @@ def _trials(runs: Runs, arm: str) -> pd.DataFrame:
     """An arm's search trials with a result, and each one's bars by rung."""
     trials = runs.select("search", arm).drop_duplicates("trial")
     trials = trials[trials["state"].isin(["complete", "pruned", "failed"])].sort_values(["repeat", "fold", "number"])
-    told = trials["thresholds"] if "thresholds" in trials else pd.Series("[]", index=trials.index)
-    bars = [{int(e): float(v) for e, v in json.loads(one)} if isinstance(one, str) else {} for one in told]
+    thresholds = trials["thresholds"] if "thresholds" in trials else pd.Series("[]", index=trials.index)
+    bars = [{int(e): float(v) for e, v in json.loads(cell)} if isinstance(cell, str) else {} for cell in thresholds]
     return trials.assign(bars=pd.Series(bars, index=trials.index, dtype=object))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report.facts.predicted import Pair, pair, said, taught
+from kdsweep.report.facts.predicted import Pair, pair, student_predictions, teacher_predictions
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
@@ -98,12 +98,12 @@ def _samples(runs: Runs) -> pd.DataFrame:
     chosen = pair(runs)
     if chosen is None:
         return pd.DataFrame()
-    a, b = (said(runs, arm) for arm in chosen)
+    a, b = (student_predictions(runs, arm) for arm in chosen)
     if a.empty or b.empty:
         return pd.DataFrame()
     about = a.drop_duplicates("sample").set_index("sample")[["label", "group"]]
     both = about.join(pd.DataFrame({"a": _right(a), "b": _right(b), "says a": _mostly(a), "says b": _mostly(b)}))
-    teachers = taught(runs, chosen.method)
+    teachers = teacher_predictions(runs, chosen.method)
     return both.assign(t=_right(teachers) if len(teachers) else np.nan).dropna(subset=["a", "b"])
 
 
@@ -121,7 +121,7 @@ def _mostly(predictions: pd.DataFrame) -> pd.Series:
 
 def _by_chance(runs: Runs, baseline: str) -> int:
     """Samples on which the majorities of the odd and of the even runs of one arm part."""
-    predictions = said(runs, baseline)
+    predictions = student_predictions(runs, baseline)
     halves = [_right(predictions[predictions["run"] % 2 == half]) > 0.5 for half in (0, 1)]
     return int((halves[0] != halves[1].reindex(halves[0].index)).sum()) if len(halves[1]) else 0
 

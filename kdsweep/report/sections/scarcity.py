@@ -107,7 +107,9 @@ def _points(runs: Runs) -> list[Point]:
     sides.sort(key=lambda entry: entry[0])
     compared = [compare(runs, side, confirmed(runs, alone)) for _, _, side in sides]
     verdicts = judge(runs, compared)
-    return [Point(*entry, one, verdict) for entry, one, verdict in zip(sides, compared, verdicts, strict=True)]
+    return [
+        Point(*entry, comparison, verdict) for entry, comparison, verdict in zip(sides, compared, verdicts, strict=True)
+    ]
 
 
 def _alone(runs: Runs) -> str:

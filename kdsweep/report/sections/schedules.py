@@ -46,7 +46,7 @@ class Scheduled:
         numbers: start, ramp, decay and weight of the best quarter, a row a trial.
     """
 
-    found: Searched
+    search: Searched
     term: str
     every: Array
     best: Array
@@ -56,17 +56,17 @@ class Scheduled:
 
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
-    for one in _scheduled(runs):
-        middle = one.numbers.median()
-        low, high = one.numbers.min(), one.numbers.max()
+    for scheduled in _scheduled(runs):
+        middle = scheduled.numbers.median()
+        low, high = scheduled.numbers.min(), scheduled.numbers.max()
         row: Row = {
-            "arm": one.found.label,
-            "term": one.term,
+            "arm": scheduled.search.label,
+            "term": scheduled.term,
             **{part: float(middle[part]) for part in (*PARTS, "weight")},
             "start, range": f"{low['start']:.2f} to {high['start']:.2f}",
-            "at full weight from": float((one.numbers["start"] + one.numbers["ramp"]).median()),
-            "late share": 100 * _late(one.best),
-            "late share, all trials": 100 * _late(one.every),
+            "at full weight from": float((scheduled.numbers["start"] + scheduled.numbers["ramp"]).median()),
+            "late share": 100 * _late(scheduled.best),
+            "late share, all trials": 100 * _late(scheduled.every),
         }
         rows.append(row)
     caption = (
@@ -79,13 +79,15 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     progress = np.linspace(0, 1, STEPS).round(3)
     curves = []
-    for one in _scheduled(runs)[:PANELS]:
-        kinds = {ALL: one.every, BEST: one.best} | ({CONFIRMED: one.chosen[None]} if one.chosen is not None else {})
+    for scheduled in _scheduled(runs)[:PANELS]:
+        kinds = {ALL: scheduled.every, BEST: scheduled.best}
+        if scheduled.chosen is not None:
+            kinds[CONFIRMED] = scheduled.chosen[None]
         curves += [
             pd.DataFrame(
                 {
-                    "arm": one.found.label,
-                    "term": one.term,
+                    "arm": scheduled.search.label,
+                    "term": scheduled.term,
                     "trials": trials,
                     "share of training": progress,
                     VALUE: np.median(shares, axis=0),
@@ -140,7 +142,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 def heights(progress: Array, *, start: ArrayLike, ramp: ArrayLike, decay: ArrayLike, cosine: bool) -> Array:
     """[trials, steps] share of a weight that is on: 0 until `start`, up over `ramp`, back to 0 over the last
     `decay`."""
-    s, r, d = (np.asarray(one, dtype=float)[:, None] for one in (start, ramp, decay))
+    s, r, d = (np.asarray(numbers, dtype=float)[:, None] for numbers in (start, ramp, decay))
     rise, fall = _share(progress - s, r), _share(1 - progress, d)
     if cosine:
         rise, fall = ((1 - np.cos(math.pi * x)) / 2 for x in (rise, fall))
@@ -155,18 +157,17 @@ def _share(passed: Array, length: Array) -> Array:
 
 
 def _scheduled(runs: Runs) -> list[Scheduled]:
-    found = []
+    schedules = []
     for arm in runs.arms:
-        tried = searched(runs, arm)
-        terms = [term for term in _terms(tried) if f"param.{term}.weight" in runs.trials]
+        search = searched(runs, arm)
+        terms = [term for term in _terms(search) if f"param.{term}.weight" in runs.trials]
         confirm = runs.select("confirm", arm)
-        for term in terms if len(tried.best) >= 2 else []:
-            every, best = _numbers(runs, tried.complete["trial"], term), _numbers(runs, tried.best["trial"], term)
+        for term in terms if len(search.best) >= 2 else []:
+            every, best = _numbers(runs, search.complete["trial"], term), _numbers(runs, search.best["trial"], term)
             chosen = _numbers(runs, confirm[confirm["state"] == "complete"]["trial"].head(1), term)
-            found.append(
-                Scheduled(tried, term, _curves(every), _curves(best), _curves(chosen)[0] if len(chosen) else None, best)
-            )
-    return found
+            point = _curves(chosen)[0] if len(chosen) else None
+            schedules.append(Scheduled(search, term, _curves(every), _curves(best), point, best))
+    return schedules
 
 
 def _terms(tried: Searched) -> list[str]:
@@ -179,7 +180,9 @@ def _numbers(runs: Runs, trials: pd.Series, term: str) -> pd.DataFrame:
     """A term's schedule in each of these trials."""
     rows = runs.trials.set_index("trial").reindex(trials)
     parts = {part: pd.to_numeric(rows[f"param.{term}.{part}"], errors="coerce") for part in ("weight", *PARTS)}
-    shapes = [json.loads(one).get(f"{term}_shape", "linear") if isinstance(one, str) else "" for one in rows["choices"]]
+    shapes = [
+        json.loads(cell).get(f"{term}_shape", "linear") if isinstance(cell, str) else "" for cell in rows["choices"]
+    ]
     return pd.DataFrame(parts).assign(cosine=[shape == "cosine" for shape in shapes]).dropna()
 
 

@@ -33,7 +33,7 @@ def table(runs: Runs) -> list[Table]:
                     "number": name.removeprefix("param."),
                     "best": ", ".join(compact(value) for value in best) or None,
                     "tried": f"{compact(tried.min())} to {compact(tried.max())}",
-                    "note": "near the end of what was tried" if any(_near_end(one, tried) for one in best) else "",
+                    "note": "near the end of what was tried" if any(_near_end(value, tried) for value in best) else "",
                 }
             )
     caption = "Best point of each arm's search, and the range of the points tried."

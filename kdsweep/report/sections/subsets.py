@@ -31,20 +31,20 @@ class Subset(NamedTuple):
 
 
 def table(runs: Runs) -> list[Table]:
-    found = subsets(runs)
-    if len(found) < 3:
+    term_sets = subsets(runs)
+    if len(term_sets) < 3:
         return []
     metric = runs.metric
     name = f"{metric.label} ({metric.unit})"
     rows: list[Row] = [
         {
-            "row": one.name,
-            "terms": _words(runs, one),
-            name: float(one.values.mean()),
-            "SD": float(one.values.std()) if len(one.values) > 1 else None,
-            "n": one.side.count,
+            "row": subset.name,
+            "terms": _words(runs, subset),
+            name: float(subset.values.mean()),
+            "SD": float(subset.values.std()) if len(subset.values) > 1 else None,
+            "n": subset.side.count,
         }
-        for one in found
+        for subset in term_sets
     ]
     caption = f"Test {metric.label} of each subset of terms; means over seeds."
     return [Table("subsets", caption, rows, {name: runs.digits, "SD": runs.digits})]
@@ -52,20 +52,20 @@ def table(runs: Runs) -> list[Table]:
 
 def drawing(runs: Runs) -> Drawing | None:
     value = f"test {runs.metric.label} ({runs.metric.unit})"
-    found = subsets(runs)
+    term_sets = subsets(runs)
     points = [
-        {"row": one.name, "terms": _words(runs, one), "run": i, value: float(score)}
-        for one in found
-        for i, score in enumerate(one.values, start=1)
+        {"row": subset.name, "terms": _words(runs, subset), "run": i, value: float(score)}
+        for subset in term_sets
+        for i, score in enumerate(subset.values, start=1)
     ]
-    return Drawing(pd.DataFrame(points), value, of=("row",)) if len(found) >= 3 else None
+    return Drawing(pd.DataFrame(points), value, of=("row",)) if len(term_sets) >= 3 else None
 
 
 def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Above: every run of each subset as a point, with the mean over seeds as a bar. Below: the terms that are in the
     subset, joined by a line. No interval is drawn."""
     terms, rows = _terms(runs), list(drawing.numbers.groupby("row", sort=False))
-    inside = {one.name: one.terms for one in subsets(runs)}
+    inside = {subset.name: subset.terms for subset in subsets(runs)}
     drawn = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.03, row_heights=[240, 26 * max(len(terms), 2)])
     color = figures.mark(runs, runs.study.ablated).color
     for x, (row, points) in enumerate(rows):

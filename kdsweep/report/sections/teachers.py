@@ -44,7 +44,7 @@ OPEN = [f"{name}-open" for name in ("circle", "square", "diamond", "triangle-up"
 
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
-    for name, roles in _taught(runs).items():
+    for name, roles in _with_teacher(runs).items():
         student, teacher = float(roles["student_score"].mean()), float(roles["teacher_score"].mean())
         probed = {column: _probe(runs, roles, probe) for column, probe in PROBES.items()}
         rows.append(
@@ -82,7 +82,7 @@ def drawing(runs: Runs) -> Drawing | None:
                 f"student's {unit}": roles["student_score"],
             }
         )
-        for name, roles in _taught(runs).items()
+        for name, roles in _with_teacher(runs).items()
     ]
     return Drawing(pd.concat(points), f"student's {unit}", of=("row",)) if points else None
 
@@ -118,7 +118,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     return drawn
 
 
-def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
+def _with_teacher(runs: Runs) -> dict[str, pd.DataFrame]:
     """By row: its finished runs that had a teacher, with both scores in the printed unit.
 
     A teacher of several models has an entry each.
@@ -126,7 +126,7 @@ def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
     rows = {runs.label(arm): runs.select("confirm", arm) for arm in runs.arms}
     rows |= {name: runs.select("ablate", row=name, retuned=False) for name in runs.study.rows}
     rows |= {f"control {name}": runs.select("control", control=name) for name in runs.study.controls}
-    found = {}
+    by_row = {}
     for name, roles in rows.items():
         done = roles[roles["state"] == "complete"]
         student = done["trial"].map(runs.test()).astype(float) * runs.metric.scale
@@ -134,8 +134,8 @@ def _taught(runs: Runs) -> dict[str, pd.DataFrame]:
             scored = done.assign(student_score=student, teacher_score=teacher * runs.metric.scale)
             scored = scored.dropna(subset=["student_score", "teacher_score"])
             if len(scored):
-                found[f"{name}: teacher {model}" if model else name] = scored
-    return found
+                by_row[f"{name}: teacher {model}" if model else name] = scored
+    return by_row
 
 
 def _probe(runs: Runs, roles: pd.DataFrame, probe: str) -> float:

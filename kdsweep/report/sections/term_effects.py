@@ -26,15 +26,15 @@ def table(runs: Runs) -> list[Table]:
     return [*_by_term(runs, rows), *_by_search(runs, rows)] if rows else []
 
 
-def _by_term(runs: Runs, found: list[Judged]) -> list[Table]:
+def _by_term(runs: Runs, judgements: list[Judged]) -> list[Table]:
     """Leave-one-out beside add-one-in, and how much a term's effect depends on its company."""
     recipe = runs.study.arms[runs.study.ablated].recipe
     always = {*recipe.required, *recipe.base}
     rows: list[Row] = []
     for term in recipe.terms:
-        left = [one for one in found if _is(runs, one.row, "leave_one_out", {term})]
+        left = [judgement for judgement in judgements if _is(runs, judgement.row, "leave_one_out", {term})]
         alone = set(recipe.terms) - always - {term}
-        added = [one for one in found if _is(runs, one.row, "add_one_in", alone)]
+        added = [judgement for judgement in judgements if _is(runs, judgement.row, "add_one_in", alone)]
         if left or added:
             interaction = _interaction(runs, left, added)
             row = {"term": term, **_cells(runs, "leave one out", left), **_cells(runs, "add one in", added)}
@@ -62,11 +62,11 @@ def _interaction(runs: Runs, left: list[Judged], added: list[Judged]) -> Interva
     return contrast(runs, [full, base], [left[-1].side, added[-1].side])
 
 
-def _by_search(runs: Runs, found: list[Judged]) -> list[Table]:
+def _by_search(runs: Runs, judgements: list[Judged]) -> list[Table]:
     """Rows that ran both ways: at the full method's settings, and at those of a search of their own."""
-    both: dict[str, dict[bool, Judged]] = {one.row: {} for one in found}
-    for one in found:
-        both[one.row][one.retuned] = one
+    both: dict[str, dict[bool, Judged]] = {judgement.row: {} for judgement in judgements}
+    for judgement in judgements:
+        both[judgement.row][judgement.retuned] = judgement
     rows: list[Row] = []
     for row, ways in both.items():
         if len(ways) == 2:
@@ -98,5 +98,5 @@ def _cells(runs: Runs, name: str, entries: list[Judged]) -> dict[str, Cell]:
     if not entries:
         return {name: None, f"verdict, {name}": None}
     # A row that was tuned on its own terms says more than one that was not.
-    one = entries[-1]
-    return {name: difference(one.comparison.interval, runs.metric.scale), f"verdict, {name}": one.verdict}
+    judgement = entries[-1]
+    return {name: difference(judgement.comparison.interval, runs.metric.scale), f"verdict, {name}": judgement.verdict}

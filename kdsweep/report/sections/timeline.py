@@ -24,26 +24,26 @@ GLOSSARY = {
     "utilisation": "Share (%) of the places' time in which a pack ran.",
 }
 STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
-PLACES = 24  # drawn: the busiest
+SLOTS = 24  # drawn: the busiest
 PIECES = 400  # bars: with more packs, what ran longest in each piece of time is drawn
 BINS = 160
 PACKS, BUSY, SECONDS = "packs", "busy (%)", "seconds since the first start"
 
 
 def table(runs: Runs) -> list[Table]:
-    found = _timeline(runs)
-    if found is None:
+    timeline = _timeline(runs)
+    if timeline is None:
         return []
     hosts: list[Row] = [
         {
             "machine": host,
-            "places": places,
-            "packs": len(packs := found.packs[found.packs["host"] == host]),
+            "places": slots,
+            "packs": len(packs := timeline.packs[timeline.packs["host"] == host]),
             "trials": int(packs["trials"].sum()),
             "busy (s)": float((packs["end"] - packs["begin"]).sum()),
-            "utilisation": 100 * found.utilisation(host),
+            "utilisation": 100 * timeline.utilisation(host),
         }
-        for host, places in found.places.items()
+        for host, slots in timeline.slots.items()
     ]
     stages: list[Row] = [
         {
@@ -56,10 +56,10 @@ def table(runs: Runs) -> list[Table]:
             "last end (s)": float(packs["end"].max()),
         }
         for stage in STAGES
-        if len(packs := found.packs[found.packs["stage"] == stage])
+        if len(packs := timeline.packs[timeline.packs["stage"] == stage])
     ]
-    cut = f", without {len(found.cuts)} idle times of over a minute" if found.cuts else ""
-    whole = f"{100 * found.utilisation():.0f} % of the places' time was used{cut}."
+    cut = f", without {len(timeline.cuts)} idle times of over a minute" if timeline.cuts else ""
+    whole = f"{100 * timeline.utilisation():.0f} % of the places' time was used{cut}."
     digits = {"busy (s)": 0, "utilisation": 0, "trials a pack": 1, "first start (s)": 0, "last end (s)": 0}
     notes = ("Trials that an earlier study had trained are here as well: they are behind this report's numbers.",)
     return [
@@ -74,12 +74,12 @@ def table(runs: Runs) -> list[Table]:
 
 
 def drawing(runs: Runs) -> Drawing | None:
-    found = _timeline(runs)
-    if found is None:
+    timeline = _timeline(runs)
+    if timeline is None:
         return None
-    lanes = _lanes(found)
-    pieces = _pieces(found, lanes)
-    names = {lane: f"{host}: {place + 1}" for (host, place), lane in lanes.items()}
+    lanes = _lanes(timeline)
+    pieces = _pieces(timeline, lanes)
+    names = {lane: f"{host}: {slot + 1}" for (host, slot), lane in lanes.items()}
     packs = pd.DataFrame(
         {
             "panel": PACKS,
@@ -91,7 +91,7 @@ def drawing(runs: Runs) -> Drawing | None:
             "what": pieces["words"],
         }
     )
-    middles, busy = found.busy(BINS)
+    middles, busy = timeline.busy(BINS)
     share = pd.DataFrame({"panel": BUSY, SECONDS: middles, BUSY: 100 * busy})
     return Drawing(pd.concat([packs, share]), SECONDS, of=("panel", "stage"))
 
@@ -129,8 +129,8 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
         fillcolor=figures.faded(figures.GREY, 0.25), hovertemplate="%{x:.0f} s: %{y:.0f} %<extra></extra>",
         row=2, col=1,
     )  # fmt: skip
-    found = _timeline(runs)
-    for cut in found.cuts if found else ():
+    timeline = _timeline(runs)
+    for cut in timeline.cuts if timeline else ():
         drawn.add_vline(x=cut, line={"color": figures.GREY, "width": 1.5, "dash": "dot"})
     drawn.update_yaxes(
         tickvals=list(range(len(names))),
@@ -145,18 +145,19 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     return drawn.update_layout(template=figures.TEMPLATE, height=110 + sum(heights), barmode="overlay")
 
 
-def _lanes(found: times.Timeline) -> dict[tuple[str, int], int]:
-    """The places that are drawn, by machine and number, with their line."""
-    worked = (found.packs["end"] - found.packs["begin"]).groupby([found.packs["host"], found.packs["place"]]).sum()
-    busiest = worked.sort_values(ascending=False, kind="stable").head(PLACES).index
-    return {(str(host), int(place)): i for i, (host, place) in enumerate(sorted(busiest))}
+def _lanes(timeline: times.Timeline) -> dict[tuple[str, int], int]:
+    """The slots that are drawn, by machine and number, with their line."""
+    packs = timeline.packs
+    worked = (packs["end"] - packs["begin"]).groupby([packs["host"], packs["slot"]]).sum()
+    busiest = worked.sort_values(ascending=False, kind="stable").head(SLOTS).index
+    return {(str(host), int(slot)): i for i, (host, slot) in enumerate(sorted(busiest))}
 
 
-def _pieces(found: times.Timeline, lanes: dict[tuple[str, int], int]) -> pd.DataFrame:
+def _pieces(timeline: times.Timeline, lanes: dict[tuple[str, int], int]) -> pd.DataFrame:
     """Bars to draw: `lane`, `begin`, `end`, `stage` and what is said of each."""
-    packs = found.packs
-    keys = zip(packs["host"], packs["place"], strict=True)
-    packs = packs.assign(lane=[lanes.get((str(host), int(place)), -1) for host, place in keys])
+    packs = timeline.packs
+    keys = zip(packs["host"], packs["slot"], strict=True)
+    packs = packs.assign(lane=[lanes.get((str(host), int(slot)), -1) for host, slot in keys])
     packs = packs[packs["lane"] >= 0]
     if len(packs) <= PIECES:
         words = [
@@ -164,7 +165,7 @@ def _pieces(found: times.Timeline, lanes: dict[tuple[str, int], int]) -> pd.Data
             for stage, arm, n, begin, end in packs[["stage", "arm", "trials", "begin", "end"]].itertuples(index=False)
         ]
         return packs.assign(words=words)
-    edges = np.linspace(0, found.span, max(2, PIECES // len(lanes)) + 1)
+    edges = np.linspace(0, timeline.span, max(2, PIECES // len(lanes)) + 1)
     rows = []
     for lane, mine in packs.groupby("lane"):
         begin, end = mine["begin"].to_numpy()[:, None], mine["end"].to_numpy()[:, None]

@@ -34,9 +34,9 @@ def table(runs: Runs) -> list[Table]:
             "from": before.name,
             "to": after.name,
             "adds": ", ".join(sorted(after.terms - before.terms)),
-            "step": difference(one.interval, runs.metric.scale),
+            "step": difference(comparison.interval, runs.metric.scale),
         }
-        for before, after, one in steps
+        for before, after, comparison in steps
     ]
     if not rows:
         return []
@@ -61,13 +61,13 @@ def drawing(runs: Runs) -> Drawing | None:
     if not steps:
         return None
     ends = [steps[0][0], *(after for _, after, _ in steps)]
-    means = [float(one.values.mean()) for one in ends]
+    means = [float(subset.values.mean()) for subset in ends]
     adds = [ends[0].name, *(f"+ {', '.join(sorted(after.terms - before.terms))}" for before, after, _ in steps)]
-    shown = [None, *(difference(one.interval, runs.metric.scale) for _, _, one in steps)]
+    shown = [None, *(difference(comparison.interval, runs.metric.scale) for _, _, comparison in steps)]
     numbers = pd.DataFrame(
         {
             "step": adds,
-            "terms": [", ".join(sorted(one.terms)) for one in ends],
+            "terms": [", ".join(sorted(subset.terms)) for subset in ends],
             value: means,
             # The interval is the step's, drawn around where it ends.
             "low": [
@@ -125,24 +125,24 @@ def _steps(runs: Runs) -> list[tuple[Subset, Subset, Comparison]]:
     return [(a, b, compare(runs, b.side, a.side)) for a, b in pairwise(chain)]
 
 
-def _chain(found: list[Subset]) -> list[Subset]:
+def _chain(term_sets: list[Subset]) -> list[Subset]:
     """The longest chain of growing subsets from no term to all of them; of equally long ones the best-scoring.
 
-    `found` has the best first.
+    `term_sets` has the best first.
     """
-    whole = max((one.terms for one in found), key=len, default=frozenset())
-    start = next((one for one in found if not one.terms), None)
-    end = next((one for one in found if one.terms == whole), None)
+    whole = max((subset.terms for subset in term_sets), key=len, default=frozenset())
+    start = next((subset for subset in term_sets if not subset.terms), None)
+    end = next((subset for subset in term_sets if subset.terms == whole), None)
     if start is None or end is None or not whole:
         return []
-    rank = {one.terms: place for place, one in enumerate(found)}
+    rank = {subset.terms: position for position, subset in enumerate(term_sets)}
 
     # Of chains that end here: longest first, then the smallest sum of ranks.
     best: dict[frozenset[str], tuple[int, int, list[Subset]]] = {start.terms: (0, 0, [start])}
-    for one in sorted(found, key=lambda one: len(one.terms)):
-        before = [best[terms] for terms in best if terms < one.terms]
+    for subset in sorted(term_sets, key=lambda subset: len(subset.terms)):
+        before = [best[terms] for terms in best if terms < subset.terms]
         if before:
             length, cost, chain = min(before, key=lambda item: (item[0], item[1]))
-            best[one.terms] = (length - 1, cost + rank[one.terms], [*chain, one])
+            best[subset.terms] = (length - 1, cost + rank[subset.terms], [*chain, subset])
     chain = best[whole][2] if whole in best else []
     return chain if len(chain) > 2 else []

@@ -63,12 +63,13 @@ def paired(
     rows: dict[int | tuple[int, int, int], list[pd.Series]] = {}
     first: pd.DataFrame | None = None
     for key in shared:
-        said = [look(side.finished[key]) for side in (a, b)]
-        if any(one is None for one in said):
+        frames = [look(side.finished[key]) for side in (a, b)]
+        kept = [frame for frame in frames if frame is not None]
+        if len(kept) < 2:
             return None
-        left, right = (pd.Series(score(one), index=one["sample"].astype(str)) for one in said if one is not None)
+        left, right = (pd.Series(score(frame), index=frame["sample"].astype(str)) for frame in kept)
         rows.setdefault(key[0] if runs.study.budget.repeats > 1 else key, []).append(left - right)
-        first = said[0] if first is None else first
+        first = kept[0] if first is None else first
     assert first is not None
     # Samples that some run lacks leave the table: every row must be about the same test set.
     table = pd.concat([pd.concat(row, axis=1).mean(axis=1, skipna=False) for row in rows.values()], axis=1).dropna()

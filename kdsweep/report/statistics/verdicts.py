@@ -40,7 +40,7 @@ def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
     """One verdict each, the p values adjusted for being judged together (Holm 1979)."""
     alpha = multiplicity.level(runs.look, ALPHA)
     margin = runs.study.equivalent
-    judged = [i for i, one in enumerate(family) if one.interval is not None and not one.barriers]
+    judged = [i for i, comparison in enumerate(family) if comparison.interval is not None and not comparison.barriers]
     # The family is as large as it was planned: what got no verdict counts as a test that showed nothing.
     silent = [1.0] * (len(family) - len(judged))
     differ = dict(zip(judged, multiplicity.holm([*(_interval(family[i]).p for i in judged), *silent]), strict=False))
@@ -50,10 +50,10 @@ def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
         same = [_interval(family[i]).equivalence(width) for i in judged]
         equal = dict(zip(judged, multiplicity.holm([*same, *silent]), strict=False))
     return [
-        _verdict(runs, one, differ[i], equal.get(i), alpha, len(family))
+        _verdict(runs, comparison, differ[i], equal.get(i), alpha, len(family))
         if i in differ
-        else Verdict("no verdict", None, "; ".join(one.barriers) or "too few runs")
-        for i, one in enumerate(family)
+        else Verdict("no verdict", None, "; ".join(comparison.barriers) or "too few runs")
+        for i, comparison in enumerate(family)
     ]
 
 
@@ -81,16 +81,19 @@ def against_baselines(runs: Runs) -> dict[tuple[str, str], Judged]:
         compared = [compare(runs, confirmed(runs, a), confirmed(runs, b)) for a, b in family]
         verdicts = judge(runs, compared)
         judged |= {
-            pair: Judged(one, verdict, claimed) for pair, one, verdict in zip(family, compared, verdicts, strict=True)
+            pair: Judged(comparison, verdict, claimed)
+            for pair, comparison, verdict in zip(family, compared, verdicts, strict=True)
         }
     return {pair: judged[pair] for pair in pairs}
 
 
-def _verdict(runs: Runs, one: Comparison, differ: float, equal: float | None, alpha: float, family: int) -> Verdict:
-    interval, metric = _interval(one), runs.metric
+def _verdict(
+    runs: Runs, comparison: Comparison, differ: float, equal: float | None, alpha: float, family: int
+) -> Verdict:
+    interval, metric = _interval(comparison), runs.metric
     ahead = (interval.mean > 0) == metric.maximize
     if differ <= alpha:
-        winner, failed = (one.a, one.failures[0]) if ahead else (one.b, one.failures[1])
+        winner, failed = (comparison.a, comparison.failures[0]) if ahead else (comparison.b, comparison.failures[1])
         if failed:
             return Verdict(
                 "undecided", differ, f"{failed} of {winner}'s confirm runs failed, so it cannot be called better"
@@ -99,12 +102,12 @@ def _verdict(runs: Runs, one: Comparison, differ: float, equal: float | None, al
     margin = runs.study.equivalent
     written = f"±{margin:g} {unit(metric.unit)}" if margin is not None else ""
     if equal is not None and equal <= alpha:
-        if sum(one.failures):
+        if sum(comparison.failures):
             return Verdict(
                 "undecided", differ, f"confirm runs failed, so it cannot be called equivalent within {written}"
             )
         return Verdict("equivalent", differ, margin=written)
-    detail, advised = _what_would_decide(runs, one, family, written)
+    detail, advised = _what_would_decide(runs, comparison, family, written)
     return Verdict("undecided", differ, detail, advised=advised)
 
 
@@ -113,44 +116,45 @@ class Advice(NamedTuple):
     seeds: int | None
 
 
-def _what_would_decide(runs: Runs, one: Comparison, family: int, margin: str) -> Advice:
+def _what_would_decide(runs: Runs, comparison: Comparison, family: int, margin: str) -> Advice:
     """More seeds, and how many; or no number of them."""
     metric = runs.metric
-    if one.crossed is None:
+    crossed = comparison.crossed
+    if crossed is None:
         return Advice("more folds would narrow this", None)
     # Adding seeds is another look, and it is tested more strictly.
     alpha = multiplicity.level(runs.look + 1, ALPHA) / family
-    row = one.over.split(" ")[0]
-    found = []
-    mean = _interval(one).mean
-    if mean == 0 and _interval(one).error == 0:
+    row = comparison.over.split(" ")[0]
+    clauses = []
+    mean = _interval(comparison).mean
+    if mean == 0 and _interval(comparison).error == 0:
         return Advice("the two do not differ on a single test sample", None)
     ahead = "better" if (mean > 0) == metric.maximize else "worse"
-    seeds = one.crossed.seeds_to_differ(alpha)
+    seeds = crossed.seeds_to_differ(alpha)
     equal = None
     if seeds is not None:
-        found.append(f"{_more(seeds - one.n, row)} would show it {ahead}, if the difference stays what it is")
+        clauses.append(f"{_more(seeds - comparison.n, row)} would show it {ahead}, if the difference stays what it is")
     if runs.study.equivalent is not None:
         width = runs.study.equivalent / metric.scale
-        equal = one.crossed.seeds_to_equal(alpha, width)
+        equal = crossed.seeds_to_equal(alpha, width)
         if equal is not None:
-            found.append(f"{_more(equal - one.n, row)} would show it equivalent within {margin}, if it is")
-        elif width <= (least := intervals.quantile(1 - alpha, one.crossed.samples - 1) * _sample_error(one.crossed)):
-            found.append(
+            clauses.append(f"{_more(equal - comparison.n, row)} would show it equivalent within {margin}, if it is")
+        elif width <= (least := intervals.quantile(1 - alpha, crossed.samples - 1) * _sample_error(crossed)):
+            clauses.append(
                 f"±{runs.study.equivalent:g} is less than this test set can show: at best "
                 f"±{amount(least * metric.scale)} {unit(metric.unit)}"
             )
     if seeds is None and mean == 0:
-        found.append(f"no number of {row} shows a difference where there is none")
+        clauses.append(f"no number of {row} shows a difference where there is none")
     elif seeds is None:
-        least = one.crossed.smallest(alpha) * metric.scale
-        found.append(
+        least = crossed.smallest(alpha) * metric.scale
+        clauses.append(
             f"no number of {row} will show a difference: the test set is too small for differences under "
             f"{amount(least)} {unit(metric.unit)}"
-            if least >= abs(_interval(one).mean) * metric.scale
+            if least >= abs(_interval(comparison).mean) * metric.scale
             else f"more than 500 {row} would be needed to show a difference this small"
         )
-    return Advice("; ".join(found), min((n for n in (seeds, equal) if n is not None), default=None))
+    return Advice("; ".join(clauses), min((n for n in (seeds, equal) if n is not None), default=None))
 
 
 def _more(count: int, rows: str) -> str:
@@ -171,6 +175,6 @@ def _sample_error(crossed: Crossed) -> float:
     return math.sqrt(crossed.sample / crossed.samples)
 
 
-def _interval(one: Comparison) -> Interval:
-    assert one.interval is not None
-    return one.interval
+def _interval(comparison: Comparison) -> Interval:
+    assert comparison.interval is not None
+    return comparison.interval
