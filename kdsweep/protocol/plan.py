@@ -42,7 +42,7 @@ class Role:
 
     Attributes:
         trial: its id.
-        stage: "teacher", "search", "finalists", "confirm", "ablate" or "control".
+        stage: one of `values.stages.STAGES`.
         arm, row, control: whose it is; "" where nobody's.
         retuned: whether the row or control had a search of its own.
         trains: "student", "teacher", or the modality of an auxiliary model.

@@ -22,6 +22,7 @@ from kdsweep.run.settling import settle
 from kdsweep.run.store import Results
 from kdsweep.study_file import compatibility
 from kdsweep.values.arithmetic import compiled_width, settlement
+from kdsweep.values.stages import STAGES
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial, structure
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 PATIENCE = 3
 # Seconds between two writes of the index and the state file, which `status` reads.
 BEAT = 2.0
-STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
 
 
 @dataclass

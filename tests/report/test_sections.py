@@ -18,10 +18,10 @@ from kdsweep.report.render.part import draw
 from kdsweep.report.render.section import Section, discover, read
 from kdsweep.report.render.tables import Link
 from kdsweep.report.sections import papers
+from kdsweep.values.stages import STAGES
 from tests.helpers import report_fakes
 from tests.helpers.report_fakes import HINTON
 
-STAGES = {"teacher", "search", "finalists", "confirm", "ablate", "control"}
 EVERY = [section for folder in (sections, data_sections) for section in discover(folder)]
 
 
@@ -42,7 +42,7 @@ def test_every_section_states_what_it_is(section):
     # One that breaks the contract stands at the end, under its module's name.
     assert section.title != section.name
     assert section.about
-    assert set(section.rests) <= STAGES
+    assert set(section.rests) <= set(STAGES)
     assert section.pages
     assert set(section.captions) <= set(section.pages)
 

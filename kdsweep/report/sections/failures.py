@@ -6,10 +6,10 @@ import pandas as pd
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Row, Table
+from kdsweep.values.stages import STAGES
 
 TITLE = "Pruned and failed"
 ORDER = 60
-STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
 
 
 def table(runs: Runs) -> list[Table]:

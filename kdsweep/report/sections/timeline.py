@@ -15,6 +15,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
+from kdsweep.values.stages import STAGES
 
 TITLE = "Timeline"
 ORDER = 74
@@ -23,7 +24,6 @@ GLOSSARY = {
     "places": "Packs that the machine ever ran at once.",
     "utilisation": "Share (%) of the places' time in which a pack ran.",
 }
-STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
 SLOTS = 24  # drawn: the busiest
 PIECES = 400  # bars: with more packs, what ran longest in each piece of time is drawn
 BINS = 160

@@ -1,0 +1,3 @@
+"""Why a study runs a trial: the stages of its protocol, in their order."""
+
+STAGES = ("teacher", "search", "finalists", "confirm", "ablate", "control")
