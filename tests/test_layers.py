@@ -39,7 +39,7 @@ FOR_ALL = {"atomic"}
 # Where alone a heavy library may be imported.
 ONLY_IN = {
     "ray": {"run.ray"},
-    "optuna": {"protocol.samplers", "report.sections.importance"},
+    "optuna": {"protocol.samplers", "report.statistics.importance"},
     "plotly": {"report"},
     "jinja2": {"report"},
 }

@@ -16,6 +16,7 @@ from kdsweep.report.facts import timeline as times
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.searches import searched
 from kdsweep.report.sections import importance, landscape, parallel, rungs, schedules, timeline
+from kdsweep.report.statistics.importance import ranked
 from tests.helpers import report_fakes
 
 START = pd.Timestamp("2026-01-01T10:00:00Z")
@@ -43,7 +44,7 @@ def search(trials: int = 48, *, low_wins: bool = False, scheduled: bool = False)
 
 @pytest.mark.parametrize("low_wins", [False, True])
 def test_the_number_that_decides_is_the_most_important_and_above_chance(low_wins):
-    first, second = importance.ranked(search(low_wins=low_wins), "kd")
+    first, second = ranked(search(low_wins=low_wins), "kd")
     assert (first.name, second.name) == ("kd.weight", "kd.temperature")
     assert first.ped > 0.8
     assert first.fanova > 0.8
@@ -51,9 +52,9 @@ def test_the_number_that_decides_is_the_most_important_and_above_chance(low_wins
 
 
 def test_shares_of_importance_sum_to_one():
-    ranked = importance.ranked(search(), "kd")
-    assert sum(one.ped for one in ranked) == pytest.approx(1)
-    assert sum(one.fanova for one in ranked) == pytest.approx(1)
+    importances = ranked(search(), "kd")
+    assert sum(importance.ped for importance in importances) == pytest.approx(1)
+    assert sum(importance.fanova for importance in importances) == pytest.approx(1)
 
 
 def test_fanova_gives_the_shares_of_variance_of_a_sum():
@@ -61,7 +62,7 @@ def test_fanova_gives_the_shares_of_variance_of_a_sum():
     runs = search(300)
     units = [searched(runs, "kd").unit(name, runs.trials[f"param.{name}"]) for name in ("kd.weight", "kd.temperature")]
     curves = runs.curves.assign(value=(3 * units[0] + units[1]) / 4)
-    first, second = importance.ranked(replace(runs, curves=curves), "kd")
+    first, second = ranked(replace(runs, curves=curves), "kd")
     assert (first.name, second.name) == ("kd.weight", "kd.temperature")
     assert first.fanova == pytest.approx(0.9, abs=0.07)
 

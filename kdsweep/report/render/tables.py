@@ -148,6 +148,11 @@ def compact(value: float) -> str:
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
+def setting_text(value: object) -> str:
+    """A hyperparameter of any kind."""
+    return compact(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
 def _flat(row: Row) -> list[tuple[str, object]]:
     flat: list[tuple[str, object]] = []
     for column, cell in row.items():

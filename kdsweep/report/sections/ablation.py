@@ -3,9 +3,6 @@ verdict is worse needs what it lost; one that is equivalent can do without; one 
 
 from __future__ import annotations
 
-import functools
-from typing import NamedTuple
-
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -14,10 +11,11 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
-from kdsweep.report.sections import controls
 from kdsweep.report.statistics import power
-from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed
-from kdsweep.report.statistics.verdicts import Verdict, judge, unit
+from kdsweep.report.statistics.ablated import judged_rows
+from kdsweep.report.statistics.compare import Side, confirmed
+from kdsweep.report.statistics.controls import controlled_arm, judged_controls
+from kdsweep.report.statistics.verdicts import Verdict, unit
 from kdsweep.values.control import CONTROLS, NONE
 
 TITLE = "Ablation"
@@ -28,18 +26,8 @@ OWN = "its own search"
 MIRRORED = {"better": "worse", "worse": "better"}
 
 
-class Judged(NamedTuple):
-    """A row that has runs, against the full method."""
-
-    row: str
-    retuned: bool
-    side: Side
-    comparison: Comparison
-    verdict: Verdict
-
-
 def table(runs: Runs) -> list[Table]:
-    judgements = judged(runs)
+    judgements = judged_rows(runs)
     if not judgements:
         return []
     metric, terms = runs.metric, runs.study.arms[runs.study.ablated].recipe.terms
@@ -101,7 +89,7 @@ def drawing(runs: Runs) -> Drawing | None:
     value = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
         {"row": judgement.row, "settings": OWN if judgement.retuned else "the full method's", **spread(value, shown)}
-        for judgement in judged(runs)
+        for judgement in judged_rows(runs)
         if (shown := difference(judgement.comparison.interval, runs.metric.scale))
     ]
     return Drawing(pd.DataFrame(rows), value, of=("row", "settings")) if rows else None
@@ -122,7 +110,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 
 def words(runs: Runs) -> list[str]:
     """The verdicts in words."""
-    judgements = judged(runs)
+    judgements = judged_rows(runs)
     if not judgements or not runs.study.complete:
         return []
     sentences = []
@@ -140,25 +128,6 @@ def words(runs: Runs) -> list[str]:
     return [" ".join(sentences)]
 
 
-@functools.lru_cache(maxsize=2)
-def judged(runs: Runs) -> list[Judged]:
-    """Every row that has runs, one that was also retuned twice; one family."""
-    if not runs.study.ablated:
-        return []
-    full = confirmed(runs, runs.study.ablated)
-    sides = [
-        (row, retuned, ablated(runs, row, retuned=retuned))
-        for row in runs.study.rows
-        for retuned in (False, True)
-        if len(runs.select("ablate", runs.study.ablated, row=row, retuned=retuned))
-    ]
-    compared = [compare(runs, side, full) for _, _, side in sides]
-    return [
-        Judged(row, retuned, side, comparison, verdict)
-        for (row, retuned, side), comparison, verdict in zip(sides, compared, judge(runs, compared), strict=True)
-    ]
-
-
 def _question(runs: Runs, row: str) -> str:
     entry = runs.study.rows[row]
     dropped = ", ".join(entry.dropped)
@@ -172,11 +141,11 @@ def _question(runs: Runs, row: str) -> str:
 
 def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
     """The controls of the same arm below its rows, as differences from the full method like them."""
-    if controls.of_arm(runs) != runs.study.ablated:
+    if controlled_arm(runs) != runs.study.ablated:
         return []
     rows: list[Row] = []
-    for control, side, one, verdict in controls.judged(runs):
-        shown = difference(one.interval, -runs.metric.scale)
+    for control, side, comparison, verdict in judged_controls(runs):
+        shown = difference(comparison.interval, -runs.metric.scale)
         if shown is not None:
             shown = type(shown)(shown.value, shown.high, shown.low)
         word = MIRRORED.get(verdict.word, verdict.word)

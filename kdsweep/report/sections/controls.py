@@ -12,8 +12,9 @@ from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
 from kdsweep.report.statistics import power
-from kdsweep.report.statistics.compare import Comparison, Side, compare, confirmed, controlled
-from kdsweep.report.statistics.verdicts import Verdict, judge, unit
+from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.controls import controlled_arm, judged_controls
+from kdsweep.report.statistics.verdicts import unit
 from kdsweep.values.control import CONTROLS, NONE
 
 TITLE = "Controls"
@@ -23,21 +24,21 @@ SEARCHED = [control.name for control in CONTROLS.values() if control.searched]
 
 
 def table(runs: Runs) -> list[Table]:
-    if not runs.study.controls or not of_arm(runs):
+    if not runs.study.controls or not controlled_arm(runs):
         return []
-    found = {control: (side, one, verdict) for control, side, one, verdict in judged(runs)}
+    judgements = {judgement.control: judgement for judgement in judged_controls(runs)}
     metric = runs.metric
     name = f"{metric.label} ({metric.unit})"
-    full = confirmed(runs, of_arm(runs))
+    full = confirmed(runs, controlled_arm(runs))
     rows: list[Row] = []
     for control in runs.study.controls:
         row: dict[str, Cell] = {"control": control, "question": CONTROLS.get(control, NONE).question}
-        if control in found:
-            side, one, verdict = found[control]
+        if control in judgements:
+            _, side, comparison, verdict = judgements[control]
             values = runs.test().reindex(list(side.finished.values())).dropna()
             row |= {
                 name: float(values.mean()) * metric.scale if len(values) else None,
-                "difference": difference(one.interval, metric.scale),
+                "difference": difference(comparison.interval, metric.scale),
                 "p": p_value(verdict.p),
                 "verdict": verdict,
                 "n": side.count,
@@ -59,7 +60,7 @@ def table(runs: Runs) -> list[Table]:
             (
                 f"Better: {full.label} beats the control, so what was broken mattered. Exploratory; one Holm family.",
                 f"{' and '.join(SEARCHED)} is searched like an arm; the others use the arm's best settings.",
-                *power.note(runs, [one for _, one, _ in found.values()]),
+                *power.note(runs, [judgement.comparison for judgement in judgements.values()]),
             ),
             ("what would decide it", "question"),
         )
@@ -70,7 +71,7 @@ def drawing(runs: Runs) -> Drawing | None:
     value = f"method − control, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
         {"control": control, **spread(value, shown)}
-        for control, _, comparison, _ in judged(runs)
+        for control, _, comparison, _ in judged_controls(runs)
         if (shown := difference(comparison.interval, runs.metric.scale))
     ]
     return Drawing(pd.DataFrame(rows), value, of=("control",)) if rows else None
@@ -81,24 +82,9 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     Where the interval holds zero, the broken thing is not shown to matter."""
     return figures.forest(
         drawing,
-        colors=[figures.mark(runs, of_arm(runs)).color] * len(drawing.numbers),
+        colors=[figures.mark(runs, controlled_arm(runs)).color] * len(drawing.numbers),
         solid=[False] * len(drawing.numbers),
         title=drawing.value,
         digits=runs.digits,
         margin=runs.study.equivalent,
     )
-
-
-def of_arm(runs: Runs) -> str:
-    """Whose controls they are: the claim's arm, or the one that is taken apart."""
-    claim = runs.study.claim
-    return claim.arm if claim else runs.study.ablated
-
-
-def judged(runs: Runs) -> list[tuple[str, Side, Comparison, Verdict]]:
-    """The method against each control that has runs; one family."""
-    there = set(runs.roles["control"])
-    asked = [control for control in runs.study.controls if control in there]
-    sides = [controlled(runs, control) for control in asked]
-    compared = [compare(runs, confirmed(runs, of_arm(runs)), side) for side in sides]
-    return list(zip(asked, sides, compared, judge(runs, compared), strict=True))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts.curves import by_epoch
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
@@ -81,11 +80,3 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 
 def _of_arm(runs: Runs, arm: str, prefix: str) -> pd.DataFrame:
     return by_epoch(runs, runs.select("confirm", arm)["trial"], prefix)
-
-
-def by_epoch(runs: Runs, trials: Iterable[str], prefix: str) -> pd.DataFrame:
-    """Median, low and high over some runs."""
-    curve = runs.curve(prefix + runs.study.metric)
-    curve = curve[curve["trial"].isin(set(trials))]
-    values = curve.groupby("epoch")["value"]
-    return pd.DataFrame({"median": values.median(), "low": values.min(), "high": values.max()}) * runs.metric.scale

@@ -14,8 +14,8 @@ from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.section import Answer
 from kdsweep.report.render.tables import difference, text
-from kdsweep.report.sections import controls
 from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.controls import judged_controls
 from kdsweep.report.statistics.verdicts import Judged, against_baselines, unit
 
 TITLE = "The answer"
@@ -73,7 +73,7 @@ def helps(runs: Runs) -> str:
     pairs = against_baselines(runs)
     if any(pairs[claim.arm, arm].verdict.word != "better" for arm in alone):
         return f"That the auxiliary modality ({name}) helps is not shown: a student trained alone is not beaten."
-    verdicts = {control: verdict for control, _, _, verdict in controls.judged(runs)}
+    verdicts = {control: verdict for control, _, _, verdict in judged_controls(runs)}
     if "student_only_teacher" not in verdicts:
         return (
             f"Whether the auxiliary modality ({name}) helps, or any soft teacher would, was not asked: "

@@ -16,8 +16,8 @@ from kdsweep.report.facts.searches import Searched, searched, thinned
 from kdsweep.report.facts.searches import value as setting_at
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
-from kdsweep.report.render.tables import Row, Table, compact
-from kdsweep.report.sections import importance
+from kdsweep.report.render.tables import Row, Table, compact, setting_text
+from kdsweep.report.statistics.importance import ranked
 
 TITLE = "The search's landscape"
 ORDER = 57
@@ -89,8 +89,8 @@ def drawing(runs: Runs) -> Drawing | None:
             value: trials["score"],
             "trial": trials["number"],
             "state": trials["state"],
-            "first setting": [compact_or_text(setting) for setting in trials[landscape.x]],
-            "second setting": [compact_or_text(setting) for setting in trials[landscape.y]],
+            "first setting": [setting_text(value) for value in trials[landscape.x]],
+            "second setting": [setting_text(value) for value in trials[landscape.y]],
         }
         panels += [pd.DataFrame({**axes, "what": SMOOTHED, **smoothed}), pd.DataFrame({**axes, "what": TRIAL, **tried})]
     return Drawing(pd.concat(panels), value, of=("arm", "what")) if panels else None
@@ -122,7 +122,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
         ticks = [0.0, 0.5, 1.0]
         for axis, update in (("first number", grid.update_xaxes), ("second number", grid.update_yaxes)):
             name = panel[axis].iloc[0]
-            words = [compact_or_text(setting_at(spaces[str(arm)][name], tick)) for tick in ticks]
+            words = [setting_text(setting_at(spaces[str(arm)][name], tick)) for tick in ticks]
             update(title=figures.plain(name, 30), tickvals=ticks, ticktext=words, range=[-0.03, 1.03], **cell)
     scores = drawing.numbers[drawing.numbers["what"] == SMOOTHED][drawing.value].dropna()
     grid.update_layout(
@@ -181,14 +181,10 @@ def smooth(x: Array, y: Array, scores: Array) -> Array:
     return np.where(weight >= NEAR, heights, np.nan)
 
 
-def compact_or_text(value: object) -> str:
-    return compact(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-
-
 def landscapes(runs: Runs) -> list[Landscape]:
     maps = []
     for arm in runs.arms:
-        numbers = importance.ranked(runs, arm)
+        numbers = ranked(runs, arm)
         if len(numbers) < 2:
             continue
         search = searched(runs, arm)

@@ -13,8 +13,7 @@ from kdsweep.report.facts.searches import Searched, searched, thinned
 from kdsweep.report.facts.searches import value as setting_at
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
-from kdsweep.report.render.tables import Row, Table
-from kdsweep.report.sections.landscape import compact_or_text
+from kdsweep.report.render.tables import Row, Table, setting_text
 
 TITLE = "Settings side by side"
 ORDER = 58
@@ -34,8 +33,8 @@ def table(runs: Runs) -> list[Table]:
                 {
                     "arm": search.label,
                     "number": name,
-                    "best trial": compact_or_text(search.best[name].iloc[0]),
-                    "best quarter, middle": compact_or_text(setting_at(search.space[name], float(np.median(best)))),
+                    "best trial": setting_text(search.best[name].iloc[0]),
+                    "best quarter, middle": setting_text(setting_at(search.space[name], float(np.median(best)))),
                     "best quarter spans": 100 * float(np.ptp(best)),
                     "all trials span": 100 * float(np.ptp(every)),
                 }
@@ -100,7 +99,7 @@ def _axes(grid: go.Figure, search: Searched, row: int, runs: Runs) -> None:
     for axis, name in enumerate([*names, ""]):
         ends = [setting_at(search.space[name], end) for end in (0.0, 1.0)] if name else [low, high]
         for end, setting in zip((0.0, 1.0), ends, strict=True):
-            written = compact_or_text(setting) if name else f"{setting:.{runs.digits}f}"
+            written = setting_text(setting) if name else f"{setting:.{runs.digits}f}"
             grid.add_annotation(
                 x=axis,
                 y=end,

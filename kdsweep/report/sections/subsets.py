@@ -3,8 +3,6 @@ that were not retuned stand at the full method's settings, which favours it. Exp
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -13,21 +11,11 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
-from kdsweep.report.sections import ablation
-from kdsweep.report.statistics.compare import Side, confirmed
+from kdsweep.report.statistics.subsets import Subset, droppable, subsets
 
 TITLE = "Subsets of terms"
 ORDER = 31
 RESTS = ("search", "finalists", "confirm", "ablate")
-
-
-class Subset(NamedTuple):
-    """A set of terms and the runs that trained with exactly these."""
-
-    name: str
-    terms: frozenset[str]
-    side: Side
-    values: pd.Series
 
 
 def table(runs: Runs) -> list[Table]:
@@ -64,7 +52,7 @@ def drawing(runs: Runs) -> Drawing | None:
 def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     """Above: every run of each subset as a point, with the mean over seeds as a bar. Below: the terms that are in the
     subset, joined by a line. No interval is drawn."""
-    terms, rows = _terms(runs), list(drawing.numbers.groupby("row", sort=False))
+    terms, rows = droppable(runs), list(drawing.numbers.groupby("row", sort=False))
     inside = {subset.name: subset.terms for subset in subsets(runs)}
     drawn = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.03, row_heights=[240, 26 * max(len(terms), 2)])
     color = figures.mark(runs, runs.study.ablated).color
@@ -102,37 +90,5 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
     return drawn
 
 
-def subsets(runs: Runs) -> list[Subset]:
-    """The full method, its rows that only drop terms and the student alone, the best mean first.
-
-    A row that was also retuned counts with its own search, which says more of its terms.
-    """
-    arm = runs.study.ablated
-    if not arm or not ablation.judged(runs):
-        return []
-    terms = frozenset(_terms(runs))
-    sides: dict[frozenset[str], tuple[str, Side]] = {}
-    for alone in [name for name in runs.arms if runs.study.arms[name].method == "student_only"][:1]:
-        sides[frozenset()] = (runs.label(alone), confirmed(runs, alone))
-    full = confirmed(runs, arm)
-    sides[terms] = (f"{full.label} (full)", full)
-    for one in ablation.judged(runs):
-        entry = runs.study.rows[one.row]
-        if not (entry.choices or entry.numbers or entry.data):
-            sides[terms - set(entry.dropped)] = (one.row, one.side)
-    found = [
-        Subset(name, inside, side, values)
-        for inside, (name, side) in sides.items()
-        if len(values := runs.test().reindex(list(side.finished.values())).dropna() * runs.metric.scale)
-    ]
-    return sorted(found, key=lambda one: float(one.values.mean()), reverse=runs.study.maximize)
-
-
-def _terms(runs: Runs) -> list[str]:
-    """The terms that a row may drop, in the method's order."""
-    recipe = runs.study.arms[runs.study.ablated].recipe
-    return [term for term in recipe.terms if term not in recipe.required]
-
-
 def _words(runs: Runs, subset: Subset) -> str:
-    return ", ".join(term for term in _terms(runs) if term in subset.terms) or "labels alone"
+    return ", ".join(term for term in droppable(runs) if term in subset.terms) or "labels alone"

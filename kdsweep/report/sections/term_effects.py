@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Cell, Row, Table, difference
-from kdsweep.report.sections.ablation import Judged, judged
+from kdsweep.report.statistics.ablated import JudgedRow, judged_rows
 from kdsweep.report.statistics.compare import confirmed, contrast
 from kdsweep.report.statistics.intervals import Interval
 from kdsweep.report.statistics.verdicts import unit
@@ -22,11 +22,11 @@ GLOSSARY = {
 
 
 def table(runs: Runs) -> list[Table]:
-    rows = judged(runs)
+    rows = judged_rows(runs)
     return [*_by_term(runs, rows), *_by_search(runs, rows)] if rows else []
 
 
-def _by_term(runs: Runs, judgements: list[Judged]) -> list[Table]:
+def _by_term(runs: Runs, judgements: list[JudgedRow]) -> list[Table]:
     """Leave-one-out beside add-one-in, and how much a term's effect depends on its company."""
     recipe = runs.study.arms[runs.study.ablated].recipe
     always = {*recipe.required, *recipe.base}
@@ -54,7 +54,7 @@ def _by_term(runs: Runs, judgements: list[Judged]) -> list[Table]:
     return [Table("terms", caption, rows, digits, notes)]
 
 
-def _interaction(runs: Runs, left: list[Judged], added: list[Judged]) -> Interval | None:
+def _interaction(runs: Runs, left: list[JudgedRow], added: list[JudgedRow]) -> Interval | None:
     alone = [arm for arm in runs.arms if runs.study.arms[arm].method == "student_only"]
     if not left or not added or not alone:
         return None
@@ -62,9 +62,9 @@ def _interaction(runs: Runs, left: list[Judged], added: list[Judged]) -> Interva
     return contrast(runs, [full, base], [left[-1].side, added[-1].side])
 
 
-def _by_search(runs: Runs, judgements: list[Judged]) -> list[Table]:
+def _by_search(runs: Runs, judgements: list[JudgedRow]) -> list[Table]:
     """Rows that ran both ways: at the full method's settings, and at those of a search of their own."""
-    both: dict[str, dict[bool, Judged]] = {judgement.row: {} for judgement in judgements}
+    both: dict[str, dict[bool, JudgedRow]] = {judgement.row: {} for judgement in judgements}
     for judgement in judgements:
         both[judgement.row][judgement.retuned] = judgement
     rows: list[Row] = []
@@ -94,7 +94,7 @@ def _is(runs: Runs, row: str, kind: str, dropped: set[str]) -> bool:
     return entry.kind == kind and set(entry.dropped) == dropped
 
 
-def _cells(runs: Runs, name: str, entries: list[Judged]) -> dict[str, Cell]:
+def _cells(runs: Runs, name: str, entries: list[JudgedRow]) -> dict[str, Cell]:
     if not entries:
         return {name: None, f"verdict, {name}": None}
     # A row that was tuned on its own terms says more than one that was not.

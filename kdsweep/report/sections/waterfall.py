@@ -15,8 +15,8 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, difference
-from kdsweep.report.sections.subsets import Subset, subsets
 from kdsweep.report.statistics.compare import Comparison, compare
+from kdsweep.report.statistics.subsets import Subset, subsets
 from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Step by step"

@@ -6,11 +6,11 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from kdsweep.report.facts.curves import by_epoch
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
-from kdsweep.report.sections.curves import by_epoch
 from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Teacher by epoch"
