@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from kdsweep.data.augment import MIXUP
 from kdsweep.protocol.pruners import registry as pruners
 from kdsweep.protocol.samplers import registry as samplers
-from kdsweep.study_file import ablation, arms, roles, sections, text
+from kdsweep.study_file import ablation, arms, brought, roles, sections, text
 from kdsweep.study_file.findings import Findings, Mistake, StudyError, did_you_mean, listed
 from kdsweep.study_file.sections import File
 from kdsweep.tasks import registry as tasks
-from kdsweep.values import user_code
 from kdsweep.values.card import Card
 from kdsweep.values.study import SEARCHABLE_TRAIN, Arm, Claim, Data, Finalists, Row, Study, Train
-from kdsweep.values.trial import Given
 
 
 def load(path: FilePath | str) -> Study:
@@ -77,7 +74,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         findings.refuse(("data",), "data is missing: expected its name and the modalities that the student sees")
     auxiliary = roles.auxiliary(data, card) if data is not None and card is not None else None
     metric = _metric(file, findings)
-    columns = _columns(file, card, findings)
+    columns = brought.columns(file, card, findings)
     if data is not None and card is not None and data.auxiliary is None and columns:
         # What a teacher said is no modality that anybody sees.
         seen = tuple(name for name in card.modalities if name not in (*data.student, *columns.values()))
@@ -131,7 +128,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         resources=file.resources,
         teacher_space=teacher_space,
         teacher_fixed=teacher_fixed,
-        given=_given(file, networks["teacher"], columns, findings),
+        given=brought.given(file, networks["teacher"], columns, findings),
         path=path,
         source=source,
         warnings=tuple(findings.warnings),
@@ -287,47 +284,3 @@ def _rows(
     if arm is None:
         return ()
     return ablation.read(file.ablate, arm, data=data, auxiliary=auxiliary, task=file.task, findings=findings)
-
-
-def _columns(file: File, card: Card | None, findings: Findings) -> dict[str, str]:
-    """The columns that hold what a teacher said, by "logits" and "embedding"."""
-    written, path = file.teachers.outputs, ("teachers", "outputs")
-    if written is None or card is None or file.data is None:
-        return {}
-    if file.teachers.weights is not None:
-        findings.refuse(path, "a teacher is brought as weights or as outputs, got both")
-    columns = {"logits": written} if isinstance(written, str) else written.model_dump(exclude_none=True)
-    roles_taken = (*file.data.student, *(file.data.auxiliary or ()))
-    for key, name in columns.items():
-        shape = card.modalities[name].shape if name in card.modalities else None
-        if shape is None:
-            hint = did_you_mean(name, card.modalities)
-            findings.refuse(path, f"the data has no column {name!r}: it has {listed(card.modalities)}{hint}")
-        elif name in roles_taken:
-            findings.refuse(path, f"what a teacher said is seen by nobody, and {name!r} is a modality of the study")
-        elif len(shape) != 1 or (key == "logits" and shape != (len(card.classes),)):
-            wanted = f"[{len(card.classes)}]" if key == "logits" else "[width]"
-            findings.refuse(path, f"{key} are vectors {wanted}, got {list(shape)} in {name!r}")
-    return columns
-
-
-def _given(file: File, network: Mapping[str, Any], columns: Mapping[str, str], findings: Findings) -> Given | None:
-    """The teacher that the user brought, named by its bytes."""
-    path = file.teachers.weights
-    if path is None and not columns:
-        return None
-    for key in sorted(file.teachers.model_fields_set & {"trials", "seeds"}):
-        findings.warn(("teachers", key), f"teachers.{key} is for auxiliary models alone: the teacher is given")
-    if path is None:
-        if MIXUP in file.augment:
-            message = "mixup blends inputs, and what a teacher said of the rows as they are teaches nothing of blends"
-            findings.refuse(("teachers", "outputs"), message)
-        elif file.augment:
-            findings.warn(("teachers", "outputs"), "the teacher's outputs are of inputs as they are, not augmented")
-        return Given(kind="outputs", digest="", network=dict(columns))
-    try:
-        brought = user_code.weights(path)
-    except ValueError as error:
-        findings.refuse(("teachers", "weights"), f"teachers.{error}")
-        return None
-    return Given(kind="weights", digest=brought["digest"], network=network, path=brought["path"])
