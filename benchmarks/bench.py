@@ -28,7 +28,7 @@ from typing import Any
 import torch
 
 # Before ray: it sets what Ray reads when it is imported.
-import kdsweep.run.ray as cluster  # isort: skip
+from kdsweep.run.ray import cluster, runner  # isort: skip
 import loops
 import ray
 from loops import ARMS, PROCESSES, TASKS
@@ -79,7 +79,7 @@ def ours(
         results = Results(root or folder)
         began = time.perf_counter()
         launch = Launch(with_facts(found), results)
-        cluster.run(launch)
+        runner.run(launch)
         whole = time.perf_counter() - began
         assert launch.complete
         searched = {role.trial for role in launch.plan.roles if role.stage == "search"}

@@ -40,12 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def cluster():
     """Ray with two processors, whatever the machine has, and without its dashboard."""
-    from kdsweep.run import ray as on_ray  # isort: skip  (it says how Ray is to be imported)
+    from kdsweep.run.ray import runner  # isort: skip  (it says how Ray is to be imported)
     import ray
 
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 * 2**20)
-    yield on_ray
-    on_ray.stop()
+    yield runner
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def part_of(name: str) -> str | None:
 
 
 def test_the_walk_sees_imports_at_the_top_and_in_functions():
-    assert "ray.tune" in set(imports(modules()["run.ray"]))
+    assert "ray.tune" in set(imports(modules()["run.ray.runner"]))
     assert "optuna.samplers.TPESampler" in set(imports(modules()["protocol.samplers.tpe"]))
     assert "kdsweep.run.launch.Launch" not in set(imports(modules()["cli.live"]))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from kdsweep.run.launch import Launch
-    from kdsweep.run.ray import Starting
+    from kdsweep.run.ray.cluster import Starting
     from kdsweep.run.store import Results
     from kdsweep.values.study import Study
 
@@ -73,8 +73,8 @@ def run(
     Raises:
         ValueError, ConnectionError: the study cannot be run so.
     """
-    from kdsweep.run.cluster import check_address
     from kdsweep.run.journal import check_free
+    from kdsweep.run.ray.address import check_address
     from kdsweep.run.store import open_store
 
     if local and study.resources.workers > 1:
@@ -180,7 +180,7 @@ def _started_early(study: Study, results: Results, *, here: bool) -> Iterator[St
     if not here or ((state := read_state(study.name, results)) and state.complete):
         yield None
         return
-    from kdsweep.run import ray as cluster
+    from kdsweep.run.ray import cluster
 
     starting = cluster.Starting()
     try:
@@ -210,20 +210,23 @@ def _train(driver: Launch, console: Console, *, local: bool, address: str | None
     if driver.done:
         return
     if local:
-        from kdsweep.run import local as runner
+        from kdsweep.run import local as in_process
 
         with _ended_in_order():
-            runner.run(driver)
+            in_process.run(driver)
         return
-    from kdsweep.run import ray as cluster
+    from kdsweep.run.ray import cluster
 
     dashboard = starting.result() if starting is not None else cluster.start(address)
     if dashboard:
         console.print(f"Ray dashboard: {dashboard} (it asks for the token that `ray get-auth-token` prints)")
     try:
+        # Not while Ray still starts, in a thread that imports as well.
+        from kdsweep.run.ray import runner
+
         # Not before: Ray sets a handler of its own when it starts.
         with _ended_in_order():
-            cluster.run(driver)
+            runner.run(driver)
     finally:
         cluster.stop()
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from kdsweep.run import cluster
-from kdsweep.run.cluster import check_address
+from kdsweep.run.ray import address
+from kdsweep.run.ray.address import check_address
 
 
 def test_a_grpc_server_is_taken_for_a_cluster():
@@ -25,7 +25,7 @@ def test_a_grpc_server_is_taken_for_a_cluster():
 
 @pytest.mark.parametrize("reply", [b"HTTP/1.0 400 Bad request\r\n", b""])
 def test_another_server_is_told_from_a_cluster(reply, monkeypatch):
-    monkeypatch.setattr(cluster, "TIMEOUT", 0.3)
+    monkeypatch.setattr(address, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=answer, args=(server, reply), daemon=True).start()
         with pytest.raises(ConnectionError, match="no Ray cluster answers at 127"):
