@@ -21,6 +21,8 @@ def check(dataset: Dataset, *, where: str) -> Dataset:
     Raises:
         ValueError: something is: names the source, the row and the column.
     """
+    if not isinstance(dataset, Dataset):
+        raise ValueError(f"{where}: a loader returns a kdsweep.Dataset, got {type(dataset).__name__}")
     rows = len(dataset.labels)
     for name, values in (("ids", dataset.ids), ("split", dataset.split), ("groups", dataset.groups)):
         if values is not None and len(values) != rows:

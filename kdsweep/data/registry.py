@@ -100,12 +100,13 @@ def _load(name: str | None, path: str | None, python: str | None, options: str) 
         from kdsweep.data.disk import format
 
         return format.read(Path(path))
-    loaded: Dataset = loader(name if name is not None else str(python))(**json.loads(options))
-    if python is None:
-        return loaded
+    # A name is a shipped one's and never code: what a file of others says under `name` runs nothing.
+    if name is not None:
+        shipped: Dataset = module(name).load(**json.loads(options))
+        return shipped
     from kdsweep.data.checks import check
 
-    return check(loaded, where=python)
+    return check(sources.load(str(python))(**json.loads(options)), where=str(python))
 
 
 def _folder(reference: Reference) -> Path:

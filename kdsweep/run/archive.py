@@ -29,6 +29,7 @@ from kdsweep.run.journal import check_owner, read_state
 from kdsweep.run.machine import device_like
 from kdsweep.run.store import Results
 from kdsweep.run.worker import work
+from kdsweep.values import user_code
 from kdsweep.values.study import Data, Study
 from kdsweep.values.trial import Given, Trial
 
@@ -53,7 +54,7 @@ def export(study: Study, results: Results, name: str, out: Path) -> int:
     done = [role for role in roles if role["trial"] in known]
     if not done:
         raise ValueError(f"row {name!r} of {study.name} has no finished runs yet: launch the study to its end first")
-    trials = _with_models([Trial.from_json(known[role["trial"]]["trial"]) for role in done])
+    trials = _with_models([Trial.named(role["trial"], known[role["trial"]]["trial"]) for role in done])
     missing = [trial.id for trial in trials if isinstance(trial, Trial) and trial.id not in known]
     if missing:
         raise ValueError(f"row {name!r} rests on trials that this store lacks: {', '.join(missing)}")
@@ -68,7 +69,7 @@ def export(study: Study, results: Results, name: str, out: Path) -> int:
             copy.commit(id_)
             files[f"trials/{id_}.parquet"] = (Path(folder) / "trials" / f"{id_}.parquet").read_bytes()
     for weights in (own for trial in trials for own in _weights(trial)):
-        files[f"given/{weights['digest']}.safetensors"] = Path(weights["path"]).read_bytes()
+        files[f"given/{weights['digest']}.safetensors"] = bytes_of(weights)
     described = _described(study, name, done, known, results, ids)
     files["row.json"] = json.dumps(described, indent=1, sort_keys=True).encode()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -129,10 +130,12 @@ def describe(path: Path) -> dict[str, Any]:
         ValueError: it is no archive of ours.
     """
     with _opened(path) as archive:
-        found: dict[str, Any] = json.loads(archive.read("row.json"))
-    if found.get("format") != FORMAT:
-        raise ValueError(f"{path}: this kdsweep reads archives of format {FORMAT}, got {found.get('format')!r}")
-    return found
+        described = json.loads(archive.read("row.json"))
+    if not isinstance(described, dict):
+        raise ValueError(f"{path}: row.json is a mapping, got {type(described).__name__}")
+    if described.get("format") != FORMAT:
+        raise ValueError(f"{path}: this kdsweep reads archives of format {FORMAT}, got {described.get('format')!r}")
+    return described
 
 
 def _roles(study: Study, results: Results, name: str) -> list[dict[str, Any]]:
@@ -215,6 +218,19 @@ def _weights(trial: Trial | Given) -> list[Mapping[str, str]]:
         places = [network, *(part for part in network.values() if isinstance(part, Mapping))]
         found += [place["weights"] for place in places if "weights" in place]
     return found
+
+
+def bytes_of(weights: Mapping[str, str]) -> bytes:
+    """The file that these weights were, and no other that lies at its path: an archive leaves this machine.
+
+    Raises:
+        ValueError: the file is another one now, or none of weights.
+    """
+    if user_code.weights(weights["path"])["digest"] != weights["digest"]:
+        raise ValueError(
+            f"{weights['path']} is not the file of weights {weights['digest']} that the row was trained with"
+        )
+    return Path(weights["path"]).read_bytes()
 
 
 def _brought(trial: Trial, folder: Path) -> Trial:

@@ -59,7 +59,7 @@ def check(trial: Trial, data: Data, allow_code: Sequence[str]) -> None:
         ValueError: the data or the code are not those of the trial, or it names code that was not allowed.
     """
     # Before anything that the trial names is imported: a store or an archive may have come from anywhere.
-    consent({*code_of(trial), *callables(data.python)}, allow_code)
+    consent(code_of(trial) | ({data.python} if data.python is not None else set()), allow_code)
     if source.load(data.reference).facts(data.split).fingerprint != trial.fingerprint:
         raise ValueError(f"the dataset is not the one that trial {trial.id} was trained on: its fingerprint differs")
     if code_digest(trial.method) != trial.code:

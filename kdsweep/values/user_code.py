@@ -98,21 +98,24 @@ def specified(settings: object) -> dict[str, str]:
     return digests
 
 
+# How settings name code: "package.module:callable".
+_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
 def load(dotted: str) -> Any:
     """What `package.module:name` names.
 
     Raises:
-        ValueError: it cannot be imported.
+        ValueError: it is no such name, or cannot be imported.
     """
+    # What is loaded is what `callables` finds: Python would import stranger names, which nobody was asked for.
+    if not _CALLABLE.fullmatch(dotted):
+        raise ValueError(f"expected package.module:name, got {dotted!r}")
     home, _, name = dotted.partition(":")
     try:
         return getattr(importlib.import_module(home), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"expected package.module:name, cannot import {dotted!r}: {error}") from error
-
-
-# How settings name code: "package.module:callable".
-_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def callables(settings: object) -> set[str]:

@@ -18,6 +18,7 @@ from kdsweep.run import archive, cluster
 from kdsweep.run.launch import with_facts
 from kdsweep.run.replay import code_of
 from kdsweep.run.store import Results
+from kdsweep.values import user_code
 from kdsweep.values.trial import Trial
 from tests.helpers.commands import kdsweep, one_line, write
 
@@ -117,6 +118,7 @@ def test_a_number_that_was_changed_is_found(packed, tmp_path):
         ("../evil.py", b"", "trials and row.json alone"),
         ("row.json", None, "has a row.json"),
         ("row.json", b'{"format": 99}', "format 1, got 99"),
+        ("row.json", b"[]", "row.json is a mapping, got list"),
         (f"given/{'0' * 24}.safetensors", b"other weights", "the bytes of the given teacher"),
     ],
 )
@@ -152,6 +154,20 @@ def naming(path: Path, folder: Path, **data: object) -> Path:
         for name, content in members.items():
             new.writestr(name, content)
     return folder / "naming.zip"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["name", "python"])
+def test_what_is_no_name_of_ours_is_not_imported(packed, tmp_path, monkeypatch, key):
+    """Python would import both: a callable under `name`, and a module whose name is no identifier."""
+    (tmp_path / "evil-archive.py").write_text("def run(**options):\n    open('it ran', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for code in ("evil-archive:run", "subprocess:getoutput"):
+        evil = naming(packed, tmp_path, **{"name": None, key: code, "options": {"cmd": "touch 'it ran'"}})
+        answer = kdsweep("replay", "--row", evil, "--allow-code", "evil-archive")
+        assert answer.exit_code == 2, answer.output
+        assert not Path("it ran").exists()
 
 
 @pytest.mark.slow
@@ -194,6 +210,17 @@ def test_a_store_of_others_is_data_as_well(packed, tmp_path):
     answer = kdsweep("replay", id_, "--storage", tmp_path / "open")
     assert answer.exit_code == 2
     assert "nobody here has asked for it" in one_line(answer.output)
+
+
+def test_an_archive_takes_no_other_file_along(tmp_path):
+    secret = tmp_path / "secret.safetensors"
+    secret.write_bytes(b"not the weights that a trial was trained with")
+    with pytest.raises(ValueError, match="is not the file of weights 000"):
+        archive.bytes_of({"digest": "0" * 24, "path": str(secret)})
+    with pytest.raises(ValueError, match="weights are a safetensors file"):
+        archive.bytes_of({"digest": "0" * 24, "path": "/etc/passwd"})
+    digest = user_code.weights(str(secret))["digest"]
+    assert archive.bytes_of({"digest": digest, "path": str(secret)}) == secret.read_bytes()
 
 
 def test_every_place_where_a_trial_can_name_code_is_asked_for():
