@@ -14,7 +14,7 @@ from rich.console import Console
 
 from kdsweep import study_file
 from kdsweep.cli import report as report_command
-from kdsweep.run import archive, cluster
+from kdsweep.run import archive
 from kdsweep.run.launch import with_facts
 from kdsweep.run.replay import code_of
 from kdsweep.run.store import Results
@@ -284,7 +284,7 @@ def test_a_replay_from_a_bad_storage_is_one_clear_line(tmp_path):
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nohost.invalid:6379", "head", "head:port", "127.0.0.1:99999"])
 def test_an_address_where_nobody_answers_is_one_clear_line(address, tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "TIMEOUT", 0.3)
+    monkeypatch.setattr("kdsweep.run.ray.address.TIMEOUT", 0.3)
     answer = kdsweep("launch", write(tmp_path), "--address", address, "--storage", tmp_path / "runs")
     assert answer.exit_code == 2
     assert address in answer.output
