@@ -22,6 +22,7 @@ from kdsweep.run.settling import settle
 from kdsweep.run.store import Results
 from kdsweep.study_file import compatibility
 from kdsweep.values.arithmetic import compiled_width, settlement
+from kdsweep.values.result import Result
 from kdsweep.values.stages import STAGES
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial, structure
@@ -91,7 +92,8 @@ class Launch:
         """A runner starts, with places for so many packs at once."""
         # Another launch's workers may be about to stage what has no result yet.
         if not running(self.results, beside=self.study.name):
-            self.results.sweep_strays(self.known.trials)
+            # Planning and compiling took a while, in which another launch may have committed and ended.
+            self.results.sweep_strays(self.results.known())
         self.widths.places = places
         self._cut()
 
@@ -133,16 +135,7 @@ class Launch:
 
     def commit(self, id_: str) -> None:
         """A worker has staged this trial: make it a result."""
-        # One mapping for all plans: thousands of results are not copied for each that comes.
-        result = self._trials[id_] = self.results.commit(id_)
-        trial = self.in_flight.pop(id_)
-        # The first epoch of a process pays for what later ones find there.
-        if result.pace and any(len(curve) > 1 for curve in result.curves.values()):
-            self.widths.took(structure(trial), result.width, result.pace)
-        self.finished_here += 1
-        self._stale = True
-        self._tell(Event("commit", trial, self.role(id_), result))
-        self._write_state()
+        self._finish(id_, self.results.commit(id_))
 
     def suspect(self, fault: Fault) -> None:
         """A trial has raised, for the first time in that process: `take_back` hands it out again."""
@@ -161,10 +154,15 @@ class Launch:
             reason: why there may be a rest.
         """
         lost = []
+        staged = set(self.results.staged())
+        # What is not staged may be a result of another launch on this store. It is read once for the whole pack.
+        committed = {} if all(trial.id in staged for trial in pack) else self.results.known()
         for trial in pack:
-            try:
+            if trial.id in staged:
                 self.commit(trial.id)
-            except FileNotFoundError:
+            elif trial.id in committed:
+                self._finish(trial.id, committed[trial.id])
+            else:
                 del self.in_flight[trial.id]
                 self.lost[trial.id] += 1
                 lost.append(trial)
@@ -205,6 +203,18 @@ class Launch:
                 self.results.compact()
         finally:
             self.journal.close()
+
+    def _finish(self, id_: str, result: Result) -> None:
+        # One mapping for all plans: thousands of results are not copied for each that comes.
+        self._trials[id_] = result
+        trial = self.in_flight.pop(id_)
+        # The first epoch of a process pays for what later ones find there.
+        if result.pace and any(len(curve) > 1 for curve in result.curves.values()):
+            self.widths.took(structure(trial), result.width, result.pace)
+        self.finished_here += 1
+        self._stale = True
+        self._tell(Event("commit", trial, self.role(id_), result))
+        self._write_state()
 
     def _give_up_if_lost(self) -> None:
         """Another launch has taken this study over: what is in flight ends, and nothing more starts here."""

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,10 @@ Journal(study_file.load(sys.argv[1]), Results(sys.argv[2])).claim()
 print("claimed", flush=True)
 time.sleep(60)
 """
+
+
+# Rows and description of a finished trial.
+STAGED = [(1, "valid/accuracy", 0.5, 0.1)], {"state": "complete", "selected": 1, "valid": {}}
 
 
 def load(file: Path) -> Study:
@@ -199,7 +204,7 @@ def test_beside_a_running_launch_the_index_is_the_launchs(file, results, elsewhe
 
 
 def test_strays_are_left_while_another_launch_runs_and_staged_rows_are_adopted(file, results, elsewhere, tmp_path):
-    results.stage("a" * 24, [(1, "valid/accuracy", 0.5, 0.1)], {"state": "complete", "selected": 1, "valid": {}})
+    results.stage("a" * 24, *STAGED)
     results.write_model("b" * 24, "student", b"")
     weights = Path(results.root, "models", "b" * 24, "student.safetensors")
     os.utime(weights, (0, 0))
@@ -211,6 +216,46 @@ def test_strays_are_left_while_another_launch_runs_and_staged_rows_are_adopted(f
     elsewhere.wait()
     Launch(other, results).begin(places=1)
     assert not weights.exists()
+
+
+def test_what_another_launch_has_committed_since_this_one_planned_is_not_swept(file, results):
+    launch = Launch(load(file), results)
+    results.write_model("a" * 24, "student", b"")
+    weights = Path(results.root, "models", "a" * 24, "student.safetensors")
+    os.utime(weights, (0, 0))
+    results.stage("a" * 24, *STAGED)
+    results.commit("a" * 24)
+    launch.begin(places=1)
+    assert weights.exists()
+
+
+class Counted(Results):
+    """Counts how often the whole store is read."""
+
+    reads = 0
+
+    def metadata(self) -> dict[str, dict[str, Any]]:
+        self.reads += 1
+        return super().metadata()
+
+
+def test_a_lost_pack_reads_the_store_once_and_keeps_what_is_there(tmp_path):
+    results = Counted(tmp_path / "runs")
+    launch = Launch(load(write(tmp_path, search={"trials": 8, "generation": 8})), results)
+    launch.begin(places=1)
+    while len(pack := launch.next()) < 4:
+        assert pack
+    staged, committed, *lost = pack
+    for trial in (staged, committed):
+        results.stage(trial.id, *STAGED)
+    Results(results.root).commit(committed.id)
+    Results(results.root).compact(more_than=0)
+    before = results.reads
+    launch.take_back(pack, "its worker died")
+    assert results.reads == before + 1
+    assert set(results.known()) == {staged.id, committed.id}
+    assert set(launch.lost) == {trial.id for trial in lost}
+    assert launch.finished_here == 2
 
 
 def test_a_state_is_json_for_anybody(file, results):
