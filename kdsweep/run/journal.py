@@ -5,7 +5,8 @@ studies/<name>/index.parquet   every role of every trial that the study ever ask
 
 A name belongs to one study file, and at most one launch of it runs. A launch claims both before it trains anything, and
 says every half minute that it lives. One whose process is gone from this machine, or that has said nothing for five
-minutes on another, is over: the next launch goes on. Reading takes no claim and writes nothing.
+minutes on another, is over: the next launch goes on. A container with processes of its own is another machine. Reading
+takes no claim and writes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from kdsweep.protocol.plan import Known, Plan, Role, plan
-from kdsweep.run.machine import kind_of_device
+from kdsweep.run.machine import kind_of_device, processes_of
 from kdsweep.run.store import Results, safe_name
 from kdsweep.values.arithmetic import compiled_width
 from kdsweep.values.result import Result
@@ -45,6 +46,7 @@ class State:
     Attributes:
         launch: its name; "" where an earlier version wrote this.
         process, started: of its driver, on `host`; a process's number comes again, with another start.
+        processes: among which `process` is a number (`kdsweep.run.machine.processes_of`).
         began, beat: seconds since the epoch; when it last said that it lives.
         device: the kind that it trains on.
         finished_here, in_flight, queued: trials that it has finished; roles of those that run; how many more are ready.
@@ -60,6 +62,7 @@ class State:
     beat: float
     launch: str = ""
     started: str = ""
+    processes: str = ""
     device: str = ""
     finished_here: int = 0
     in_flight: Sequence[Mapping[str, Any]] = ()
@@ -73,11 +76,16 @@ class State:
     source: str = ""
 
     @property
+    def is_here(self) -> bool:
+        """Whether `process` is one that can be looked at from here."""
+        return (self.host, self.processes) == (socket.gethostname(), processes_of())
+
+    @property
     def alive(self) -> bool:
         """Whether this launch is still at work."""
         if self.closed:
             return False
-        if self.host != socket.gethostname():
+        if not self.is_here:
             return abs(time.time() - self.beat) < SILENCE
         started = started_at(self.process)
         return bool(started) and self.started in ("", started)
@@ -135,7 +143,7 @@ def check_free(study: Study, results: Results, *, takeover: bool = False) -> Non
     state = read_state(study.name, results)
     if state is None or not state.alive:
         return
-    here = state.host == socket.gethostname()
+    here = state.is_here
     if (takeover and not here) or (here and state.process == os.getpid()):
         return
     ended = f"process {state.process}" if here else "its process, or launch with --takeover where it is dead"
@@ -235,6 +243,7 @@ class Journal:
                     # What the last one has reached stands until this one has planned.
                     before or State("", 0, now, now),
                     host=socket.gethostname(),
+                    processes=processes_of(),
                     process=os.getpid(),
                     began=now,
                     beat=now,

@@ -111,6 +111,21 @@ def test_a_launch_on_another_machine_is_taken_over_on_demand_or_once_it_is_silen
     Journal(load(file), results).claim()
 
 
+def test_a_process_of_another_container_is_judged_by_its_signs_of_life(file, results):
+    """Its host may have the same name, and its process's number is here nobody's, or somebody else's."""
+    Journal(load(file), results).claim()
+    for other in ("another boot or container", ""):
+        change(results, processes=other, process=os.getpid(), started="another start")
+        assert running(results) == ["tiny"]
+        with pytest.raises(ValueError, match="--takeover"):
+            Journal(load(file), results).claim()
+        change(results, beat=time.time() - journal.SILENCE - 1)
+        assert running(results) == []
+        change(results, beat=time.time())
+    Journal(load(file), results).claim(takeover=True)
+    assert read_state("tiny", results).is_here
+
+
 def test_a_launch_that_was_taken_over_writes_no_more_and_ends(file, results, monkeypatch):
     monkeypatch.setattr(journal, "SIGN", 0.01)
     first = Launch(load(file), results)
