@@ -122,9 +122,15 @@ def write_report(
     stages = {} if now.complete else Counter(role.stage for role in forecast.whole(study).roles)
     runs = collect(study, results, now, expected=stages, refresh=refresh)
     headline = build(runs, reports / safe_name(study.name), figures=figures)
-    record_look(study, results, runs)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
+    try:
+        record_look(study, results, runs)
+    except OSError as error:
+        # Whoever may only read a store may look at it.
+        why = (str(error).splitlines() or [""])[0]
+        note = f"note: this look is not counted, the storage cannot be written to: {escape(why)}"
+        console.print(note, style="yellow", soft_wrap=True)
     return now.complete
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,6 +150,19 @@ def test_a_report_runs_nothing(done, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_report_of_a_store_that_cannot_be_written_says_so_in_one_line(done, tmp_path):
+    file, storage, _ = done
+    copy = Path(shutil.copytree(storage, tmp_path / "runs"))
+    looks = copy / "studies" / "tiny" / "looks"
+    shutil.rmtree(looks)
+    looks.symlink_to(tmp_path / "a disk that is away")
+    answer = kdsweep("report", file, "--storage", copy, "--reports", tmp_path / "reports")
+    assert answer.exit_code == 0, answer.output
+    *_, place, note = answer.output.strip().splitlines()
+    assert place.startswith("report: ")
+    assert note.startswith("note: this look is not counted, the storage cannot be written to: ")
+
+
 def test_a_status_counts_by_arm(done, tmp_path):
     file, storage, _ = done
     before = kdsweep("status", file, "--storage", tmp_path)
