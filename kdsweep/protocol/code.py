@@ -22,8 +22,8 @@ def code_digest(method: str) -> str:
     return digest([REVISION, methods.load(method).digest])
 
 
-def check_code(trial: Trial) -> None:
-    """Compare what a trial was named by with what lies here: its code, its networks', and the weights that it is given.
+def check_code(*trials: Trial) -> None:
+    """Compare what trials were named by with what lies here: code, their networks', and weights that they are given.
 
     Before every pack, and not only where something is imported: a process that runs on has in memory what it imported
     once, whatever has been saved since.
@@ -31,19 +31,22 @@ def check_code(trial: Trial) -> None:
     Raises:
         ChangedSource: something is not here, or is another.
     """
-    if trial.code != digest([REVISION, _method_here(trial.method)]):
-        whose = "kdsweep" if trial.method in methods.names() else trial.method
-        raise ChangedSource(f"the source of {whose} is another here than the study was read with: launch it again")
-    if trial.method not in methods.names():
-        user_code.check(trial.method, source_digest(trial.method))
-    for name, source in user_code.specified([trial.networks, trial.augment]).items():
+    here = {method: _method_here(method) for method in dict.fromkeys(trial.method for trial in trials)}
+    for trial in trials:
+        if trial.code != digest([REVISION, here[trial.method]]):
+            whose = "kdsweep" if trial.method in methods.names() else trial.method
+            raise ChangedSource(f"the source of {whose} is another here than the study was read with: launch it again")
+    models = [model for trial in trials for model in trial.models.values()]
+    # A model that is read is built again for its weights: its method and its data have done their part.
+    networks = [model.networks if isinstance(model, Trial) else model.network for model in models]
+    sources = [(method, source) for method, source in here.items() if method not in methods.names()]
+    for specification in [*((trial.networks, trial.augment) for trial in trials), *networks]:
+        sources += user_code.specified(specification).items()
+    for name, source in dict.fromkeys(sources):
         user_code.check(name, source)
-    for model in trial.models.values():
-        # A model that is read is built again for its weights: its method and its data have done their part.
-        for name, source in user_code.specified(model.networks if isinstance(model, Trial) else model.network).items():
-            user_code.check(name, source)
-        if isinstance(model, Given) and model.kind == "weights":
-            _check_weights(model)
+    brought = [model for model in models if isinstance(model, Given) and model.kind == "weights"]
+    for given in {(model.path, model.digest): model for model in brought}.values():
+        _check_weights(given)
 
 
 def check_data(trial: Trial, data: Data) -> None:

@@ -57,8 +57,8 @@ def work(
         Exception: the machine's doing (`faults.of_the_machine`), other code or data than the trials were named by
             included; what was not staged has no result.
     """
+    check_code(*trials)
     for trial in trials:
-        check_code(trial)
         check_data(trial, data)
     workers, suspected, here = workers or Workers(), suspected or {}, this_process()
     apart = [trial for trial in trials if any(fault.process == here for fault in suspected.get(trial.id, ()))]

@@ -2,9 +2,14 @@
 
 The user's own is whatever is neither kdsweep's, nor Python's, nor installed among the libraries: modules side by side,
 packages with all their parents, namespace packages. Followed is what can be read off the text: import statements
-wherever they stand, `importlib.import_module` and `__import__` of a literal, and what `__all__` of a package lists.
-Not followed is what only running would tell (a name put together, a folder searched for plug-ins), and what a module
-reads: data files are no code. Compiled extensions count by their bytes.
+wherever they stand, `importlib.import_module` and `__import__` of a literal, what `__all__` of a package lists, files
+that are run by their path (`spec_from_file_location`, `SourceFileLoader`, `runpy.run_path`), and folders that a module
+adds to `sys.path` by `insert` and `append`. A path is read where it is a literal, from the working directory, or is
+put together of literals, `__file__` and names for such by `Path`, `/`, `.parent` and the usual calls of `os.path`.
+Not followed is what only running would tell (a name or a path put together otherwise, a folder searched for plug-ins,
+`runpy.run_module`, `exec`), and what a module reads: data files are no code. Compiled extensions count by their bytes.
+
+What has been imported makes no difference: see `_search_path`.
 """
 
 from __future__ import annotations
@@ -13,12 +18,14 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import os
 import pkgutil
 import sys
 import sysconfig
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 
@@ -61,19 +68,32 @@ class Module:
         return any(not _in_library(home.resolve()) for home in homes)
 
 
-def locate(name: str) -> Module | None:
-    """Where a module is, parents resolved by their folders; None where there is none."""
+def locate(name: str, path: tuple[str, ...] | None = None) -> Module | None:
+    """Where a module is, parents resolved by their folders; None where there is none.
+
+    Args:
+        path: searched in place of what is imported and of `sys.path`.
+    """
     top, *rest = name.split(".")
     if not all(part.isidentifier() for part in (top, *rest)):
         return None
     try:
-        spec = importlib.util.find_spec(top)
+        spec = importlib.util.find_spec(top) if path is None else _searched(top, path)
     except (ImportError, ValueError):  # a module in memory that came from nowhere, such as __main__
         return None
     module = None if spec is None else _module(spec)
     for part in rest:
         module = _inside(module, part) if module is not None else None
     return module
+
+
+def _searched(top: str, path: tuple[str, ...]) -> ModuleSpec | None:
+    """What Python would find if nothing were imported and this were its path."""
+    for finder in (finder for finder in sys.meta_path if hasattr(finder, "find_spec")):
+        spec = PathFinder.find_spec(top, path) if finder is PathFinder else finder.find_spec(top, None)
+        if spec is not None:
+            return spec
+    return None
 
 
 def _inside(package: Module, part: str) -> Module | None:
@@ -111,30 +131,127 @@ def source_digest(name: str) -> str:
     Raises:
         ValueError: a file of these is not Python, or cannot be read.
     """
-    contents = {module.name: content for module, content in _reached(name)}
-    return hashlib.blake2b(repr(sorted(contents.items())).encode(), digest_size=16).hexdigest()
+    asked = (name, _search_path(name), os.getcwd())
+    known = _walks.get(asked)
+    if known is not None and known.stamps == _stamps(known.stamps):
+        return known.digest
+    start = time.time_ns()
+    reached = _reached(name, asked[1])
+    content = repr(sorted({(module.name, content) for module, content in reached.contents}))
+    digest = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+    files = {str(module.file) for module, _ in reached.contents}
+    stamps = _stamps({*files, *reached.searched})
+    # What was saved only just may be saved again within one tick of the clock of files.
+    if all(stamp is None or max(stamp[:2]) < start - _TICK for stamp in stamps.values()):
+        _walks[asked] = _Walk(digest, stamps)
+    return digest
 
 
-def _reached(start: str) -> Iterator[tuple[Module, str]]:
-    """Every module with a file that is reached from one, each once, and its content."""
-    seen, waiting = set[str](), [start]
+# When a file or a folder was written and changed, its size and its number; None where there is none.
+_Stamp = tuple[int, int, int, int] | None
+_TICK = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """A digest, and what lay in the files that it was made of and in the folders where they were looked for."""
+
+    digest: str
+    stamps: dict[str, _Stamp]
+
+
+_walks: dict[tuple[str, tuple[str, ...], str], _Walk] = {}
+
+
+def _stamps(paths: Iterable[str]) -> dict[str, _Stamp]:
+    stamps: dict[str, _Stamp] = {}
+    for path in paths:
+        try:
+            stat = os.stat(path or ".")
+        except OSError:
+            stamps[path] = None
+        else:
+            stamps[path] = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+    return stamps
+
+
+# Where the imports of a module were looked for when it was first digested.
+_search_paths: dict[str, tuple[str, ...]] = {}
+
+
+def _search_path(name: str) -> tuple[str, ...]:
+    """Where a module's imports are looked for: what it adds to `sys.path` once it runs must not change its digest.
+
+    A worker that has not imported it has to agree with one that has. So the path of the first time holds until one of
+    its folders has gone, or the module itself is found elsewhere.
+    """
+    present, first = tuple(sys.path), _search_paths.get(name)
+    if first is None or not set(first) <= set(present) or locate(name, first) != locate(name, present):
+        _search_paths[name] = first = present
+    return first
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """What is reached from a module.
+
+    Attributes:
+        contents: each module with a file, once, and its content.
+        searched: every place that was looked at: another digest is another content of one of these.
+        first, last: folders that the modules put before and after all others on `sys.path`.
+    """
+
+    contents: list[tuple[Module, str]] = field(default_factory=list)
+    searched: set[str] = field(default_factory=set)
+    first: list[str] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
+
+
+def _reached(start: str, path: tuple[str, ...]) -> _Reached:
+    first, last = list[str](), list[str]()
+    while True:
+        reached = _walked(start, (*first, *path, *last))
+        more_first = [folder for folder in dict.fromkeys(reached.first) if folder not in first]
+        more_last = [folder for folder in dict.fromkeys(reached.last) if folder not in last]
+        if not more_first and not more_last:
+            return reached
+        # What was looked for before a folder was known may lie in it.
+        first, last = more_first + first, last + more_last
+
+
+def _walked(start: str, path: tuple[str, ...]) -> _Reached:
+    reached = _Reached(searched=set(path))
+    seen, waiting = set[str | Module](), list[str | Module]([start])
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
-        # Importing a.b runs a first.
-        waiting += [parent for parent in [name.rpartition(".")[0]] if parent]
-        module = locate(name)
-        if module is None or not module.is_own or module.file is None:
+        if isinstance(name, Module):
+            module: Module | None = name
+            reached.searched.add(str(name.file))
+        else:
+            # Importing a.b runs a first.
+            waiting += [parent for parent in [name.rpartition(".")[0]] if parent]
+            module = locate(name, path)
+            if module is None and name.split(".")[0] == start.split(".")[0]:
+                module = locate(name)  # it has been imported from where nobody looks now
+        if module is None or not module.is_own:
+            continue
+        reached.searched.update(module.folders or ())
+        if module.file is None or (isinstance(name, Module) and not module.file.is_file()):
             continue
         content = module.read()
         if module.file.suffix != ".py":
-            yield module, hashlib.blake2b(content, digest_size=16).hexdigest()
+            reached.contents.append((module, hashlib.blake2b(content, digest_size=16).hexdigest()))
             continue
         text = _decoded(content, str(module.file))
-        yield module, text
-        waiting += _imports(text, str(module.file), module.package, is_package=module.folders is not None)
+        reached.contents.append((module, text))
+        uses = _uses(text, str(module.file), module.package, is_package=module.folders is not None)
+        waiting += [*uses.modules, *uses.files]
+        reached.first.extend(uses.first)
+        reached.last.extend(uses.last)
+    return reached
 
 
 def parsed(content: bytes, file: str) -> ast.Module:
@@ -162,11 +279,31 @@ def _parsed(text: str, file: str) -> ast.Module:
         raise ValueError(f"{where}: not Python: {getattr(error, 'msg', None) or error}") from error
 
 
+@dataclass(frozen=True)
+class _Uses:
+    """What a module may use beside itself.
+
+    Attributes:
+        modules: full names. Some are no modules but what lies in one: whoever looks finds none.
+        files: run by their path.
+        first, last: folders that it puts before and after all others on `sys.path`.
+    """
+
+    modules: tuple[str, ...]
+    files: tuple[Module, ...]
+    first: tuple[str, ...]
+    last: tuple[str, ...]
+
+
+# The calls that run a file, and the name and the place of the argument that is its path.
+_RUNNERS = {"spec_from_file_location": ("location", 1), "SourceFileLoader": ("path", 1), "run_path": ("path_name", 0)}
+
+
 @functools.lru_cache(maxsize=4096)
-def _imports(text: str, file: str, package: str, *, is_package: bool) -> tuple[str, ...]:
-    """Full names that a module may import. Some are no modules but what lies in one: whoever looks finds none."""
+def _uses(text: str, file: str, package: str, *, is_package: bool) -> _Uses:
     tree = _parsed(text, file)
-    names: list[str] = []
+    names, files, first, last = list[str](), list[Module](), list[str](), list[str]()
+    variables = _assigned_once(tree) | {"__file__": ast.Constant(file)}
     importers = {"__import__", "import_module"}
     importers |= {alias.asname for alias in _taken_from(tree, "importlib") if alias.name in importers and alias.asname}
     waiting: list[ast.AST] = [tree]
@@ -184,12 +321,72 @@ def _imports(text: str, file: str, package: str, *, is_package: bool) -> tuple[s
                 names += [home, *(f"{home}.{alias.name}" for alias in aliases)]
             case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in importers:
                 names += _called(node, package)
+            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in _RUNNERS:
+                path = _path(_argument(node, *_RUNNERS[called]), variables)
+                files += [Module(f"file {Path(path).name}", Path(path), None)] if path else []
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="path"), attr="insert" | "append" as called)):
+                path = _path(_argument(node, "object", 1 if called == "insert" else 0), variables)
+                (first if called == "insert" else last).extend([] if path is None else [path])
             case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=parts) | ast.Tuple(elts=parts)) if (
                 is_package
             ):
                 listed = [part.value for part in parts if isinstance(part, ast.Constant)]
                 names += [f"{package}.{name}" for name in listed if isinstance(name, str)]
-    return tuple(names)
+    return _Uses(tuple(names), tuple(files), tuple(first), tuple(last))
+
+
+def _assigned_once(tree: ast.Module) -> dict[str, ast.expr]:
+    """The value of each name that is assigned in a single place."""
+    values: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            values.setdefault(node.targets[0].id, []).append(node.value)
+    return {name: assigned[0] for name, assigned in values.items() if len(assigned) == 1}
+
+
+def _argument(call: ast.Call, name: str, position: int) -> ast.expr | None:
+    given = [keyword.value for keyword in call.keywords if keyword.arg == name]
+    return next(iter([*call.args[position : position + 1], *given]), None)
+
+
+def _path(node: ast.expr | None, variables: Mapping[str, ast.expr]) -> str | None:
+    """The path that an expression puts together of literals; None where only running it would tell."""
+
+    def joined(*parts: ast.expr) -> str | None:
+        paths = [path for path in (_path(part, variables) for part in parts) if path is not None]
+        return os.path.join(*paths) if paths and len(paths) == len(parts) else None
+
+    def above(part: ast.expr, levels: int = 1) -> str | None:
+        path = joined(part)
+        for _ in range(levels):
+            path = None if path is None else os.path.dirname(path)
+        return path
+
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name) if name in variables:
+            rest = {other: value for other, value in variables.items() if other != name}
+            return _path(variables[name], rest)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return joined(left, right)
+        case ast.Attribute(value=inner, attr="parent"):
+            return above(inner)
+        case ast.Subscript(value=ast.Attribute(value=inner, attr="parents"), slice=ast.Constant(value=int(level))):
+            return above(inner, level + 1)
+        case ast.Call(
+            func=ast.Attribute(value=inner, attr="resolve" | "absolute" | "joinpath" | "as_posix"), args=args
+        ):
+            return joined(inner, *args)
+        case ast.Call(func=ast.Name(id="dirname") | ast.Attribute(attr="dirname"), args=[inner]):
+            return above(inner)
+        case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=args) if called in _SAME_PATH:
+            return joined(*args)
+    return None
+
+
+# Calls that give back the path of their arguments, put together.
+_SAME_PATH = {"str", "fspath", "Path", "PurePath", "join", "abspath", "realpath", "normpath"}
 
 
 def _taken_from(tree: ast.Module, module: str) -> Iterator[ast.alias]:

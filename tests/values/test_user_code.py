@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+import time
 
 import pytest
 
@@ -43,15 +45,25 @@ WAYS = {
     "a package without __init__": "import uc_namespace.inner.deep",
     "the __init__ of a package": "import uc_package.inner",
     "a package's __all__": "from uc_listing import *",
+    "a folder put first": "import sys\nsys.path.insert(0, 'uc_lib')\nimport uc_lone",
+    "a folder put last": "import os, sys\nsys.path.append(os.path.join(os.path.dirname(__file__), '..', 'uc_lib'))\n"
+    "import uc_lone",
+    "a file by its path": "import importlib.util\nfrom pathlib import Path\nHERE = Path(__file__).resolve().parent\n"
+    "spec = importlib.util.spec_from_file_location('any', str(HERE.parent / 'uc_other.py'))",
+    "a file that is run": "import runpy\nfrom pathlib import Path\n"
+    "runpy.run_path(Path(__file__).parents[1] / 'uc_lib' / 'uc_lone.py')",
+    "a file from the working directory": "from runpy import run_path\nrun_path('uc_other.py')",
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_edit_reaches_the_digest_by_every_way_of_importing(write, way):
+def test_an_edit_reaches_the_digest_by_every_way_of_importing(write, way, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     write(
         uc_top__mine=WAYS[way], uc_top__beside="import uc_other", uc_other="SCALE = 1", uc_third="import uc_other",
         uc_namespace__inner__deep="import uc_other", uc_package__="import uc_other", uc_package__inner="",
         uc_listing__="__all__ = ['inner']", uc_listing__inner="import uc_other",
+        uc_lib__uc_lone="import uc_other",
     )  # fmt: skip
     before = source_digest("uc_top.mine")
     assert source_digest("uc_top.mine") == before
@@ -134,3 +146,47 @@ def test_other_code_than_a_specification_names_is_the_machines_fault(tmp_path, m
 def test_a_module_that_a_machine_lacks_is_the_machines_fault():
     with pytest.raises(user_code.ChangedSource, match="there is no module uc_nowhere on "):
         user_code.check("uc_nowhere:net", "digest")
+
+
+def test_what_a_module_adds_to_the_path_once_it_runs_is_no_change_of_its_source(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("OWN_LIBRARY", str(tmp_path / "lib"))
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "own_helper.py").write_text("SIZE = 3\n")
+    file = tmp_path / "own_adding.py"
+    text = "import os, sys\nsys.path.insert(0, os.environ['OWN_LIBRARY'])\nimport own_helper\ndef net(shape): ...\n"
+    file.write_text(text)
+    before = source_digest("own_adding")
+    user_code.own("own_adding:net", {user_code.SOURCE: before})
+    assert str(tmp_path / "lib") in sys.path
+    assert source_digest("own_adding") == before
+    user_code.check("own_adding", before)
+    file.write_text(text + "# Edited.\n")
+    with pytest.raises(user_code.ChangedSource, match="the source of own_adding has changed since the study was read"):
+        user_code.check("own_adding", before)
+
+
+def test_another_module_of_that_name_is_another_source(tmp_path, monkeypatch):
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own_moved.py").write_text(f"PLACE = {folder!r}\n")
+    monkeypatch.syspath_prepend(tmp_path / "here")
+    before = source_digest("own_moved")
+    monkeypatch.syspath_prepend(tmp_path / "there")
+    assert source_digest("own_moved") != before
+
+
+def test_what_was_read_long_ago_is_read_again_once_it_or_what_shadows_it_is_saved(write, tmp_path, monkeypatch):
+    write(own_long="import own_part", own_part="A = 1")
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 10**11)
+    digests = [source_digest("own_long")]
+    assert source_digest("own_long") == digests[0]
+    for changed in ({"own_long": "import own_part  # Edited."}, {"own_part": "A = 100"}, {"own_part__": "A = 1000"}):
+        write(**changed)
+        importlib.invalidate_caches()
+        digests.append(source_digest("own_long"))
+    (tmp_path / "own_part" / "__init__.py").unlink()
+    importlib.invalidate_caches()
+    assert source_digest("own_long") == digests[2]
+    assert len(set(digests)) == len(digests)
