@@ -122,11 +122,13 @@ def load(name: str, task: str = "classification") -> Method:
         task: what it is used for: some numbers exist only there.
 
     Raises:
-        ValueError: there is no such method, or the module lacks SPACE or build.
+        ValueError: there is no such method, it is not Python, or the module lacks SPACE or build.
     """
     dotted = f"{__package__}.{name}" if name in names() else name
     if "." not in dotted:
         raise ValueError(f"no method {name!r} in kdsweep/methods: found {', '.join(names())}")
+    # Before it runs, as workers do: what it adds to the path is not where its imports are looked for.
+    source_digest(dotted)
     try:
         module = importlib.import_module(dotted)
     except ModuleNotFoundError as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
+from kdsweep import methods
 from kdsweep.data import registry
 from kdsweep.protocol.code import check_code, check_data, code_digest
 from kdsweep.values import user_code
@@ -40,6 +43,22 @@ def test_an_edit_beside_a_method_of_the_users_own_is_the_machines_fault(tmp_path
     (tmp_path / "code_constants.py").write_text("SCALE = 1000.0\n")
     with pytest.raises(user_code.ChangedSource, match=r"the source of code_package.mine is another here"):
         check_code(trial)
+
+
+def test_a_method_that_adds_to_the_path_is_named_as_by_a_process_that_has_not_imported_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("CODE_LIBRARY", str(tmp_path / "lib"))
+    for folder in ("code_adding", "lib"):
+        (tmp_path / folder).mkdir()
+    adding = "import os, sys\nsys.path.insert(0, os.environ['CODE_LIBRARY'])\n"
+    (tmp_path / "code_adding" / "mine.py").write_text(adding + METHOD.replace("code_constants", "code_helper"))
+    (tmp_path / "lib" / "code_helper.py").write_text("SCALE = 1.0\n")
+    fresh = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from kdsweep.values.imports import source_digest; print(source_digest('code_adding.mine'))"
+    )
+    elsewhere = subprocess.run([sys.executable, "-c", fresh], capture_output=True, text=True, check=True)
+    assert methods.load("code_adding.mine").digest == elsewhere.stdout.strip()
 
 
 def test_another_version_of_kdsweep_is_the_machines_fault():
