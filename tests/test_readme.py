@@ -11,9 +11,10 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from kdsweep import methods
+from kdsweep import methods, testing
 from kdsweep.cli.main import app
 from kdsweep.run.store import Results
+from kdsweep.testing import check_method
 from tests.helpers.fakes import SMALL
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +24,9 @@ COMMANDS = sorted({found.strip() for found in re.findall(r"python -m kdsweep ([^
 
 
 def block(text: str, language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-    return str(found)
+    """The first one."""
+    first, *_ = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return str(first)
 
 
 @pytest.mark.parametrize("words", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
@@ -88,3 +90,9 @@ def test_the_method_of_contributing_builds(tmp_path, monkeypatch):
     method = methods.load("their_package.hinted")
     built = method.build(method.defaults())
     assert dict(built.items()).keys() == set(method.terms(method.defaults()))
+    check_method("their_package.hinted")
+
+
+def test_the_checks_of_contributing_are_there():
+    (line,) = re.findall(r"^from kdsweep.testing import (.*)$", CONTRIBUTING, re.MULTILINE)
+    assert all(callable(getattr(testing, name)) for name in line.split(", "))
