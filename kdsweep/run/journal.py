@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,7 @@ class Journal:
 
     def __init__(self, study: Study, results: Results) -> None:
         self.study, self.results = study, results
-        self.launch = uuid.uuid4().hex
+        self.launch, self.sign = uuid.uuid4().hex, SIGN
         # The claim has gone to another launch: nothing more is written.
         self.lost = False
         self._state: State | None = None
@@ -235,7 +236,7 @@ class Journal:
     def claim(self, *, takeover: bool = False) -> None:
         """Make the name and the run this launch's own: `check_free` says when."""
         name = self.study.name
-        with self.results.files.alone(f"studies/{safe_name(name)}/claim"):
+        with self._alone():
             check_free(self.study, self.results, takeover=takeover)
             before, now = read_state(name, self.results), time.time()
             self._write(
@@ -282,17 +283,22 @@ class Journal:
         self._state = state
         self.results.write_json(self.study.name, "state", dataclasses.asdict(state))
 
+    def _alone(self) -> AbstractContextManager[None]:
+        """Nobody else claims the name, or says that they live, meanwhile: a sign would undo a claim made beside it."""
+        return self.results.files.alone(f"studies/{safe_name(self.study.name)}/claim")
+
     def _is_ours(self) -> bool:
         state = read_state(self.study.name, self.results)
         return state is not None and state.launch == self.launch
 
     def _live(self) -> None:
-        while not self._over.wait(SIGN):
+        while not self._over.wait(self.sign):
             try:
-                if not self._is_ours():
-                    self.lost = True
-                    return
-                self.write()
+                with self._alone():
+                    if not self._is_ours():
+                        self.lost = True
+                        return
+                    self.write()
             except OSError:
                 # A disk that is full or away for a while: the next sign will tell.
                 continue

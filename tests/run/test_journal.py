@@ -141,6 +141,7 @@ def test_a_launch_that_was_taken_over_writes_no_more_and_ends(file, results, mon
     assert snapshot(results, but="state.json") == before
     state = read_state("tiny", results)
     assert (state.launch, state.closed) == (second.launch, False)
+    second.close()
 
 
 def test_a_launch_says_that_it_lives_while_nothing_happens(file, results, monkeypatch):
