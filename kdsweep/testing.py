@@ -95,12 +95,13 @@ def check_dataset(dataset: str | Dataset, **options: Any) -> None:
     """
     from kdsweep.data import checks, registry
     from kdsweep.data.dataset import Dataset
+    from kdsweep.values import user_code
 
     if isinstance(dataset, Dataset):
         checks.check(dataset, where="the dataset")
         return
     shipped = dataset in registry.names()
-    load = registry.loader(dataset)
+    load = registry.module(dataset).load if shipped else user_code.load(dataset)
     first, second = load(**options), load(**options)
     checks.check(first, where=dataset)
     assert first.digest() == second.digest(), f"a loader gives the same rows whenever it is called: {dataset}"

@@ -6,7 +6,6 @@ import functools
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -82,16 +81,6 @@ def _named(reference: Reference) -> tuple[str | None, str | None, str | None, st
 def _fingerprint(name: str | None, path: str | None, python: str | None, options: str) -> str:
     dataset = _load(name, path, python, options)
     return dataset.fingerprint or dataset.digest()
-
-
-def loader(name: str) -> Callable[..., Dataset]:
-    """What loads a dataset: a shipped one by its name, a user's own by `package.module:callable`.
-
-    Raises:
-        ValueError: there is none.
-    """
-    load: Callable[..., Dataset] = sources.load(name) if ":" in name else module(name).load
-    return load
 
 
 @functools.lru_cache(maxsize=2)
