@@ -17,6 +17,7 @@ from kdsweep.report import build, sections
 from kdsweep.report.facts import costs
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import csv, glossary, latex
+from kdsweep.report.render import page as render
 from kdsweep.report.render.section import discover
 from kdsweep.report.render.tables import Command, Difference, P, Table, text
 from kdsweep.report.sections import ablation, arms, certainty, controls, headline, papers, term_effects
@@ -214,6 +215,12 @@ def test_an_unfinished_study_is_not_called_either_way():
     said = headline.answer(report_fakes.make(complete=False, confirmed=5))
     assert said.title.startswith("Not yet known")
     assert not any("helps" in sentence for sentence in said.sentences)
+
+
+def test_a_caution_stands_under_the_answer_and_before_every_section(runs):
+    said = headline.answer(runs)._replace(cautions=("AMID is not <trained out>.",))
+    page = render.page(runs, said, [])
+    assert page.index(said.sentences[-1][:20]) < page.index("AMID is not &lt;trained out&gt;.") < page.index("<footer>")
 
 
 # The tables

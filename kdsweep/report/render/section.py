@@ -26,12 +26,14 @@ class Answer(NamedTuple):
     Attributes:
         state: "holds", "fails" or "open".
         facts: what the answer rests on, in a line.
+        cautions: why the numbers may not mean what they seem to, a sentence each: warnings under the answer.
     """
 
     title: str
     state: Literal["holds", "fails", "open"]
     sentences: tuple[str, ...]
     facts: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
