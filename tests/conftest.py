@@ -22,6 +22,8 @@ settings.register_profile(
 settings.load_profile("kdsweep")
 
 
+# Before xdist reads the groups, which it does in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A file's tests share what they made, so one process runs them all; so does a folder with fixtures of its own.
 
