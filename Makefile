@@ -19,7 +19,7 @@ quickstart: $(STAMP)
 	$(BIN)/python -m kdsweep launch search_spaces/quickstart.yaml
 
 test: $(TESTED)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-fast: $(TESTED)
 	$(BIN)/python -m tests.fast

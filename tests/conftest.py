@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 # Runs are compared to the last bit, and two processes share the cores. Read when numpy and torch are imported.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
@@ -21,22 +24,39 @@ settings.register_profile(
 )
 settings.load_profile("kdsweep")
 
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 
-# Before xdist reads the groups, which it does in the same hook.
-@pytest.hookimpl(tryfirst=True)
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A file's tests share what they made, so one process runs them all; so does a folder with fixtures of its own.
-
-    One process runs all files that need Ray, and begins with them. What is slow has twice the time.
-    """
+    """What is slow has twice the time, and files with most of it are begun first: the last ones are short."""
     seconds = float(os.environ.get("PYTEST_TIMEOUT") or config.getoption("timeout") or config.getini("timeout") or 0)
-    on_ray = {item.path for item in items if "cluster" in getattr(item, "fixturenames", ())}
     for item in items:
-        shared = item.path.parent if (item.path.parent / "conftest.py").exists() else item.path
-        item.add_marker(pytest.mark.xdist_group("ray" if item.path in on_ray else str(shared)))
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(2 * seconds))
-    items.sort(key=lambda item: item.path not in on_ray)
+    slow = Counter(scope(item.nodeid) for item in items if item.get_closest_marker("slow"))
+    on_ray = {scope(item.nodeid) for item in items if "cluster" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (scope(item.nodeid) not in on_ray, -slow[scope(item.nodeid)]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One process runs all tests of a file, or of a folder with fixtures of its own: they share what they have made."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+    return Scheduling(config, log)
+
+
+def scope(nodeid: str) -> str:
+    """What is run by one process: a test's file, or its folder where that has fixtures of its own."""
+    file = ROOT / nodeid.partition("::")[0]
+    return str(file.parent if file.parent != TESTS and (file.parent / "conftest.py").exists() else file)
 
 
 @pytest.fixture(scope="session")
