@@ -19,8 +19,8 @@ from kdsweep.report.render import bibtex, files, latex, markdown
 from kdsweep.report.render.page import part, stands
 from kdsweep.report.render.part import Part
 from kdsweep.report.render.section import discover
-from kdsweep.report.render.tables import Difference, P, Table
-from kdsweep.report.sections import arms, headline, methods_text
+from kdsweep.report.render.tables import Difference, Finding, P, Spread, Table
+from kdsweep.report.sections import ablation, arms, headline, methods_text, paper_tables
 from kdsweep.report.statistics.verdicts import Verdict
 from kdsweep.values.paper import Paper
 from tests.helpers import report_fakes
@@ -95,6 +95,30 @@ def test_the_best_arm_is_bold_and_a_reference_never_is():
     (table,) = arms.table(runs)
     ((place, column),) = table.bold
     assert (table.rows[place]["arm"], column) == ("AMID", "accuracy (%)")
+
+
+def test_the_tables_for_a_paper_hold_the_numbers_of_the_full_ones():
+    runs = report_fakes.make(search=2, samples=60)
+    (full,), (short, rows) = arms.table(runs), paper_tables.table(runs)
+    for row, again in zip(full.rows, short.rows, strict=True):
+        assert (again["method"], again["accuracy (%)"]) == (row["arm"], Spread(row["accuracy (%)"], row["SD"]))
+        found = again["vs. KD"]
+        assert (found and found.difference) == row["− KD"]
+    assert short.bold == frozenset({(2, "accuracy (%)")})
+    # A control is judged as what the method is above it, and printed as what it is below the method.
+    ablated = {row["row"]: row for row in ablation.table(runs)[0].rows}
+    for row in rows.rows[1:]:
+        assert row["vs. full"].difference == ablated[row["row"]]["difference"]
+        assert row["vs. full"].verdict == ablated[row["row"]]["verdict"]
+
+
+def test_a_finding_is_printed_with_its_mark_and_written_with_its_verdict():
+    found = Finding(Difference(-1.0, -1.5, -0.5), Verdict("worse", 0.01))
+    table = Table("t", "c", [{"a": Spread(50.0, 1.25), "d": found}], {"a": 1, "d": 1}, narrow=True)
+    assert markdown.render(table).splitlines()[-1] == r"| 50.0 ± 1.2 | −1.0 \[−1.5, −0.5\] ↓ |"
+    assert table.flat().iloc[0].to_dict() == {
+        "a": 50.0, "a: SD": 1.25, "d": -1.0, "d: low": -1.5, "d: high": -0.5, "d: verdict": "worse"
+    }  # fmt: skip
 
 
 def test_each_paper_becomes_one_entry():

@@ -22,6 +22,26 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A mean over runs and their standard deviation, None where there is one run."""
+
+    mean: float
+    sd: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A difference and the mark of its verdict, for a column that has no room for words."""
+
+    difference: Difference
+    verdict: Verdict | None
+
+    @property
+    def mark(self) -> str:
+        return MARKS.get(self.verdict.word, "") if self.verdict else ""
+
+
+@dataclass(frozen=True)
 class Command:
     """Something to type into a shell."""
 
@@ -41,8 +61,9 @@ class P:
     value: float
 
 
-Cell = P | str | bool | int | float | None | Difference | Command | Link | Verdict
+Cell = P | str | bool | int | float | None | Spread | Difference | Finding | Command | Link | Verdict
 Row = Mapping[str, Cell]
+MARKS = {"better": "↑", "worse": "↓", "equivalent": "≈", "undecided": "?"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,7 @@ class Table:
         notes: what a reader must know beside the caption.
         bold: cells (row, column) that are the best of their column.
         dagger: cells (row, column) whose difference is significant after adjustment.
+        narrow: whether it fits one of two columns of a page, in print.
     """
 
     name: str
@@ -68,6 +90,7 @@ class Table:
     prose: tuple[str, ...] = ()
     bold: frozenset[tuple[int, str]] = frozenset()
     dagger: frozenset[tuple[int, str]] = frozenset()
+    narrow: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -109,6 +132,10 @@ def text(cell: Cell, digits: int = 2) -> str:
             return "–" if math.isnan(cell) else number(cell, digits)
         case Difference(value, low, high):
             return f"{signed(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
+        case Spread(mean, sd):
+            return number(mean, digits) if sd is None else f"{number(mean, digits)} ± {number(sd, digits)}"
+        case Finding(difference=shown):
+            return f"{text(shown, digits)} {cell.mark}".rstrip()
         case P(value):
             return "< 0.001" if value < 0.001 else f"{value:.3f}"
         case Command(text=words) | Link(text=words):
@@ -159,6 +186,11 @@ def _flat(row: Row) -> list[tuple[str, object]]:
         match cell:
             case Difference(value, low, high):
                 flat += [(column, value), (f"{column}: low", low), (f"{column}: high", high)]
+            case Spread(mean, sd):
+                flat += [(column, mean), (f"{column}: SD", sd)]
+            case Finding(difference=Difference(value, low, high), verdict=verdict):
+                flat += [(column, value), (f"{column}: low", low), (f"{column}: high", high)]
+                flat.append((f"{column}: verdict", verdict and str(verdict)))
             case Link(text=words, href=href):
                 flat += [(column, words), (f"{column}: address", href)]
             case P(value):
