@@ -194,6 +194,14 @@ def test_a_student_taught_as_well_by_its_own_modality_shows_no_help():
     assert "is not shown" in headline.helps(runs)
 
 
+def test_a_student_that_others_beat_is_not_called_unbeaten():
+    runs = report_fakes.make(skills={"student_only": 0.6, "amid": 0.6, "kd": 2.5})
+    said = headline.helps(runs)
+    assert "AMID is not shown to beat Student only. KD does, which was not claimed beforehand." in said
+    nobody = headline.helps(report_fakes.make(skills={"amid": 1.2, "kd": 1.2}))
+    assert nobody.endswith("AMID is not shown to beat Student only.")
+
+
 @pytest.mark.parametrize("claim", [True, False])
 def test_the_answer_names_a_teacher_that_does_worse_than_the_student_alone(runs, claim):
     weak = report_fakes.make(skills={"teacher": 0.5}, claim=claim)

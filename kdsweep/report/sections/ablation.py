@@ -15,6 +15,7 @@ from kdsweep.report.statistics import power
 from kdsweep.report.statistics.ablated import judged_rows
 from kdsweep.report.statistics.compare import Side, confirmed
 from kdsweep.report.statistics.controls import controlled_arm, judged_controls
+from kdsweep.report.statistics.health import unexplained
 from kdsweep.report.statistics.verdicts import Verdict, unit
 from kdsweep.values.control import CONTROLS, NONE
 
@@ -78,7 +79,7 @@ def table(runs: Runs) -> list[Table]:
         caption,
         rows,
         {name: runs.digits, "difference": runs.digits},
-        (*notes, *power.note(runs, [judgement.comparison for judgement in judgements])),
+        (*unexplained(runs, "ablation"), *notes, *power.note(runs, [judgement.comparison for judgement in judgements])),
         ("what would decide it", "question"),
         dagger=significant(rows, {"difference": "verdict"}),
     )

@@ -14,6 +14,7 @@ from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
 from kdsweep.report.statistics import power
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.controls import controlled_arm, judged_controls
+from kdsweep.report.statistics.health import unexplained
 from kdsweep.report.statistics.verdicts import unit
 from kdsweep.values.control import CONTROLS, NONE
 
@@ -58,6 +59,7 @@ def table(runs: Runs) -> list[Table]:
             rows,
             {name: runs.digits, "difference": runs.digits},
             (
+                *unexplained(runs, "controls"),
                 f"Better: {full.label} beats the control, so what was broken mattered. Exploratory; one Holm family.",
                 f"{' and '.join(SEARCHED)} is searched like an arm; the others use the arm's best settings.",
                 *power.note(runs, [judgement.comparison for judgement in judgements.values()]),

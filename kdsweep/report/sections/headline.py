@@ -16,6 +16,7 @@ from kdsweep.report.render.section import Answer
 from kdsweep.report.render.tables import difference, text
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.controls import judged_controls
+from kdsweep.report.statistics.health import beats, cautions
 from kdsweep.report.statistics.verdicts import Judged, against_baselines, unit
 
 TITLE = "The answer"
@@ -30,7 +31,7 @@ def answer(runs: Runs) -> Answer:
     metric = runs.metric.label
     if not claim:
         title = "No claim was stated: all of this is exploratory"
-        return Answer(title, "open", tuple(filter(None, [weak_teacher(runs)])), facts(runs))
+        return Answer(title, "open", tuple(filter(None, [weak_teacher(runs)])), facts(runs), cautions(runs))
     judged = against_baselines(runs)
     pairs = [judged[claim.arm, arm] for arm in runs.baselines if arm != claim.arm]
     arm = runs.label(claim.arm)
@@ -58,7 +59,7 @@ def answer(runs: Runs) -> Answer:
     # Whether the modality helps takes controls, which a table of scores does not have.
     if runs.study.complete and not runs.study.imported:
         sentences.append(helps(runs))
-    return Answer(title, state, tuple(filter(None, [*sentences, weak_teacher(runs)])), facts(runs))
+    return Answer(title, state, tuple(filter(None, [*sentences, weak_teacher(runs)])), facts(runs), cautions(runs))
 
 
 def helps(runs: Runs) -> str:
@@ -70,9 +71,16 @@ def helps(runs: Runs) -> str:
     alone = [arm for arm in runs.baselines if runs.study.arms[arm].method == "student_only"]
     if not alone:
         return f"Whether the auxiliary modality ({name}) helps was not asked: the claim names no student trained alone."
-    pairs = against_baselines(runs)
-    if any(pairs[claim.arm, arm].verdict.word != "better" for arm in alone):
-        return f"That the auxiliary modality ({name}) helps is not shown: a student trained alone is not beaten."
+    unbeaten = [arm for arm in alone if not beats(runs, claim.arm, arm)]
+    if unbeaten:
+        students = _listed([runs.label(arm) for arm in unbeaten])
+        others = [arm for arm in runs.arms if arm != claim.arm and all(beats(runs, arm, one) for one in unbeaten)]
+        said = f"That the auxiliary modality ({name}) helps is not shown by the claim: {runs.label(claim.arm)} is not "
+        said += f"shown to beat {students}."
+        if others:
+            do = "does" if len(others) == 1 else "do"
+            said += f" {_listed([runs.label(arm) for arm in others])} {do}, which was not claimed beforehand."
+        return said
     verdicts = {control: verdict for control, _, _, verdict in judged_controls(runs)}
     if "student_only_teacher" not in verdicts:
         return (
