@@ -238,15 +238,22 @@ def _log_loss_each(predictions: pd.DataFrame) -> Array:
 
 
 def _of_counts(
-    metric: Callable[[Array], Array],
+    metric: Callable[[Array, NDArray[np.bool_]], Array], *, said: bool
 ) -> Callable[[pd.DataFrame, NDArray[np.intp], int], Jackknife]:
-    """Of a metric of counts [..., 3, C]: correct, actual and predicted of each class."""
+    """Of a metric of counts [..., 3, C], correct, actual and predicted of each class, and of which classes occur [C].
+
+    These are fixed: leaving a unit out takes no class away.
+
+    Args:
+        said: whether a class that is only predicted occurs.
+    """
 
     def jackknife(predictions: pd.DataFrame, units: NDArray[np.intp], count: int) -> Jackknife:
         label, guess = (predictions[name].to_numpy(dtype=np.int64) for name in ("label", "prediction"))
         classes = int(max(label.max(), guess.max())) + 1
         rows = (label[label == guess], label, guess)
         counts = np.stack([np.bincount(row, minlength=classes) for row in rows]).astype(float)
+        occurs = counts[1] + (counts[2] if said else 0) > 0
         without = np.empty(count)
         for start in range(0, count, BLOCK):
             here = (units >= start) & (units < start + BLOCK)
@@ -256,26 +263,22 @@ def _of_counts(
             np.subtract.at(rest[:, 0], (unit[right], label[here][right]), 1)
             np.subtract.at(rest[:, 1], (unit, label[here]), 1)
             np.subtract.at(rest[:, 2], (unit, guess[here]), 1)
-            without[start : start + BLOCK] = metric(rest)
-        return Jackknife(float(metric(counts)), without)
+            without[start : start + BLOCK] = metric(rest, occurs)
+        return Jackknife(float(metric(counts, occurs)), without)
 
     return jackknife
 
 
-def _mean_recall(counts: Array) -> Array:
-    """Over the classes that occur."""
+def _mean_recall(counts: Array, occurs: NDArray[np.bool_]) -> Array:
     correct, actual, _ = np.moveaxis(counts, -2, 0)
-    return _mean_where(actual > 0, correct / np.maximum(actual, 1))
+    mean: Array = (correct / np.maximum(actual, 1))[..., occurs].mean(-1)
+    return mean
 
 
-def _mean_f1(counts: Array) -> Array:
-    """Of 2 correct / (actual + predicted), over classes among labels or predictions."""
+def _mean_f1(counts: Array, occurs: NDArray[np.bool_]) -> Array:
+    """Of 2 correct / (actual + predicted), 0 where a class neither is nor is predicted."""
     correct, actual, predicted = np.moveaxis(counts, -2, 0)
-    return _mean_where(actual + predicted > 0, 2 * correct / np.maximum(actual + predicted, 1))
-
-
-def _mean_where(occurs: NDArray[np.bool_], values: Array) -> Array:
-    mean: Array = (values * occurs).sum(-1) / np.maximum(occurs.sum(-1), 1)
+    mean: Array = (2 * correct / np.maximum(actual + predicted, 1))[..., occurs].mean(-1)
     return mean
 
 
@@ -286,8 +289,8 @@ METRICS = {
     # The "weighted accuracy" of the literature on emotions; its "unweighted accuracy" is uar.
     "accuracy": Metric("accuracy", lambda seen: (seen.ranks_KN == 0).mean(1), per_sample=_right_each),
     "top5": Metric("top-5 accuracy", lambda seen: (seen.ranks_KN < 5).mean(1), per_sample=_top5_each),
-    "macro_f1": Metric("macro F1", _macro_f1, jackknife=_of_counts(_mean_f1)),
-    "uar": Metric("unweighted average recall", _uar, jackknife=_of_counts(_mean_recall)),
+    "macro_f1": Metric("macro F1", _macro_f1, jackknife=_of_counts(_mean_f1, said=True), by_class=True),
+    "uar": Metric("unweighted average recall", _uar, jackknife=_of_counts(_mean_recall, said=False), by_class=True),
     "log_loss": Metric("log loss", _log_loss, maximize=False, scale=1.0, unit="nats", per_sample=_log_loss_each),
     # Its bias does not average out: intervals over samples were found to hold in 65-76 % of cases, not 95 %.
     "ece": Metric("expected calibration error", _calibration_error, maximize=False, tested=False),

@@ -273,8 +273,10 @@ def _precision(scores: Array, true: NDArray[np.bool_]) -> float:
 
 
 METRICS = {
-    "macro_ap": Metric("mAP over labels", _macro_ap, jackknife=_macro_ap_without),
-    "macro_f1": Metric("macro F1", lambda seen: _f1(seen, "macro"), jackknife=of_sums(_counts, _macro_f1)),
+    "macro_ap": Metric("mAP over labels", _macro_ap, jackknife=_macro_ap_without, by_class=True),
+    "macro_f1": Metric(
+        "macro F1", lambda seen: _f1(seen, "macro"), jackknife=of_sums(_counts, _macro_f1), by_class=True
+    ),
     "micro_f1": Metric("micro F1", lambda seen: _f1(seen, "micro"), jackknife=of_sums(_counts, _micro_f1)),
     "log_loss": Metric("log loss", _log_loss, maximize=False, scale=1.0, unit="nats", per_sample=_log_loss_each),
 }

@@ -51,3 +51,36 @@ def test_an_open_question_advises_the_seeds_that_its_words_name():
             assert f"{one.advised - 10} more seed" in one.detail
             return
     raise AssertionError("no study in forty was open and could be decided by seeds")
+
+
+def test_better_knows_the_margin():
+    """A lead of 0.7 points where the study calls 2 points equal is real, and within what it calls equal."""
+    source = rng()
+    a, b = (source.random((10, 20_000)) < p for p in (0.01, 0.003))
+    (wide,), (narrow,), (none,) = (
+        verdicts_of(np.stack([a, b]).astype(float), equivalent=margin) for margin in (2.0, 0.3, None)
+    )
+    assert (wide.word, wide.within, str(wide)) == ("better", True, "better, within ±2 points")
+    assert (narrow.word, narrow.within, none.within) == ("better", False, False)
+
+
+def test_the_interval_at_a_verdict_s_level_agrees_with_it():
+    source, seen = rng(), set()
+    for _ in range(40):
+        values = World(samples=150, shift=0.15).units(source, arms=4)
+        for verdict, b in zip(verdicts_of(values, equivalent=9.0), values[1:], strict=True):
+            low, high = Crossed.of(values[0] - b).interval.bounds(verdict.level)
+            seen.add(verdict.word)
+            if verdict.word == "equivalent":
+                assert -0.09 < low <= high < 0.09
+            else:
+                assert (low > 0 or high < 0) == (verdict.word in ("better", "worse"))
+    assert {"better", "equivalent", "undecided"} <= seen
+
+
+def test_an_open_question_without_a_margin_proposes_to_declare_one():
+    source = rng()
+    said = [verdicts_of(World(samples=300).units(source))[0] for _ in range(5)]
+    opened = [one.detail for one in said if one.word == "undecided"]
+    assert opened
+    assert all("declared before the test part is read" in detail for detail in opened)

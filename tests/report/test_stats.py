@@ -42,6 +42,26 @@ def test_crossed_matches_the_formulas_written_out():
     assert found.sample == pytest.approx((ms_i - ms_e) / 2)
 
 
+def test_no_interval_is_narrower_than_its_parts_or_than_one_of_twice_the_seeds():
+    rng = np.random.default_rng(3)
+    for seeds, samples in itertools.product((3, 10), (2, 4, 60)):
+        for _ in range(40):
+            D = table(rng, seeds=seeds, samples=samples, sample_sd=0.2)
+            found = Crossed.of(D)
+            for level in (0.9, 0.95, 0.99):
+                alone = [intervals.over(D.mean(axis)).half(level) for axis in (0, 1)]
+                assert found.interval.half(level) >= max(alone) * (1 - 1e-9)
+            assert found.planned(seeds) == found.interval
+            assert found.planned(2 * seeds).half() <= found.interval.half()
+
+
+def test_the_bounds_of_an_interval_say_what_its_p_says():
+    found = Crossed.of(table(np.random.default_rng(1), seeds=3, samples=30, mean=0.4, seed_sd=0.1)).interval
+    assert found.bounds(1 - found.p).low == pytest.approx(0, abs=1e-9)
+    margin = found.bounds(0.9).high
+    assert found.equivalence(margin) == pytest.approx(0.05)
+
+
 def test_a_variance_that_is_not_positive_becomes_the_largest_mean_square():
     D = np.array([[1.0, -1.0], [-1.0, 1.0]])  # all of it is interaction
     assert Crossed.of(D).interval.error == pytest.approx(math.sqrt(4 / 4))
@@ -50,12 +70,6 @@ def test_a_variance_that_is_not_positive_becomes_the_largest_mean_square():
 def test_equal_arms_differ_by_nothing_with_p_one():
     found = Crossed.of(np.zeros((3, 5))).interval
     assert (found.bounds(), found.p) == ((0.0, 0.0), 1.0)
-
-
-def test_planning_for_the_seeds_at_hand_gives_the_interval_at_hand():
-    found = Crossed.of(table(np.random.default_rng(0), seeds=8, samples=40, seed_sd=0.7, sample_sd=1.0))
-    assert found.planned(8).error == pytest.approx(found.interval.error)
-    assert found.planned(8).df == pytest.approx(found.interval.df)
 
 
 def test_the_seeds_said_to_decide_are_the_fewest_that_do():
@@ -85,6 +99,17 @@ def test_folds_widen_the_variance_by_test_over_train():
     assert found.df == 2
 
 
+def test_folds_that_agree_to_the_last_sample_are_no_certainty():
+    # Three folds of 20 samples, each won by one sample.
+    assert intervals.over_folds([0.05] * 3, test=20, train=40).p > 0.3
+
+
+def test_runs_that_never_differ_may_still_differ_on_three_samples_that_were_not_seen():
+    found = Crossed.of(np.zeros((10, 200)), step=1 / 200).interval
+    assert found.p == 1
+    assert found.bounds(0.9).high == pytest.approx(3 / 200, rel=0.06)
+
+
 def test_equivalence_is_the_larger_of_two_one_sided_tests():
     found = Interval(mean=0.5, error=0.4, df=9)
     low = scipy_stats.t.sf((0.5 + 2) / 0.4, 9)
@@ -96,6 +121,12 @@ def test_holm_matches_its_definition():
     # Sorted: 0.01 x 3, 0.03 x 2, 0.04 x 1, each at least the one before.
     assert multiplicity.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert multiplicity.holm([]) == []
+
+
+def test_an_interval_at_the_adjusted_level_agrees_with_holm():
+    found = [Interval(mean, 0.4, 9) for mean in (1.3, 0.9, 1.0, 0.2)]
+    for interval, test in zip(found, multiplicity.holm_tests([one.p for one in found]), strict=True):
+        assert (interval.bounds(1 - 0.05 / test.times).low > 0) == (test.p <= 0.05)
 
 
 def test_looks_after_the_first_are_tested_more_strictly():
@@ -191,8 +222,37 @@ def test_pseudo_values_match_leaving_each_unit_out_in_turn(metric, grouped):
     p = predictions(np.random.default_rng(4), samples=30, classes=4, groups=9)
     theta, column = SKLEARN[metric], p["group" if grouped else "sample"]
     n = column.nunique()
+    without = {name: theta(p[column != name]) for name in column.unique()}
     for name, value in scores.units(p, METRICS[metric], grouped=grouped).items():
-        assert value == pytest.approx(n * theta(p) - (n - 1) * theta(p[column != name]))
+        # Pseudo-values, moved so that their mean is the score.
+        assert value == pytest.approx(theta(p) + (n - 1) * (np.mean(list(without.values())) - without[name]))
+
+
+RARE = np.array([*np.repeat(np.arange(4), 50), 4])  # a class of one test sample
+
+
+@pytest.mark.parametrize("metric", ["uar", "macro_f1"])
+def test_the_mean_of_a_run_s_units_is_its_score_whatever_rests_on_one(metric):
+    guess = np.where(np.random.default_rng(0).random(201) < 0.7, RARE, (RARE + 1) % 4)
+    right, wrong = (
+        pd.DataFrame({"sample": np.arange(201), "group": "", "label": RARE, "prediction": [*guess[:-1], last]})
+        for last in (4, 0)
+    )
+    for run in (right, wrong):
+        assert scores.units(run, METRICS[metric]).mean() == pytest.approx(SKLEARN[metric](run))
+    assert scores.resting(right, METRICS[metric]) == (4,)
+    assert scores.resting(right, METRICS["accuracy"]) == ()
+
+
+def test_a_class_of_several_samples_rests_on_one_group_where_one_speaker_says_it():
+    run = pd.DataFrame({"sample": range(6), "group": list("aabbcc"), "label": [0, 1, 0, 0, 2, 2]})
+    assert scores.resting(run, METRICS["uar"], grouped=True) == (1, 2)
+
+
+def test_a_label_of_one_positive_row_rests_on_it():
+    flags = [np.array(row, dtype=float) for row in ([1, 0, 1], [1, 0, 0], [1, 1, 1])]
+    run = pd.DataFrame({"sample": range(3), "label": flags})
+    assert scores.resting(run, METRICS["macro_ap"]) == (1,)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "top5", "log_loss"])

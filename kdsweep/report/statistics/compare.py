@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics import intervals
+from kdsweep.report.statistics import intervals, scores
 from kdsweep.report.statistics.crossed import Crossed
 from kdsweep.report.statistics.intervals import Interval
 
 FEWEST = 3  # seeds (or repeats, or folds) below which no verdict is given
+FEW_GROUPS = 4  # test groups up to which a comparison says how few they are
 Key = tuple[int, int, int]  # repeat, fold, seed
 
 
@@ -74,6 +75,7 @@ class Comparison:
         failures: failed confirm runs of a and of b: a winner has none.
         pairs: the runs' differences.
         scores: of a's and b's finished runs, shared or not.
+        cautions: sentences about the interval that stand beside it.
     """
 
     a: str
@@ -88,6 +90,15 @@ class Comparison:
     failures: tuple[int, int]
     pairs: tuple[float, ...]
     scores: tuple[tuple[float, ...], tuple[float, ...]]
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> float | None:
+        """The plain difference of the mean scores on shared runs, with or without an interval; None without runs."""
+        for interval in (self.interval, self.seeds_only):
+            if interval is not None:
+                return interval.mean
+        return float(np.mean(self.pairs)) if self.pairs else None
 
 
 def confirmed(runs: Runs, arm: str) -> Side:
@@ -123,21 +134,24 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
     word = "folds" if folded else "repeats" if repeated else "seeds"
 
     crossed, samples_only, over, table = None, None, f"{word} only", None
-    if not folded and runs.metric.tested:
+    alone = () if folded else resting(runs)
+    if not folded and runs.metric.tested and not alone:
         table = _differences(runs, [(key, a.finished[key], b.finished[key]) for key in pairs.index])
     if table is not None and min(table.shape) >= 2:
-        crossed = Crossed.of(table)
+        crossed = Crossed.of(table, step=1 / runs.study.data.test if _is_share(runs) else 0.0)
         samples_only = intervals.over(table.mean(0))
         over = f"{word} × {'groups' if runs.grouped else 'samples'}"
     seeds_only = intervals.over(rows) if len(rows) >= 2 else None
-    interval = crossed.interval if crossed else seeds_only
+    interval = crossed.interval if crossed else None if alone else seeds_only
     if folded and len(rows) >= 2:
-        over, interval = "folds", intervals.over_folds(rows, **_fold_sizes(runs, a))
+        over, interval = "folds", intervals.over_folds(rows, **_fold_sizes(runs, a), share=_is_share(runs))
 
     if not runs.study.complete:
         barriers = ["the study is unfinished"]
     else:
-        barriers = _barriers(runs, a, b, rows=len(rows), word=word, crossed=crossed is not None)
+        barriers = _barriers(runs, a, b, rows=len(rows), word=word, crossed=crossed is not None, alone=alone)
+        if interval is not None and interval.error == 0 and interval.mean != 0:
+            barriers.append(f"the difference is the same in all {word}, which is no certainty")
     return Comparison(
         a=a.label,
         b=b.label,
@@ -151,17 +165,19 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
         failures=(a.failed, b.failed),
         pairs=tuple(pairs),
         scores=(_scores(test, a), _scores(test, b)),
+        cautions=_few_groups(runs, crossed),
     )
 
 
 def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> Interval | None:
     """Sum of some sides' scores less the sum of others', on the runs that all have finished; None where too few are.
 
-    Over seeds (or repeats) and test units where predictions were kept, else over seeds; not for folds.
+    Over seeds (or repeats) and test units where predictions were kept, else over seeds; not for folds, and not where a
+    class rests on one unit.
     """
     signed = [*((1, side) for side in plus), *((-1, side) for side in minus)]
     shared = sorted(set.intersection(*(set(side.finished) for _, side in signed)))
-    if len(shared) < 2 or runs.study.data.folds > 1:
+    if len(shared) < 2 or runs.study.data.folds > 1 or resting(runs):
         return None
     rows: dict[object, list[pd.Series]] = {}
     for key in shared:
@@ -176,10 +192,42 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> Interva
     return Crossed.of(table.to_numpy().T).interval if min(table.shape) >= 2 else None
 
 
-def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bool) -> list[str]:
+@functools.lru_cache(maxsize=4)
+def resting(runs: Runs) -> tuple[str, ...]:
+    """Names of classes (or labels) that occur in one test unit only, where the metric is a mean over them."""
+    if not runs.metric.by_class:
+        return ()
+    for trial in runs.test().index:
+        predictions = runs.predictions(trial)
+        if predictions is not None and not predictions.empty:
+            # All runs are tested on the same samples.
+            return tuple(map(runs.class_name, scores.resting(predictions, runs.metric, grouped=runs.grouped)))
+    return ()
+
+
+def _is_share(runs: Runs) -> bool:
+    return runs.metric.unit == "%"
+
+
+def _few_groups(runs: Runs, crossed: Crossed | None) -> tuple[str, ...]:
+    if crossed is None or not runs.grouped or crossed.samples > FEW_GROUPS:
+        return ()
+    return (
+        f"The test part has {crossed.samples} groups: what is said of a new one rests on {crossed.samples}, which must "
+        "be like it. More groups would say more than more seeds.",
+    )
+
+
+def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bool, alone: Sequence[str]) -> list[str]:
     """Why a finished study gives no verdict here."""
     barriers = []
-    if not runs.metric.tested:
+    unit = "group" if runs.grouped else "sample"
+    if alone:
+        which = f"the class {alone[0]!r} rests" if len(alone) == 1 else f"{len(alone)} classes rest"
+        barriers.append(
+            f"{which} on one test {unit}, so no interval over {unit}s is known to hold for {runs.metric.label}"
+        )
+    elif not runs.metric.tested:
         barriers.append(f"no interval over samples is known to hold for {runs.metric.label}")
     elif word != "folds" and not crossed and rows >= 2:
         barriers.append("no predictions were kept, so the interval covers seeds only")

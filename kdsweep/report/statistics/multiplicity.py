@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 
+class Adjusted(NamedTuple):
+    """One test of a family.
+
+    Attributes:
+        p: after the adjustment.
+        times: what it is of the unadjusted p: an interval at 1 - alpha / times agrees with p ≤ alpha.
+    """
+
+    p: float
+    times: float
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """p values adjusted for being a family (Holm 1979), in the order given."""
-    adjusted, reached = [0.0] * len(p), 0.0
+    return [test.p for test in holm_tests(p)]
+
+
+def holm_tests(p: Sequence[float]) -> list[Adjusted]:
+    """The same, and by how much each p was multiplied: more than its rank asks for where a smaller p failed."""
+    adjusted, reached = [Adjusted(1.0, 1.0)] * len(p), 0.0
     for rank, position in enumerate(np.argsort(p, kind="stable")):
-        reached = max(reached, min(1.0, (len(p) - rank) * p[position]))
-        adjusted[position] = reached
+        times = len(p) - rank
+        reached = max(reached, times * p[position])
+        if p[position] > 0:
+            times = reached / p[position]
+        adjusted[position] = Adjusted(min(1.0, reached), times)
     return adjusted
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from kdsweep.report.statistics.crossed import satterthwaite
-from kdsweep.report.statistics.intervals import quantile
+from kdsweep.report.statistics.crossed import Squares, interval
+from kdsweep.report.statistics.intervals import Interval
 
 
 def detectable(
@@ -35,8 +35,8 @@ def detectable(
     """
     if not _shows(seeds, samples, groups):
         return math.inf
-    error, df = _plan(seeds, samples, disagreement, shared, seed_sd, groups, correlation)
-    return (quantile(1 - alpha / 2, df) + quantile(power, df)) * error
+    plan = _plan(seeds, samples, disagreement, shared, seed_sd, groups, correlation)
+    return plan.detectable(alpha, power)
 
 
 def equivalent_within(
@@ -54,8 +54,8 @@ def equivalent_within(
     """The smallest ±r within which such a study shows two equal arms equivalent; arguments as in `detectable`."""
     if not _shows(seeds, samples, groups):
         return math.inf
-    error, df = _plan(seeds, samples, disagreement, shared, seed_sd, groups, correlation)
-    return (quantile(1 - alpha, df) + quantile(0.5 + power / 2, df)) * error
+    plan = _plan(seeds, samples, disagreement, shared, seed_sd, groups, correlation)
+    return plan.equivalent_within(alpha, power)
 
 
 def _shows(seeds: int, samples: int, groups: int | None) -> bool:
@@ -70,10 +70,11 @@ def _plan(
     seed_sd: float,
     groups: int | None,
     correlation: float,
-) -> tuple[float, float]:
+) -> Interval:
     units = samples if groups is None else groups
     size = samples / units
     # A mean over a group's samples: what they share does not average out.
     sample = disagreement * shared * (1 + (size - 1) * correlation) / size
     noise = disagreement * (1 - shared) / size
-    return satterthwaite(noise + units * seed_sd**2, noise + seeds * sample, noise, seeds, units)
+    squares = Squares(noise + units * seed_sd**2, noise + seeds * sample, noise)
+    return interval(0.0, squares, seeds, units)

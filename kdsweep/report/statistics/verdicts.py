@@ -13,6 +13,7 @@ from kdsweep.report.statistics import intervals, multiplicity
 from kdsweep.report.statistics.compare import Comparison, compare, confirmed
 from kdsweep.report.statistics.crossed import Crossed
 from kdsweep.report.statistics.intervals import Interval
+from kdsweep.report.statistics.multiplicity import Adjusted
 
 ALPHA = 0.05
 Word = Literal["better", "worse", "equivalent", "undecided", "no verdict"]
@@ -23,7 +24,12 @@ class Verdict:
     """A word, the p behind it after Holm's adjustment, and what stands in the way or would decide.
 
     Attributes:
+        margin: the study's, in words: of an equivalent pair, and of a better or worse one that lies within it.
         advised: the fewest seeds (or repeats) in all that would decide an open question; None where none would.
+        level: of the interval that agrees with the verdict, Holm's adjustment included: `interval.bounds(level)` leaves
+            0 out where one is better or worse, and lies inside the margin where they are equivalent (90% in a family of
+            one: two one-sided tests at 5%). None without a verdict.
+        within: whether a better or worse one lies within what the study calls equal.
     """
 
     word: Word
@@ -31,8 +37,12 @@ class Verdict:
     detail: str = ""
     margin: str = ""
     advised: int | None = None
+    level: float | None = None
+    within: bool = False
 
     def __str__(self) -> str:
+        if self.within:
+            return f"{self.word}, within {self.margin}"
         return f"equivalent within {self.margin}" if self.word == "equivalent" else self.word
 
 
@@ -43,12 +53,14 @@ def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
     judged = [i for i, comparison in enumerate(family) if comparison.interval is not None and not comparison.barriers]
     # The family is as large as it was planned: what got no verdict counts as a test that showed nothing.
     silent = [1.0] * (len(family) - len(judged))
-    differ = dict(zip(judged, multiplicity.holm([*(_interval(family[i]).p for i in judged), *silent]), strict=False))
-    equal: dict[int, float] = {}
+    differ = dict(
+        zip(judged, multiplicity.holm_tests([*(_interval(family[i]).p for i in judged), *silent]), strict=False)
+    )
+    equal: dict[int, Adjusted] = {}
     if margin is not None:
         width = margin / runs.metric.scale
         same = [_interval(family[i]).equivalence(width) for i in judged]
-        equal = dict(zip(judged, multiplicity.holm([*same, *silent]), strict=False))
+        equal = dict(zip(judged, multiplicity.holm_tests([*same, *silent]), strict=False))
     return [
         _verdict(runs, comparison, differ[i], equal.get(i), alpha, len(family))
         if i in differ
@@ -88,27 +100,30 @@ def against_baselines(runs: Runs) -> dict[tuple[str, str], Judged]:
 
 
 def _verdict(
-    runs: Runs, comparison: Comparison, differ: float, equal: float | None, alpha: float, family: int
+    runs: Runs, comparison: Comparison, differ: Adjusted, equal: Adjusted | None, alpha: float, family: int
 ) -> Verdict:
     interval, metric = _interval(comparison), runs.metric
     ahead = (interval.mean > 0) == metric.maximize
-    if differ <= alpha:
-        winner, failed = (comparison.a, comparison.failures[0]) if ahead else (comparison.b, comparison.failures[1])
-        if failed:
-            return Verdict(
-                "undecided", differ, f"{failed} of {winner}'s confirm runs failed, so it cannot be called better"
-            )
-        return Verdict("better" if ahead else "worse", differ)
     margin = runs.study.equivalent
     written = f"±{margin:g} {unit(metric.unit)}" if margin is not None else ""
-    if equal is not None and equal <= alpha:
+    level = 1 - alpha / differ.times
+    inside = equal is not None and equal.p <= alpha
+    if differ.p <= alpha:
+        winner, failed = (comparison.a, comparison.failures[0]) if ahead else (comparison.b, comparison.failures[1])
+        if failed:
+            detail = f"{failed} of {winner}'s confirm runs failed, so it cannot be called better"
+            return Verdict("undecided", differ.p, detail, level=level)
+        if not inside:
+            return Verdict("better" if ahead else "worse", differ.p, level=level)
+        detail = f"the difference is real, and within what the study calls equal, {written}"
+        return Verdict("better" if ahead else "worse", differ.p, detail, written, level=level, within=True)
+    if equal is not None and inside:
         if sum(comparison.failures):
-            return Verdict(
-                "undecided", differ, f"confirm runs failed, so it cannot be called equivalent within {written}"
-            )
-        return Verdict("equivalent", differ, margin=written)
+            detail = f"confirm runs failed, so it cannot be called equivalent within {written}"
+            return Verdict("undecided", differ.p, detail, level=level)
+        return Verdict("equivalent", differ.p, margin=written, level=1 - 2 * alpha / equal.times)
     detail, advised = _what_would_decide(runs, comparison, family, written)
-    return Verdict("undecided", differ, detail, advised=advised)
+    return Verdict("undecided", differ.p, detail, advised=advised, level=level)
 
 
 class Advice(NamedTuple):
@@ -127,7 +142,7 @@ def _what_would_decide(runs: Runs, comparison: Comparison, family: int, margin: 
     row = comparison.over.split(" ")[0]
     clauses = []
     mean = _interval(comparison).mean
-    if mean == 0 and _interval(comparison).error == 0:
+    if mean == 0 and crossed.squares.seed == crossed.squares.noise == 0:
         return Advice("the two do not differ on a single test sample", None)
     ahead = "better" if (mean > 0) == metric.maximize else "worse"
     seeds = crossed.seeds_to_differ(alpha)
@@ -144,6 +159,10 @@ def _what_would_decide(runs: Runs, comparison: Comparison, family: int, margin: 
                 f"±{runs.study.equivalent:g} is less than this test set can show: at best "
                 f"±{amount(least * metric.scale)} {unit(metric.unit)}"
             )
+    if runs.study.equivalent is None:
+        clauses.append(
+            "to show them equal takes a margin, report: {equivalent: ...}, declared before the test part is read"
+        )
     if seeds is None and mean == 0:
         clauses.append(f"no number of {row} shows a difference where there is none")
     elif seeds is None:
