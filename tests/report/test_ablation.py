@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.decomposition import PCA
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import (
     ablation,
     budget,
-    planes,
-    profile,
     scarcity,
     settings,
-    subsets,
     term_effects,
-    waterfall,
     weakening,
 )
 from kdsweep.report.statistics.compare import ablated, compare, confirmed, contrast
@@ -82,24 +77,6 @@ def test_the_words_say_which_terms_are_needed(runs):
     assert "Needed, since the row without it is worse" in said
 
 
-def test_subsets_are_in_the_order_of_their_means_and_hold_the_student_alone(runs):
-    (table,) = subsets.table(runs)
-    means = [row["accuracy (%)"] for row in table.rows]
-    assert means == sorted(means, reverse=True)
-    assert next(row["terms"] for row in table.rows if row["row"] == "Student only") == "labels alone"
-    # Rows that change data are no subsets of terms.
-    assert not {"half", "nearly none"} & {row["row"] for row in table.rows}
-
-
-def test_steps_lead_from_the_student_alone_to_the_full_method_and_add_up(runs):
-    (table,) = waterfall.table(runs)
-    *steps, whole = table.rows
-    assert (steps[0]["from"], steps[-1]["to"]) == ("Student only", "AMID (full)")
-    assert sum(row["step"].value for row in steps) == pytest.approx(whole["step"].value)
-    added = [term for row in steps for term in row["adds"].split(", ")]
-    assert sorted(added) == ["entropy", "kd", "mi_teacher"]
-
-
 def test_scarcity_is_a_curve_over_what_was_taken_away(runs):
     (table,) = scarcity.table(runs)
     assert [row["without auxiliary (%)"] for row in table.rows] == [0.0, 50.0, 90.0]
@@ -112,13 +89,6 @@ def test_a_teacher_is_followed_by_epoch_beside_its_student(runs):
     (table,) = weakening.table(runs)
     row = next(row for row in table.rows if row["row"] == "AMID")
     assert row["gap at the end"] == pytest.approx(row["teacher at the end"] - row["student at the end"])
-
-
-def test_a_share_of_runs_reaches_what_the_table_says(runs):
-    (table,) = profile.table(runs)
-    values = runs.test().reindex(list(confirmed(runs, "kd").finished.values())) * 100
-    row = next(row for row in table.rows if row["arm"] == "KD")
-    assert (row["100% reach"], row["50% reach"]) == (values.min(), sorted(values)[5])
 
 
 def test_the_budget_is_shown_in_trials_and_in_device_seconds(runs):
@@ -139,13 +109,3 @@ def test_a_long_search_is_drawn_by_its_best_and_an_even_share_of_the_rest():
         assert 100 <= len(cloud) <= settings.MOST
         assert cloud[drawing.value].max() == pytest.approx(best)
     assert budget.drawing(runs).numbers.groupby("arm").size().max() <= 130
-
-
-def test_a_plane_shows_as_much_of_the_scores_as_scikit_learn_finds(runs):
-    (table,) = planes.table(runs)
-    student, teacher = table.rows
-    assert (student["model"], teacher["model"]) == ("AMID", "teacher")
-    kept = runs.predictions(confirmed(runs, "amid").finished[0, 0, 1])
-    found = PCA(n_components=2).fit(np.stack(kept["logits"]).astype(float))
-    assert student["variance on the plane (%)"] == pytest.approx(100 * found.explained_variance_ratio_.sum())
-    assert planes.drawing(runs).numbers["class"].nunique() == 4

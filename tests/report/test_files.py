@@ -39,7 +39,7 @@ def attacked(tmp_path_factory) -> Path:
 
 def test_every_table_is_there_in_four_forms(folder):
     names = {path.stem for path in (folder / "tables").glob("*.csv")}
-    assert {"arms", "ablation", "certainty", "others", "subsets"} <= names
+    assert {"arms", "ablation", "certainty", "others"} <= names
     for suffix in ("tex", "md", "parquet"):
         assert {path.stem for path in (folder / "tables").glob(f"*.{suffix}")} == names
 

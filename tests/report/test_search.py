@@ -15,7 +15,7 @@ from kdsweep.objective import SoftLogits
 from kdsweep.report.facts import timeline as times
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.searches import searched
-from kdsweep.report.sections import importance, landscape, parallel, rungs, schedules, timeline
+from kdsweep.report.sections import importance, landscape, rungs, schedules, timeline
 from kdsweep.report.statistics.importance import ranked
 from tests.helpers import report_fakes
 
@@ -96,7 +96,7 @@ def test_a_map_is_highest_where_the_best_trials_lie_and_blank_where_none_do():
 @pytest.mark.slow
 def test_pictures_of_ten_thousand_trials_stay_small():
     runs = search(10_000, scheduled=True)
-    for section in (landscape, parallel, schedules, rungs, timeline):
+    for section in (landscape, schedules, rungs, timeline):
         drawing = section.drawing(runs)
         assert drawing is None or len(section.figure(runs, drawing).to_json()) < 120_000, section.__name__
 

@@ -67,14 +67,16 @@ def test_every_kind_of_page_has_first_words():
     assert {page for section in EVERY if section.answer for page in section.pages} == {"study", "imported", "compared"}
 
 
-STATED = '"""A."""\nTITLE, ORDER = "A", 1\n'
+STATED = '"""A."""\nTITLE, CHAPTER, ORDER = "A", "front", 1\n'
 
 
 @pytest.mark.parametrize(
     ("source", "rule"),
     [
-        ('TITLE, ORDER = "A", 1\ndef table(runs): return []', "docstring"),
-        ('"""A."""\nORDER = 1\ndef table(runs): return []', "TITLE"),
+        ('TITLE, CHAPTER, ORDER = "A", "front", 1\ndef table(runs): return []', "docstring"),
+        ('"""A."""\nCHAPTER, ORDER = "front", 1\ndef table(runs): return []', "TITLE"),
+        ('"""A."""\nTITLE, ORDER = "A", 1\ndef table(runs): return []', "CHAPTER"),
+        ('"""A."""\nTITLE, CHAPTER, ORDER = "A", "back", 1\ndef table(runs): return []', "one of front, belief"),
         (STATED, "at least one"),
         (f"{STATED}def figure(runs, drawing): ...", "both or neither"),
         # What a module imports is not its own.
@@ -97,8 +99,12 @@ def test_a_file_in_the_folder_is_a_section_even_if_it_cannot_be_imported(tmp_pat
     folder = tmp_path / "some_sections"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
-    (folder / "late.py").write_text('"""Late."""\nTITLE, ORDER = "Late", 2\ndef words(runs): return ["late"]')
-    (folder / "early.py").write_text('"""Early."""\nTITLE, ORDER = "Early", 1\ndef words(runs): return ["early"]')
+    (folder / "late.py").write_text(
+        '"""Late."""\nTITLE, CHAPTER, ORDER = "Late", "front", 2\ndef words(runs): return ["late"]'
+    )
+    (folder / "early.py").write_text(
+        '"""Early."""\nTITLE, CHAPTER, ORDER = "Early", "front", 1\ndef words(runs): return ["early"]'
+    )
     (folder / "bad.py").write_text("import nowhere_at_all")
     monkeypatch.syspath_prepend(tmp_path)
     found = discover(importlib.import_module("some_sections"))

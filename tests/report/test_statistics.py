@@ -45,12 +45,6 @@ def test_the_probability_of_improvement_matches_rliable():
     )
 
 
-def test_the_performance_profile_matches_scipys_survival_function():
-    scores, taus = rng().integers(6, size=10).astype(float), np.arange(-1.0, 7.0)
-    expected = scipy_stats.ecdf(scores).sf.evaluate(taus)
-    assert summaries.performance_profile(scores, taus) == pytest.approx(expected)
-
-
 def test_the_effect_size_matches_autorank():
     autorank = pytest.importorskip("autorank._util")
     x, y = rng().normal(size=(2, 12))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
 
 TITLE = "Labels"
+CHAPTER = "front"
 ORDER = 20
 MOST = 60  # classes in the figure: the largest
 

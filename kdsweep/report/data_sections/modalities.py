@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
 
 TITLE = "Modalities"
+CHAPTER = "front"
 ORDER = 10
 ALL = "all"
 

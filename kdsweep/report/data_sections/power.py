@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kdsweep.report.render.data_page import Findings
 
 TITLE = "What the test part can show"
+CHAPTER = "front"
 ORDER = 30
 SEEDS = (5, 10, 20)
 

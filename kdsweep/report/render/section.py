@@ -19,6 +19,17 @@ from kdsweep.report.render.tables import Table
 # What a page is about: a study, runs that somebody else made, or several studies.
 Page = Literal["study", "imported", "compared"]
 
+# What stands where, in order: the front is seen at once, every other chapter is folded under its heading.
+CHAPTERS = {
+    "front": "",
+    "belief": "Can this be believed?",
+    "gains": "Where it gains and loses",
+    "training": "How it trained",
+    "search": "What the search found",
+    "paper": "For the paper",
+    "reproduce": "Reproduce it",
+}
+
 
 class Answer(NamedTuple):
     """The first words of a page.
@@ -38,7 +49,9 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """One part of a page: the contract that its module keeps. A module needs a docstring, TITLE, ORDER, and a function.
+    """One part of a page: the contract that its module keeps.
+
+    A module needs a docstring, TITLE, CHAPTER, ORDER, and a function.
 
     What is asked for its content is called with the page's subject: `Runs` in sections/, `Findings` in data_sections/.
 
@@ -46,7 +59,8 @@ class Section:
         name: of the module, and of the part on the page.
         about: the module's docstring: what it shows, as the page's caption.
         title: TITLE, its heading.
-        order: ORDER, where it stands: the smallest first.
+        chapter: CHAPTER, the part of the page that it stands in: one of CHAPTERS.
+        order: ORDER, where it stands in its chapter: the smallest first.
         rests: RESTS, the stages that its numbers come from: while one is unfinished, the section says so.
         pages: PAGES that it stands on; those of studies unless it says more.
         captions: CAPTIONS, other words than `about` on a kind of page.
@@ -64,6 +78,7 @@ class Section:
     name: str
     title: str
     order: float
+    chapter: str = "front"
     about: str = ""
     rests: tuple[str, ...] = ()
     pages: tuple[Page, ...] = ("study",)
@@ -88,7 +103,7 @@ class Section:
         return paragraph(self.figure.__doc__) if self.figure else ""
 
 
-CONSTANTS = ("TITLE", "ORDER", "RESTS", "PAGES", "CAPTIONS", "GLOSSARY")
+CONSTANTS = ("TITLE", "CHAPTER", "ORDER", "RESTS", "PAGES", "CAPTIONS", "GLOSSARY")
 FUNCTIONS = ("applies", "table", "drawing", "figure", "words", "listing", "answer", "files")
 
 
@@ -103,8 +118,10 @@ def read(module: ModuleType) -> Section:
     # What a module imports from another one is not its own.
     own = {key: value for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
     content: dict[str, Any] = {key: own[key] for key in FUNCTIONS if key in own}
-    if not (module.__doc__ and {"title", "order"} <= set(stated)):
-        raise ValueError(f"a section has a docstring, TITLE and ORDER, got {name}")
+    if not (module.__doc__ and {"title", "chapter", "order"} <= set(stated)):
+        raise ValueError(f"a section has a docstring, TITLE, CHAPTER and ORDER, got {name}")
+    if stated["chapter"] not in CHAPTERS:
+        raise ValueError(f"CHAPTER is one of {', '.join(CHAPTERS)}, got {stated['chapter']!r} in {name}")
     if not content:
         raise ValueError(f"a section has at least one of {', '.join(FUNCTIONS)}, got none in {name}")
     if ("drawing" in content) != ("figure" in content):

@@ -20,6 +20,7 @@ from kdsweep.report.statistics.verdicts import Verdict, unit
 from kdsweep.values.control import CONTROLS, NONE
 
 TITLE = "Ablation"
+CHAPTER = "front"
 ORDER = 30
 RESTS = ("search", "finalists", "confirm", "ablate")
 COLUMNS = ("row", "question", "difference", "p", "verdict", "n", "retuned", "teacher")

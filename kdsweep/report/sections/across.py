@@ -17,6 +17,7 @@ from kdsweep.report.statistics.compare import Comparison, compare, confirmed
 from kdsweep.report.statistics.verdicts import judge, unit
 
 TITLE = "Across studies"
+CHAPTER = "front"
 ORDER = 18
 PAGES = ("compared",)
 

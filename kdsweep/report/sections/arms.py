@@ -19,6 +19,7 @@ from kdsweep.report.statistics.verdicts import against_baselines, unit
 from kdsweep.tasks.registry import METRICS
 
 TITLE = "Main table"
+CHAPTER = "front"
 ORDER = 20
 RESTS = ("search", "finalists", "confirm")
 PAGES = ("study", "imported")

@@ -16,6 +16,7 @@ from kdsweep.report.render.tables import Cell, Row, Table
 from kdsweep.report.statistics import summaries
 
 TITLE = "Tuning budget"
+CHAPTER = "belief"
 ORDER = 50
 RESTS = ("search",)
 GLOSSARY = {

@@ -18,6 +18,7 @@ from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import paired
 
 TITLE = "Calibration"
+CHAPTER = "gains"
 ORDER = 49
 RESTS = ("confirm",)
 PAGES = ("study", "imported")

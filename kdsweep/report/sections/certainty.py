@@ -21,6 +21,7 @@ from kdsweep.report.statistics.intervals import Interval
 from kdsweep.report.statistics.verdicts import ALPHA, Judged, against_baselines, unit
 
 TITLE = "How sure"
+CHAPTER = "belief"
 ORDER = 25
 RESTS = ("search", "finalists", "confirm")
 PAGES = ("study", "imported")

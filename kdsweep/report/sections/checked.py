@@ -7,6 +7,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "What was checked"
+CHAPTER = "belief"
 ORDER = 15
 PAGES = ("imported",)
 GLOSSARY = {

@@ -18,6 +18,7 @@ from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import Paired, correct, paired
 
 TITLE = "Class by class"
+CHAPTER = "gains"
 ORDER = 47
 RESTS = ("confirm",)
 PAGES = ("study", "imported")

@@ -9,6 +9,7 @@ from kdsweep.report.render.section import Answer
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "What is compared"
+CHAPTER = "front"
 ORDER = 12
 PAGES = ("compared",)
 

@@ -20,6 +20,7 @@ from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import Array, paired
 
 TITLE = "Confusion"
+CHAPTER = "gains"
 ORDER = 48
 RESTS = ("confirm",)
 PAGES = ("study", "imported")

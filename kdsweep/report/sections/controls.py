@@ -19,6 +19,7 @@ from kdsweep.report.statistics.verdicts import unit
 from kdsweep.values.control import CONTROLS, NONE
 
 TITLE = "Controls"
+CHAPTER = "front"
 ORDER = 35
 RESTS = ("search", "finalists", "confirm", "control")
 SEARCHED = [control.name for control in CONTROLS.values() if control.searched]

@@ -12,6 +12,7 @@ from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Learning curves"
+CHAPTER = "training"
 ORDER = 40
 RESTS = ("confirm",)
 

@@ -9,6 +9,7 @@ from kdsweep.report.render.tables import Row, Table
 from kdsweep.values.stages import STAGES
 
 TITLE = "Pruned and failed"
+CHAPTER = "search"
 ORDER = 60
 
 

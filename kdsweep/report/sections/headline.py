@@ -20,6 +20,7 @@ from kdsweep.report.statistics.health import beats, cautions
 from kdsweep.report.statistics.verdicts import Judged, against_baselines, unit
 
 TITLE = "The answer"
+CHAPTER = "front"
 ORDER = 10
 RESTS = ("search", "finalists", "confirm")
 PAGES = ("study", "imported")

@@ -16,6 +16,7 @@ from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics.importance import FEWEST, FOREST, MOST, SHUFFLES, ranked
 
 TITLE = "What mattered in the search"
+CHAPTER = "search"
 ORDER = 56
 RESTS = ("search",)
 GLOSSARY = {

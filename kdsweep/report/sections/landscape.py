@@ -20,6 +20,7 @@ from kdsweep.report.render.tables import Row, Table, compact, setting_text
 from kdsweep.report.statistics.importance import ranked
 
 TITLE = "The search's landscape"
+CHAPTER = "search"
 ORDER = 57
 RESTS = ("search",)
 CELLS = 24  # of the map, along each side

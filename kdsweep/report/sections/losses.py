@@ -12,6 +12,7 @@ from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Loss by term"
+CHAPTER = "training"
 ORDER = 42
 RESTS = ("confirm",)
 CRITIC = ": critic"

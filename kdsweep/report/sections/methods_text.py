@@ -13,6 +13,7 @@ from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Methods paragraph"
+CHAPTER = "paper"
 ORDER = 67
 
 

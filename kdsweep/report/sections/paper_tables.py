@@ -12,6 +12,7 @@ from kdsweep.report.statistics.controls import controlled_arm, judged_controls
 from kdsweep.report.statistics.verdicts import Verdict, against_baselines, unit
 
 TITLE = "Tables for the paper"
+CHAPTER = "paper"
 ORDER = 83
 RESTS = ("search", "finalists", "confirm", "ablate", "control")
 PAGES = ("study", "imported")

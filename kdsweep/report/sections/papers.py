@@ -14,6 +14,7 @@ from kdsweep.report.render.tables import Link, Row, Table
 from kdsweep.values.paper import Paper
 
 TITLE = "Papers"
+CHAPTER = "paper"
 ORDER = 85
 PAGES = ("study", "imported", "compared")
 
@@ -40,7 +41,7 @@ STATISTICS = {
         year=2019,
         arxiv="1909.03004",
     ),
-    "interquartile mean, probability of improvement, performance profile": Paper(
+    "interquartile mean, probability of improvement": Paper(
         authors=("Agarwal", "Schwarzer", "Castro", "Courville", "Bellemare"),
         title="Deep reinforcement learning at the edge of the statistical precipice",
         venue="NeurIPS",

@@ -9,6 +9,7 @@ from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.verdicts import ALPHA, unit
 
 TITLE = "Protocol"
+CHAPTER = "belief"
 ORDER = 65
 
 

@@ -8,6 +8,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Provenance"
+CHAPTER = "reproduce"
 ORDER = 75
 
 

@@ -16,6 +16,7 @@ from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.ranks import Ranks, average_ranks
 
 TITLE = "Ranks over datasets"
+CHAPTER = "front"
 ORDER = 19
 PAGES = ("compared",)
 GLOSSARY = {

@@ -15,6 +15,7 @@ from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.paired import Array, paired
 
 TITLE = "Recall at k"
+CHAPTER = "gains"
 ORDER = 46
 RESTS = ("confirm",)
 GLOSSARY = {

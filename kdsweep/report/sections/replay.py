@@ -8,6 +8,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Command, Row, Table
 
 TITLE = "Replay"
+CHAPTER = "reproduce"
 ORDER = 80
 RESTS = ("confirm", "ablate", "control")
 

@@ -14,6 +14,7 @@ from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Pruning"
+CHAPTER = "search"
 ORDER = 61
 RESTS = ("search",)
 GLOSSARY = {

@@ -16,6 +16,7 @@ from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Table
 
 TITLE = "Gained and lost"
+CHAPTER = "gains"
 ORDER = 48.5
 RESTS = ("confirm",)
 PAGES = ("study", "imported")

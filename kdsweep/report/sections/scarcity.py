@@ -18,6 +18,7 @@ from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare
 from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Scarcity"
+CHAPTER = "gains"
 ORDER = 33
 RESTS = ("search", "finalists", "confirm", "ablate")
 

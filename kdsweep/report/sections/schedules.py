@@ -20,6 +20,7 @@ from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Schedules"
+CHAPTER = "search"
 ORDER = 59
 RESTS = ("search",)
 GLOSSARY = {

@@ -14,6 +14,7 @@ from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, compact
 
 TITLE = "Hyperparameters"
+CHAPTER = "search"
 ORDER = 55
 RESTS = ("search",)
 COLUMNS = 2

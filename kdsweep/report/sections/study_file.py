@@ -6,6 +6,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Command, Row, Table, compact
 
 TITLE = "Study file"
+CHAPTER = "reproduce"
 ORDER = 90
 
 

@@ -14,6 +14,7 @@ from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
 
 TITLE = "Teacher and student"
+CHAPTER = "belief"
 ORDER = 45
 RESTS = ("teacher", "confirm")
 GLOSSARY = {

@@ -11,6 +11,7 @@ from kdsweep.report.statistics.intervals import Interval
 from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Terms alone and together"
+CHAPTER = "gains"
 ORDER = 30.5
 RESTS = ("search", "finalists", "confirm", "ablate")
 GLOSSARY = {

@@ -18,6 +18,7 @@ from kdsweep.report.render.tables import Row, Table
 from kdsweep.values.stages import STAGES
 
 TITLE = "Timeline"
+CHAPTER = "reproduce"
 ORDER = 74
 RESTS = ("teacher", "search", "finalists", "confirm", "ablate", "control")
 GLOSSARY = {

@@ -14,6 +14,7 @@ from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics.verdicts import unit
 
 TITLE = "Teacher by epoch"
+CHAPTER = "training"
 ORDER = 46
 RESTS = ("teacher", "confirm")
 GLOSSARY = {

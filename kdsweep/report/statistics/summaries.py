@@ -1,4 +1,4 @@
-"""What runs' scores look like beside their means: the middle half, profiles, sizes of effects, the best of n."""
+"""What runs' scores look like beside their means: the middle half, sizes of effects, the best of n."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ Array = NDArray[np.float64]
 def interquartile_mean(values: ArrayLike) -> float:
     """Mean of the middle half (Agarwal et al. 2021): less moved by a collapsed run than the mean."""
     return float(stats.trim_mean(np.asarray(values, dtype=float), 0.25))
-
-
-def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Array:
-    """Share of runs that score above each threshold (Agarwal et al. 2021)."""
-    above: Array = (np.asarray(scores, dtype=float)[None, :] > np.asarray(thresholds, dtype=float)[:, None]).mean(1)
-    return above
 
 
 def effect_size(a: ArrayLike, b: ArrayLike) -> float:
