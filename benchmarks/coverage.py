@@ -175,7 +175,9 @@ def verdicts_of(values: Array, *, equivalent: float | None = None, look: int = 1
             )
         )
     study = SimpleNamespace(equivalent=equivalent)
-    return judge(cast(Runs, SimpleNamespace(look=look, study=study, metric=METRICS["accuracy"])), family)
+    return judge(
+        cast(Runs, SimpleNamespace(look=look, next_look=look + 1, study=study, metric=METRICS["accuracy"])), family
+    )
 
 
 def verdicts(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:

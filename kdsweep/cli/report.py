@@ -17,6 +17,7 @@ from kdsweep.cli.options import Reports, Storage, console, load
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kdsweep.report.facts.runs import Runs
     from kdsweep.run.store import Results
     from kdsweep.values.study import Study
 
@@ -114,7 +115,7 @@ def write_report(
 
     from kdsweep.protocol import forecast
     from kdsweep.report import build
-    from kdsweep.report.facts.collect import collect, record_look
+    from kdsweep.report.facts.collect import collect
     from kdsweep.run.journal import standing
     from kdsweep.run.store import safe_name
 
@@ -124,14 +125,22 @@ def write_report(
     headline = build(runs, reports / safe_name(study.name), figures=figures)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
+    count(results, runs, console)
+    return now.complete
+
+
+def count(results: Results, runs: Runs, console: Console) -> None:
+    """Write into the ledger what was shown. Whoever may only read a store may look at it, and is told."""
+    from rich.markup import escape
+
+    from kdsweep.report.facts.shown import record
+
     try:
-        record_look(study, results, runs)
+        record(results, runs)
     except OSError as error:
-        # Whoever may only read a store may look at it.
         why = (str(error).splitlines() or [""])[0]
         note = f"note: this look is not counted, the storage cannot be written to: {escape(why)}"
         console.print(note, style="yellow", soft_wrap=True)
-    return now.complete
 
 
 def follow(
@@ -165,7 +174,7 @@ def follow(
 
 
 def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
-    """Compare what is there of each; runs nothing, and writes nothing into their stores.
+    """Compare what is there of each; runs nothing, and writes nothing into their stores but that they were looked at.
 
     Raises:
         ValueError: a storage cannot be used, a study was not launched, or no two of them are comparable.
@@ -179,13 +188,14 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     from kdsweep.run.launch import with_facts
     from kdsweep.run.store import open_store, safe_name
 
-    collected = []
+    collected, stores = [], []
     for study in studies:
         results = open_store(study.storage)
         check_owner(study, results)
         last = recorded(study.name, results)
         if last is None:
             raise ValueError(f"{study.name} was not launched yet under {study.storage}")
+        stores.append(results)
         collected.append(collect(with_facts(study), results, last))
     found = compared_studies.sort(collected)
     for one in found.refused:
@@ -195,6 +205,8 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     written = build(runs, reports / safe_name("-".join(study.name for study in studies)))
     console.print(f"\n{escape(written.text)}, on {datasets}", soft_wrap=True)
     console.print(f"report: {escape(str(written.path))}", soft_wrap=True)
+    for results, shown in zip(stores, collected, strict=True):
+        count(results, shown, console)
     return DONE
 
 

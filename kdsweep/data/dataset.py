@@ -70,7 +70,7 @@ class Dataset:
             folds.append(Rows(digests, {part: len(rows) for part, rows in parts.items()}))
         test = self.parts(split)["test"]
         groups = len(set(self.groups[test])) if self.groups is not None else None
-        return Facts(self.fingerprint or self.digest(), tuple(folds), groups)
+        return Facts(self.fingerprint or self.digest(), tuple(folds), groups, self._tested(split))
 
     def digest(self) -> str:
         """A fingerprint of ids, labels, every value, and what is missing."""
@@ -82,6 +82,12 @@ class Dataset:
             hashed.add_in_pieces((len(self), *self.shape(name)), (values for _, values in self.chunks(name)))
             hashed.add(self.present[name][every])
         return hashed.text()
+
+    def _tested(self, split: Split) -> str:
+        """The samples that are tested on, whatever else a dataset holds of them or beside them."""
+        rows = np.concatenate([self.parts(split, fold)["test"] for fold in range(split.folds or 1)])
+        rows = rows[np.argsort(self.ids[rows])]
+        return Hash(self.ids[rows], self.labels[rows]).text()
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of one sample of a modality."""

@@ -7,7 +7,8 @@ models/<id>/<role>.safetensors      predictions/<id>.parquet
 arithmetic/<structure>.json    whether a structure's trials train stacked, settled before the first of them
 heard/<model>/<digest>.safetensors   what a frozen model says of a part of the data; compiled/: code; both are only kept
 proposals/<key>/<generation>.json   what a search asks for, stored before it runs
-studies/<name>/                what `kdsweep.run.journal` keeps of a study; looks/: how many seeds each report showed
+studies/<name>/                what `kdsweep.run.journal` keeps of a study
+ledger/<digest>.json           a claim that was registered, or test results that were shown; written once
 
 Any number of processes on any number of machines read and write one store at once, on a folder that they share or on an
 object store. The contract, which tests hold with several processes on both:
@@ -47,6 +48,7 @@ LOOSE = 256
 PACK = "pack-"
 # Seconds for which workers may outlive the launch that started them: what is younger is left to them.
 OUTLIVE = 600.0
+FOLDERS = ("arithmetic", "heard", "ledger", "models", "predictions", "proposals", "staging", "studies", "trials")
 SCHEMA = pa.schema(
     [
         ("trial", pa.dictionary(pa.int32(), pa.string())),
@@ -147,8 +149,7 @@ class Results:
         strays += [
             name for name in self.files.names("models", deep=True) if PurePosixPath(name).parent.name not in known
         ]
-        folders = ("arithmetic", "heard", "models", "predictions", "proposals", "staging", "studies", "trials")
-        strays += [name for folder in folders for name in self.files.half_written(folder)]
+        strays += [name for folder in FOLDERS for name in self.files.half_written(folder)]
         old = self.files.older_than(older_than, strays)
         for name in old:
             self.files.delete(name)
@@ -303,16 +304,16 @@ class Results:
         except FileNotFoundError:
             return None
 
-    def looks(self, study: str) -> list[dict[str, Any]]:
-        """When a report first showed a complete confirm at each number of seeds `n` and of `repeats`."""
-        # The table is of stores that earlier versions have written.
-        looks = self.read_rows(study, "looks")
-        looks += [self._read_json(name) for name in self.files.names(f"{_folder(study)}/looks")]
-        return sorted(looks, key=lambda look: str(look["when"]))
+    # --- the ledger
 
-    def add_look(self, study: str, *, n: int, repeats: int, when: str) -> None:
-        """A file for each number of seeds: two reports at once lose neither's."""
-        self._write_json(f"{_folder(study)}/looks/{n}-{repeats}.json", {"n": n, "repeats": repeats, "when": when})
+    def ledger(self) -> dict[str, dict[str, Any]]:
+        """Its lines by name, of all studies."""
+        return {_stem(name): self._read_json(name) for name in self.files.names("ledger")}
+
+    def add_to_ledger(self, name: str, line: Mapping[str, Any]) -> None:
+        """A file for each line: two processes at once lose neither's. One that is there stays as it is."""
+        if not self.files.exists(f"ledger/{name}.json"):
+            self._write_json(f"ledger/{name}.json", dict(line))
 
     # --- files
 

@@ -91,8 +91,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class Facts:
-    """What identifies a dataset's content: a fingerprint of all its values, and the rows of each fold's parts."""
+    """What identifies a dataset's content: a fingerprint of all its values, and the rows of each fold's parts.
+
+    Attributes:
+        tested: digest of the ids and labels of all rows that are tested on, in whatever fold; "" where nobody knows.
+    """
 
     fingerprint: str
     folds: tuple[Rows, ...]
     test_groups: int | None = None
+    tested: str = ""

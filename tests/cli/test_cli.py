@@ -153,9 +153,9 @@ def test_a_report_runs_nothing(done, tmp_path):
 def test_a_report_of_a_store_that_cannot_be_written_says_so_in_one_line(done, tmp_path):
     file, storage, _ = done
     copy = Path(shutil.copytree(storage, tmp_path / "runs"))
-    looks = copy / "studies" / "tiny" / "looks"
-    shutil.rmtree(looks)
-    looks.symlink_to(tmp_path / "a disk that is away")
+    ledger = copy / "ledger"
+    shutil.rmtree(ledger)
+    ledger.symlink_to(tmp_path / "a disk that is away")
     answer = kdsweep("report", file, "--storage", copy, "--reports", tmp_path / "reports")
     assert answer.exit_code == 0, answer.output
     *_, place, note = answer.output.strip().splitlines()

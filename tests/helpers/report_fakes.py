@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdsweep.report.facts import ledger
 from kdsweep.report.facts.described import Budget, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.scores import units
@@ -136,6 +137,7 @@ def make(
     """A finished study of three arms, two reference rows, three ablation rows and four controls.
 
     Args:
+        looks: numbers of seeds, times repeats, at which the same study was shown before.
         skills: of arms that are better or worse than usual.
         fail: an arm whose confirm run with seed 2 failed.
         confirmed: how many confirm seeds are back; all unless given.
@@ -192,6 +194,8 @@ def make(
         data=DescribedData(
             train=1000,
             test=samples,
+            fingerprint="content",
+            tested="test rows",
             test_groups=groups,
             folds=folds,
             classes=tuple(f"class {i}" for i in range(classes)),
@@ -207,14 +211,34 @@ def make(
         command="python -m kdsweep launch search_spaces/quickstart.yaml",
         complete=complete,
     )
+    index, there = pd.DataFrame(world.index), {trial["trial"] for trial in world.trials}
     return Runs(
         study=study,
-        index=pd.DataFrame(world.index),
+        index=index,
         trials=pd.DataFrame(world.trials),
         curves=pd.DataFrame(world.curves),
         predictions=world.kept.get,
-        looks=pd.DataFrame({"n": looks or []}),
+        history=shown_before(study, index, there, looks or []),
     )
+
+
+def shown_before(study: Described, index: pd.DataFrame, there: set[str], looks: list[int]) -> ledger.History:
+    """The showings of the same study at these numbers of seeds, one a minute, before this one."""
+    now = ledger.showing(study, index, there)
+    if now is None:
+        return ledger.NOTHING_SHOWN
+    by_arm = index[index["trial"].isin(now.trials)].sort_values(["repeat", "seed"]).groupby("arm")["trial"]
+    earlier = [
+        replace(
+            now,
+            when=f"2026-01-01T10:{minute:02d}:00.000000+00:00",
+            n=n,
+            whole=True,
+            trials=tuple(sorted(by_arm.head(n * study.data.folds))),
+        )
+        for minute, n in enumerate(looks)
+    ]
+    return ledger.history(earlier, now, rows=now.rows, data=now.data)
 
 
 def _arm(name: str, label: str) -> Arm:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from kdsweep.report import build, sections
-from kdsweep.report.facts import costs
+from kdsweep.report.facts import costs, ledger
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import csv, glossary, latex
 from kdsweep.report.render import page as render
@@ -149,10 +149,11 @@ def test_an_open_question_says_what_would_decide_it():
 
 
 def test_a_later_look_is_stricter():
-    assert report_fakes.make(looks=[10]).look == 1
-    assert report_fakes.make(looks=[10], repeats=2).look == 2
-    assert report_fakes.make(looks=[5, 10]).look == 2
-    assert report_fakes.make(looks=[3, 5]).look == 3
+    small = {"search": 1, "samples": 10}
+    assert report_fakes.make(looks=[10], **small).look == 1
+    assert report_fakes.make(looks=[10], repeats=2, **small).look == 2
+    assert report_fakes.make(looks=[5, 10], **small).look == 2
+    assert report_fakes.make(looks=[3, 5], **small).look == 3
 
 
 def test_the_claim_is_a_family_of_its_own(runs):
@@ -407,7 +408,7 @@ def test_a_study_that_has_only_begun_has_a_report(tmp_path, recwarn):
         trials=pd.DataFrame(),
         curves=pd.DataFrame(),
         predictions=lambda trial: None,
-        looks=pd.DataFrame(),
+        history=ledger.NOTHING_SHOWN,
     )
     page = build(begun, tmp_path).path.read_text()
     assert "could not be drawn" not in page, [str(warning.message) for warning in recwarn]

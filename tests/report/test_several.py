@@ -27,7 +27,7 @@ def study(name: str, data: str = "a", *, part: str = "", change: dict[str, Any] 
     read, ids = runs.predictions, {id_: f"{name}:{id_}" for id_ in runs.index["trial"]}
     back = {new: old for old, new in ids.items()}
     renamed = [table.assign(trial=table["trial"].map(ids)) for table in (runs.index, runs.trials, runs.curves)]
-    return Runs(changed, *renamed, lambda id_: read(back[id_]), runs.looks)
+    return Runs(changed, *renamed, lambda id_: read(back[id_]), history=runs.history)
 
 
 @pytest.fixture(scope="module")

@@ -126,11 +126,17 @@ def test_trials_are_forgotten_out_of_packs_and_of_loose_files(root):
 
 def test_two_reports_at_once_lose_neither_look(root, at_once):
     at_once((look, root, 5), (look, root, 10))
-    assert {(seen["n"], seen["repeats"]) for seen in Results(root).looks("study")} == {(5, 1), (10, 1)}
+    assert {line["n"] for line in Results(root).ledger().values()} == {5, 10}
+
+
+def test_a_line_of_the_ledger_stays_as_it_was_written_first(root):
+    Results(root).add_to_ledger("a", {"when": "first"})
+    Results(root).add_to_ledger("a", {"when": "later"})
+    assert Results(root).ledger() == {"a": {"when": "first"}}
 
 
 def look(root: str, n: int) -> None:
-    Results(root).add_look("study", n=n, repeats=1, when="now")
+    Results(root).add_to_ledger(str(n), {"n": n})
 
 
 def test_what_is_stored_reads_back(root):

@@ -1,4 +1,5 @@
-"""Tree-structured Parzen estimator: draws where points that did well lie denser than the others."""
+"""Tree-structured Parzen estimator: draws where points that did well lie denser than the others. At random until it has
+seen ten."""
 
 from __future__ import annotations
 
@@ -15,5 +16,4 @@ def propose(
 
     from kdsweep.protocol.samplers._optuna import ask
 
-    # The search's first generation is its start: Optuna would draw at random until it has seen ten.
-    return ask(TPESampler, space, history, size=size, maximize=maximize, seed=seed, n_startup_trials=1)
+    return ask(TPESampler, space, history, size=size, maximize=maximize, seed=seed)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kdsweep.report.facts import ledger
 from kdsweep.report.facts.described import Budget, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.run.store import Results
@@ -18,8 +18,6 @@ from kdsweep.values.trial import Trial
 
 if TYPE_CHECKING:
     from kdsweep.run.journal import Standing
-
-LOOK = ["n", "repeats", "when"]
 
 
 def collect(
@@ -48,31 +46,16 @@ def collect(
         refresh=refresh and not complete,
     )
     curves = results.curves(there)
+    now = ledger.showing(described, index, there)
+    lines = map(ledger.from_json, results.ledger().values())
     return Runs(
         study=described,
         index=index,
         trials=pd.DataFrame([_trial(id_, meta) for id_, meta in there.items()]),
         curves=curves[["trial", "epoch", "metric", "value"]],
         predictions=results.predictions,
-        looks=pd.DataFrame(_looks(study, results, complete=complete), columns=LOOK),
+        history=ledger.history(lines, now, rows=described.data.tested, data=described.data.fingerprint),
     )
-
-
-def record_look(study: Study, results: Results, runs: Runs) -> None:
-    """Remember that a complete confirm was shown at this number of seeds: a later look at more is judged as such."""
-    earlier = {(look["n"], look["repeats"]) for look in results.looks(study.name)}
-    for look in runs.looks.to_dict("records"):
-        if (look["n"], look["repeats"]) not in earlier:
-            results.add_look(study.name, **{str(key): value for key, value in look.items()})
-
-
-def _looks(study: Study, results: Results, *, complete: bool) -> list[dict[str, Any]]:
-    earlier = results.looks(study.name)
-    # With repeats, each brings its seeds: either way of adding runs is looking again. The same n says the same again.
-    now = {"n": study.confirm.seeds * study.search.repeats, "repeats": study.search.repeats}
-    if complete and all(now["n"] > look["n"] for look in earlier):
-        return [*earlier, {**now, "when": datetime.now(UTC).isoformat(timespec="seconds")}]
-    return earlier
 
 
 def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> Described:
@@ -95,6 +78,7 @@ def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -
             classes=study.card.classes,
             drop_auxiliary=study.data.drop_auxiliary,
             fingerprint=study.facts.fingerprint,
+            tested=study.facts.tested,
             parts=tuple(fold.digests for fold in study.facts.folds),
         ),
         student=study.student,

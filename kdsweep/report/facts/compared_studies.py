@@ -174,7 +174,7 @@ def together(studies: Sequence[Runs]) -> Runs:
         ),
         predictions=lambda trial: owner[trial].predictions(trial) if trial in owner else None,
         # The strictest of the levels at which the studies test.
-        looks=max((runs.looks for runs in studies), key=len),
+        history=max((runs.history for runs in studies), key=lambda history: history.look),
     )
 
 

@@ -38,6 +38,7 @@ class DescribedData:
         classes: their names, in the order of the labels.
         drop_auxiliary: the share of training samples whose auxiliary modalities the study takes away.
         fingerprint: names the content.
+        tested: names the test rows, by their ids and labels.
         parts: digests of the row ids of each fold's parts.
     """
 
@@ -49,6 +50,7 @@ class DescribedData:
     classes: tuple[str, ...] = ()
     drop_auxiliary: float = 0.0
     fingerprint: str = ""
+    tested: str = ""
     parts: tuple[Mapping[Part, str], ...] = ()
 
 

@@ -83,7 +83,6 @@ def read(
             }
         ).dropna(),
         predictions=by_trial.get if usable else lambda trial: None,
-        looks=pd.DataFrame({"n": []}),
     )
 
 

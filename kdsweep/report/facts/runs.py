@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kdsweep.report.facts.described import Described
+from kdsweep.report.facts.ledger import NOTHING_SHOWN, History
 from kdsweep.report.statistics import scores
 from kdsweep.tasks import registry as tasks
 from kdsweep.tasks.base import Metric, Task
@@ -39,7 +40,7 @@ class Runs:
             `auxiliaries` the auxiliary models that it read.
         curves: trial, epoch (from 1), metric, value; shares in [0, 1].
         predictions: of a trial, every test sample's label, prediction, rank of the label and logits; None if not kept.
-        looks: one row per report that showed a complete confirm at a new `n`.
+        history: earlier showings of the same test rows, and what of the claim was known then.
         compared: the studies that the page puts beside each other; None on the page of one.
     """
 
@@ -48,7 +49,7 @@ class Runs:
     trials: pd.DataFrame
     curves: pd.DataFrame
     predictions: Callable[[str], pd.DataFrame | None]
-    looks: pd.DataFrame
+    history: History = NOTHING_SHOWN
     compared: ComparedStudies | None = None
 
     @property
@@ -202,10 +203,18 @@ class Runs:
 
     @cached_property
     def look(self) -> int:
-        """How often test was looked at with a complete confirm, this report included: once for each n."""
-        seen = list(dict.fromkeys(int(n) for n in self.looks["n"])) if len(self.looks) else []
-        n = self.study.budget.seeds * self.study.budget.repeats
-        return seen.index(n) + 1 if n in seen else len(seen) + 1
+        """How often results on these test rows were shown, this report included; the same thing shown again is one."""
+        return self.history.look
+
+    @property
+    def next_look(self) -> int:
+        """Which showing one with more seeds would be."""
+        return self.history.next_look
+
+    @cached_property
+    def stated_before(self) -> bool:
+        """Whether there is a claim, and it was set before any of these test results was shown."""
+        return self.study.claim is not None and not self.history.afterwards
 
     @property
     def one_fold(self) -> str:

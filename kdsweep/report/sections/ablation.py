@@ -90,12 +90,7 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
-        {
-            "arm": runs.label(runs.study.ablated),
-            "row": judgement.row,
-            "settings": OWN if judgement.retuned else "the full method's",
-            **spread(value, shown, runs.study.equivalent),
-        }
+        {"row": judgement.row, "settings": OWN if judgement.retuned else "the full method's", **spread(value, shown)}
         for judgement in judged_rows(runs)
         if (shown := difference(judgement.comparison.interval, runs.metric.scale))
     ]

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.shown import claim_in_words, date, result_in_words
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.section import Answer
@@ -60,7 +61,18 @@ def answer(runs: Runs) -> Answer:
     # Whether the modality helps takes controls, which a table of scores does not have.
     if runs.study.complete and not runs.study.imported:
         sentences.append(helps(runs))
+    if not runs.stated_before:
+        title, state = f"Set after the test results were seen, exploratory: {title}", "open"
+        sentences.insert(0, afterwards(runs))
     return Answer(title, state, tuple(filter(None, [*sentences, weak_teacher(runs)])), facts(runs), cautions(runs))
+
+
+def afterwards(runs: Runs) -> str:
+    """Of a claim that was set after the test results were seen: why, and what was claimed and found first."""
+    history = runs.history
+    first = f"First shown, {date(history.first.when)}: {claim_in_words(history.first.stated)}" if history.first else ""
+    found = f" ({result_in_words(history.first)})" if history.first and history.first.outcomes else ""
+    return f"{history.afterwards[:1].upper()}{history.afterwards[1:]}. {first}{found}."
 
 
 def helps(runs: Runs) -> str:
@@ -159,7 +171,7 @@ def drawing(runs: Runs) -> Drawing | None:
             "comparison": f"{judgement.comparison.a} − {judgement.comparison.b}",
             "arm": runs.label(arm),
             "part of": "claim" if judgement.claimed else "exploratory",
-            **spread(value, shown, runs.study.equivalent),
+            **spread(value, shown),
         }
         for (arm, _), judgement in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed)
         if (shown := difference(judgement.comparison.interval, runs.metric.scale))

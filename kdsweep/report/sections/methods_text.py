@@ -72,17 +72,20 @@ def _judged(runs: Runs) -> str:
         )
     words = f"{interval} p values are adjusted within each family of comparisons {_key(papers.FAMILY)}"
     words += f" and tested at {level:g}"
-    words += f" (look {runs.look}; seeds were added after an earlier look)." if runs.look > 1 else "."
+    words += f" (look {runs.look} at these test rows)." if runs.look > 1 else "."
     if study.equivalent is not None:
+        beforehand = "" if runs.history.afterwards else ", set beforehand,"
         words += (
-            f" Equivalence within ±{study.equivalent:g} {unit(metric.unit)}, set beforehand, is tested by two "
+            f" Equivalence within ±{study.equivalent:g} {unit(metric.unit)}{beforehand} is tested by two "
             f"one-sided tests {_key(papers.EQUIVALENCE)}."
         )
     if study.claim:
         against = _listed([runs.label(arm) for arm in study.claim.against])
+        claimed = f"that {runs.label(study.claim.arm)} is better than {against}"
         words += (
-            f" The study's claim, stated beforehand, was that {runs.label(study.claim.arm)} is better than "
-            f"{against}; every other comparison is exploratory."
+            f" The study's claim, stated beforehand, was {claimed}; every other comparison is exploratory."
+            if runs.stated_before
+            else f" The claim, {claimed}, was set after the test results were seen: every comparison is exploratory."
         )
     else:
         words += " No claim was stated beforehand: every comparison is exploratory."

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.shown import claim_in_words, date, outcomes, result_in_words
+from kdsweep.report.render.tables import Row, Table
 from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.verdicts import ALPHA, unit
 
@@ -27,12 +30,12 @@ def words(runs: Runs) -> list[str]:
         "same initial weights where shapes agree.",
         _splits(runs),
         _interval(runs),
-        _looks(runs),
+        *_known_when(runs),
     ]
     if study.equivalent is not None:
         paragraphs.append(
             f"Equivalent means that both one-sided tests put the difference within ±{study.equivalent:g} "
-            f"{unit(runs.metric.unit)}, which the study file set beforehand."
+            f"{unit(runs.metric.unit)}, which the study file sets."
         )
     else:
         paragraphs.append("The study file sets no region of equivalence, so no verdict of equivalence is given.")
@@ -80,11 +83,55 @@ def _interval(runs: Runs) -> str:
     )
 
 
-def _looks(runs: Runs) -> str:
-    times = "once" if runs.look == 1 else f"{runs.look} times, each time with more or other seeds"
+def table(runs: Runs) -> list[Table]:
+    """Every showing of these test rows, old and new side by side, where there was more than one."""
+    history = runs.history
+    shown = {entry.name: entry for entry in (*history.showings, *filter(None, [history.now]))}
+    if len(shown) < 2:
+        return []
+    said = history.now.name if history.now else ""
+    rows: list[Row] = [
+        {
+            "shown": "now" if name == said else date(entry.when),
+            "study": entry.study,
+            "claim": claim_in_words(entry.stated),
+            "seeds": entry.n,
+            "result": result_in_words(replace(entry, outcomes=outcomes(runs)) if name == said else entry)
+            if entry.whole
+            else "unfinished",
+        }
+        for name, entry in shown.items()
+    ]
+    return [Table("ledger", "What was shown of these test rows so far, in this store.", rows, prose=("result",))]
+
+
+def _known_when(runs: Runs) -> list[str]:
+    """Which look this is, and whether the claim was set before the results were seen."""
+    history = runs.history
+    if history.now is None:
+        return []
+    level = f"{multiplicity.level(runs.look, ALPHA):g}"
+    looked = (
+        f"Results on these test rows are shown for the first time in this store, and tested at {level}."
+        if runs.look == 1
+        else f"This is look {runs.look} at these test rows in this store, and tested at {level}."
+    )
+    later = "Any change from now on (seeds, claim, margin, metric, arms) is a further look and is tested more strictly."
+    return [f"{looked} {later}", *filter(None, [_claim(runs)])]
+
+
+def _claim(runs: Runs) -> str:
+    history = runs.history
+    if runs.study.claim is None or history.now is None:
+        return ""
+    if history.afterwards:
+        return f"The claim was set after the test results were seen, and is exploratory: {history.afterwards}."
+    claim = f"The claim ({history.now.stated.digest[:12]})"
+    if history.registered and history.registered < min(entry.when for entry in (*history.showings, history.now)):
+        return f"{claim} was registered on {date(history.registered)}, before any of these results was shown."
     return (
-        f"A finished result was looked at {times}; this report tests at {multiplicity.level(runs.look, ALPHA):g}. "
-        "Adding seeds after a look is tested more strictly."
+        f"{claim} was not registered beforehand: that it was set before the results were seen is known from this "
+        "store's ledger alone."
     )
 
 

@@ -63,12 +63,7 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"lead over {runs.label(_alone(runs))} ({unit(runs.metric.unit)})"
     points = [
-        {
-            "arm": runs.label(runs.study.ablated),
-            "row": point.name,
-            "without auxiliary (%)": point.share,
-            **spread(value, shown, None),
-        }
+        {"row": point.name, "without auxiliary (%)": point.share, **spread(value, shown)}
         for point in _points(runs)
         if (shown := difference(point.comparison.interval, runs.metric.scale))
     ]

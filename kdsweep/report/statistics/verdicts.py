@@ -71,7 +71,7 @@ def judge(runs: Runs, family: Sequence[Comparison]) -> list[Verdict]:
 
 @dataclass(frozen=True)
 class Judged:
-    """A comparison with its verdict, and whether it is part of the claim or exploratory."""
+    """A comparison with its verdict, and whether it is part of a claim that was set before the results were seen."""
 
     comparison: Comparison
     verdict: Verdict
@@ -93,7 +93,7 @@ def against_baselines(runs: Runs) -> dict[tuple[str, str], Judged]:
         compared = [compare(runs, confirmed(runs, a), confirmed(runs, b)) for a, b in family]
         verdicts = judge(runs, compared)
         judged |= {
-            pair: Judged(comparison, verdict, claimed)
+            pair: Judged(comparison, verdict, claimed and runs.stated_before)
             for pair, comparison, verdict in zip(family, compared, verdicts, strict=True)
         }
     return {pair: judged[pair] for pair in pairs}
@@ -138,7 +138,7 @@ def _what_would_decide(runs: Runs, comparison: Comparison, family: int, margin: 
     if crossed is None:
         return Advice("more folds would narrow this", None)
     # Adding seeds is another look, and it is tested more strictly.
-    alpha = multiplicity.level(runs.look + 1, ALPHA) / family
+    alpha = multiplicity.level(runs.next_look, ALPHA) / family
     row = comparison.over.split(" ")[0]
     clauses = []
     mean = _interval(comparison).mean
