@@ -63,14 +63,20 @@ class Dataset:
 
     def facts(self, split: Split) -> Facts:
         """What identifies this dataset's content under a split."""
-        folds = []
-        for fold in range(split.folds or 1):
-            parts = self.parts(split, fold)
-            digests = {part: Hash(self.ids[rows]).text() for part, rows in parts.items()}
-            folds.append(Rows(digests, {part: len(rows) for part, rows in parts.items()}))
-        test = self.parts(split)["test"]
-        groups = len(set(self.groups[test])) if self.groups is not None else None
-        return Facts(self.fingerprint or self.digest(), tuple(folds), groups, self._tested(split))
+        parted = [self.parts(split, fold) for fold in range(split.folds or 1)]
+        folds = [
+            Rows(
+                {part: Hash(self.ids[rows]).text() for part, rows in parts.items()},
+                {part: len(rows) for part, rows in parts.items()},
+            )
+            for parts in parted
+        ]
+        content = self.fingerprint or self.digest()
+        if self.groups is None:
+            return Facts(content, tuple(folds), tested=self._tested(split))
+        rows = np.concatenate([parts["test"] for parts in parted])
+        groups = dict(zip(self.ids[rows].tolist(), self.groups[rows].tolist(), strict=True))
+        return Facts(content, tuple(folds), len(set(self.groups[parted[0]["test"]])), self._tested(split), groups)
 
     def digest(self) -> str:
         """A fingerprint of ids, labels, every value, and what is missing."""

@@ -62,7 +62,7 @@ def take(values: Tensor | Mapped, rows: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Tensors:
-    """N rows. `inputs` [N, *shape] float32 and `present` [N] bool by modality, `labels`, `ids`, `groups`.
+    """N rows. `inputs` [N, *shape] float32 and `present` [N] bool by modality, `labels`, `ids`.
 
     Labels are [N] int64, [N, C] float32 of 0 and 1 (multilabel) or [N, R] float32 (regression).
     """
@@ -71,7 +71,6 @@ class Tensors:
     present: Mapping[str, Tensor]
     labels: Tensor
     ids: np.ndarray[Any, Any]
-    groups: np.ndarray[Any, Any] | None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -111,5 +110,4 @@ def to_tensors(
         {name: torch.as_tensor(dataset.present[name].copy(), device=device) for name in modalities},
         torch.as_tensor(dataset.labels, device=device),
         dataset.ids,
-        dataset.groups,
     )

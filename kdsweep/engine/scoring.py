@@ -70,7 +70,4 @@ def predictions(task: Task, judged: Judged) -> Predictions:
     there = judged.outputs.present.cpu().numpy()
     part, logits = judged.part, judged.outputs.logits.double().cpu().numpy()[there]
     labels = part.labels.cpu().numpy()[there]
-    kept: Predictions = {"sample": part.ids[there], "label": labels}
-    if part.groups is not None:
-        kept["group"] = part.groups[there]
-    return kept | task.kept(judged, logits, labels)
+    return {"sample": part.ids[there], "label": labels} | task.kept(judged, logits, labels)

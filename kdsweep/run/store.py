@@ -243,7 +243,7 @@ class Results:
         self._write_table(f"predictions/{id_}.parquet", table)
 
     def predictions(self, id_: str) -> pd.DataFrame | None:
-        """What a model said of every test sample: group, label, prediction, rank, logits; None if it read none."""
+        """What a model said of every test sample: label, prediction, rank, logits; None if it read none."""
         try:
             table = self._read_table(f"predictions/{id_}.parquet")
         except FileNotFoundError:

@@ -180,10 +180,7 @@ def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
 
 
 def _table(said: Predictions) -> pa.Table:
-    columns = {name: _column(values) for name, values in said.items()}
-    if "group" not in columns:
-        columns["group"] = pa.nulls(len(said["sample"]), pa.string())
-    return pa.table(columns)
+    return pa.table({name: _column(values) for name, values in said.items()})
 
 
 def _column(values: NDArray[Any]) -> pa.Array:

@@ -197,7 +197,7 @@ class Task:
         seen: of what K networks say of the rows that are present, their logits [K, N, C], finite, and the labels of
             these rows: what the metrics read.
         kept: of what a network says of a part, its logits [N, C] and the labels of the rows that are present: columns
-            of its predictions beside sample, group and label, from which its metrics can be computed again.
+            of its predictions beside sample and label, from which its metrics can be computed again.
         searches: whether it searches the training part for what is like a test row.
         recognises: whether a test sample is right or wrong, by its class alone.
         meaningless: controls and keys of the recipe that have no meaning here, and why.

@@ -161,7 +161,7 @@ def _network(task: Task, seed: int) -> Judged:
         embedding=torch.randn(ROWS, 4, generator=rng),
         present=torch.ones(ROWS, dtype=torch.bool),
     )
-    part: Any = SimpleNamespace(labels=torch.as_tensor(labels), ids=_ids(), groups=None)
+    part: Any = SimpleNamespace(labels=torch.as_tensor(labels), ids=_ids())
     return Judged(outputs, part, outputs, part.labels)
 
 

@@ -91,13 +91,19 @@ class Rows:
 
 @dataclass(frozen=True)
 class Facts:
-    """What identifies a dataset's content: a fingerprint of all its values, and the rows of each fold's parts.
+    """What identifies a dataset's content, and what reports join to its predictions.
 
     Attributes:
+        fingerprint: of all its values.
+        folds: the rows of each fold's parts.
+        groups: of every row that a fold tests, by its id; None where rows name none. Not part of the content: the same
+            values may be grouped anew.
         tested: digest of the ids and labels of all rows that are tested on, in whatever fold; "" where nobody knows.
+        test_groups: how many of them the first fold tests.
     """
 
     fingerprint: str
     folds: tuple[Rows, ...]
     test_groups: int | None = None
     tested: str = ""
+    groups: Mapping[str, str] | None = None

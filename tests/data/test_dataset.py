@@ -142,7 +142,9 @@ def test_the_documented_loader_runs(tmp_path, monkeypatch):
     dataset = source.load(data.reference)
     assert source.card(data.reference).modalities["audio"].shape == (20,)
     facts = dataset.facts(data.split)
-    assert facts.test_groups == len(set(dataset.groups[dataset.parts(data.split)["test"]]))
+    test = dataset.parts(data.split)["test"]
+    assert facts.test_groups == len(set(dataset.groups[test]))
+    assert facts.groups.items() >= dict(zip(dataset.ids[test], dataset.groups[test], strict=True)).items()
     assert 0 < dataset.present["audio"].mean() < 1
 
 

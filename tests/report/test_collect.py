@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from kdsweep.report.facts import teachers
@@ -13,6 +14,7 @@ from kdsweep.report.facts.collect import collect
 from kdsweep.report.facts.runs import Runs
 from kdsweep.run.journal import Standing
 from kdsweep.run.store import Results
+from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial
 from tests.helpers.fakes import study
 
@@ -40,8 +42,8 @@ def kept(results: Results, trial: Trial, *, settings_of: Trial | None = None) ->
     }  # fmt: skip
 
 
-def read(results: Results, *roles: dict[str, Any]) -> Runs:
-    return collect(study(), results, Standing(roles, complete=False, inapplicable={}))
+def read(results: Results, *roles: dict[str, Any], asked: Study | None = None) -> Runs:
+    return collect(asked or study(), results, Standing(roles, complete=False, inapplicable={}))
 
 
 @pytest.fixture
@@ -69,3 +71,29 @@ def test_settings_that_the_id_does_not_name_are_refused(results):
     forged = kept(results, STUDENT, settings_of=replace(STUDENT, seed=2))
     with pytest.raises(ValueError, match=f"settings of trial {STUDENT.id} are not those that it is named by"):
         read(results, forged)
+
+
+def grouped(*groups: str) -> Study:
+    """A study of data whose test rows r0, r1, ... are of these groups."""
+    made = study()
+    named = {f"r{i}": group for i, group in enumerate(groups)}
+    return replace(made, facts=replace(made.facts, test_groups=len(set(groups)), groups=named))
+
+
+def test_groups_are_those_of_the_data_and_not_those_of_an_earlier_study(results):
+    role = kept(results, STUDENT)
+    said = pa.table({"sample": ["r2", "r0", "r1"], "label": [0, 1, 0], "prediction": [0, 1, 1]})
+    results.write_predictions(STUDENT.id, said)
+    dialogues = read(results, role, asked=grouped("d1", "d2", "d3"))
+    assert list(dialogues.predictions(STUDENT.id)["group"]) == ["d3", "d1", "d2"]
+    assert dialogues.units(STUDENT.id).to_dict() == {"d1": 1, "d2": 0, "d3": 1}
+    speakers = read(results, role, asked=grouped("s1", "s1", "s2"))
+    assert speakers.units(STUDENT.id).to_dict() == pytest.approx({"s1": 2 / 3, "s2": 2 / 3})
+    assert "group" not in read(results, role).predictions(STUDENT.id)
+
+
+def test_predictions_of_samples_that_the_data_lack_are_refused(results):
+    role = kept(results, STUDENT)
+    results.write_predictions(STUDENT.id, pa.table({"sample": ["r9"], "label": [0], "prediction": [0]}))
+    with pytest.raises(ValueError, match="got 'r9' from trial"):
+        read(results, role, asked=grouped("d1")).predictions(STUDENT.id)

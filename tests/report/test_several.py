@@ -19,10 +19,18 @@ from tests.helpers import report_fakes
 from tests.helpers.commands import kdsweep, one_line, write
 
 
-def study(name: str, data: str = "a", *, part: str = "", change: dict[str, Any] | None = None, **made: Any) -> Runs:
+def study(
+    name: str,
+    data: str = "a",
+    *,
+    part: str = "",
+    grouping: str = "",
+    change: dict[str, Any] | None = None,
+    **made: Any,
+) -> Runs:
     """A finished study on this data; its trials have names of their own."""
     runs = report_fakes.make(search=3, seeds=4, samples=60, name=name, **made)
-    described = replace(runs.study.data, fingerprint=data, parts=({"test": part or data},))
+    described = replace(runs.study.data, fingerprint=data, parts=({"test": part or data},), grouping=grouping)
     changed = replace(runs.study, data=described, **{"train": {"epochs": 8}, **(change or {})})
     read, ids = runs.predictions, {id_: f"{name}:{id_}" for id_ in runs.index["trial"]}
     back = {new: old for old, new in ids.items()}
@@ -87,6 +95,7 @@ def test_a_study_shares_arms_that_are_the_same_trials():
         ({"change": {"select": "best_valid"}}, "the last epoch"),
         ({"part": "others"}, "not tested on the same samples"),
         ({"change": {"student": ("bottom",)}}, "other modalities"),
+        ({"grouping": "speakers"}, "grouped otherwise"),
         ({"change": {"budget": Budget(3, 4, repeats=2)}}, "a whole repeat"),
     ],
 )

@@ -37,7 +37,7 @@ def test_metrics_are_scikit_learns(classes):
 
 def test_a_logit_beyond_half_precision_keeps_its_sample():
     said = Outputs(torch.tensor([[-9e4, 0.0], [0.0, 1.0]]), torch.zeros(2, 2), torch.ones(2, dtype=torch.bool))
-    part = type("Part", (), {"labels": torch.tensor([0, 1]), "ids": np.array(["a", "b"]), "groups": None})
+    part = type("Part", (), {"labels": torch.tensor([0, 1]), "ids": np.array(["a", "b"])})
     kept = scoring.predictions(TASK, Judged(said, part))
     frame = pd.DataFrame({name: list(values) for name, values in kept.items()})
     assert np.isfinite(METRICS["log_loss"].per_sample(frame)).all()

@@ -261,7 +261,6 @@ def _first(part: Tensors) -> Tensors:
         present={name: there[few] for name, there in part.present.items()},
         labels=part.labels[few],
         ids=part.ids[few.cpu().numpy()],
-        groups=part.groups[few.cpu().numpy()] if part.groups is not None else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from kdsweep.report.facts.described import Budget, Described, DescribedData
 from kdsweep.report.facts.runs import Runs
 from kdsweep.run.store import Results
 from kdsweep.values.study import Study
-from kdsweep.values.trial import Trial
+from kdsweep.values.trial import Trial, digest
 
 if TYPE_CHECKING:
     from kdsweep.run.journal import Standing
@@ -53,9 +53,33 @@ def collect(
         index=index,
         trials=pd.DataFrame([_trial(id_, meta) for id_, meta in there.items()]),
         curves=curves[["trial", "epoch", "metric", "value"]],
-        predictions=results.predictions,
+        predictions=_grouped(results, study),
         history=ledger.history(lines, now, rows=described.data.tested, data=described.data.fingerprint),
     )
+
+
+def _grouped(results: Results, study: Study) -> Callable[[str], pd.DataFrame | None]:
+    """Predictions with each sample's group as the dataset has it now: a trial's name does not cover groups.
+
+    Raises:
+        ValueError: (what is returned) a sample is none of those that the dataset tests.
+    """
+    assert study.facts is not None
+    groups = study.facts.groups
+    if groups is None:
+        return results.predictions
+
+    def read(trial: str) -> pd.DataFrame | None:
+        predictions = results.predictions(trial)
+        if predictions is None:
+            return None
+        mine = predictions["sample"].astype(str).map(groups)
+        if mine.isna().any():
+            stranger = predictions["sample"][mine.isna()].iloc[0]
+            raise ValueError(f"predictions are of samples that the data test, got {stranger!r} from trial {trial}")
+        return predictions.assign(group=mine)
+
+    return read
 
 
 def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -> Described:
@@ -73,6 +97,7 @@ def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -
             train=counts["train"],
             test=counts["test"],
             test_groups=study.facts.test_groups,
+            grouping=digest(dict(study.facts.groups)) if study.facts.groups else "",
             folds=len(study.facts.folds),
             search_fold=study.data.folds.search if study.data.folds else "each",
             classes=study.card.classes,

@@ -39,6 +39,11 @@ ON_THE_SAME_DATA = (
         lambda study: study.data.parts,
         "other rows are in their parts: they are not tested on the same samples",
     ),
+    Rule(
+        "groups",
+        lambda study: study.data.grouping,
+        "their test samples are grouped otherwise: an interval of one is not about the units of the other",
+    ),
     Rule("student", lambda study: study.student, "their students see other modalities at test time"),
 )
 

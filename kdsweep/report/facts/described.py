@@ -33,6 +33,7 @@ class DescribedData:
     Attributes:
         train, test: samples of the first fold's parts; 0 where nobody knows.
         test_groups: groups of test samples (speakers, subjects); None where a new sample is a new unit.
+        grouping: names which sample is in which of them; "" where there are none.
         folds: how often the data was cut.
         search_fold: "first" where the first fold's data chose the settings of all folds, else "each".
         classes: their names, in the order of the labels.
@@ -45,6 +46,7 @@ class DescribedData:
     test: int
     train: int = 0
     test_groups: int | None = None
+    grouping: str = ""
     folds: int = 1
     search_fold: str = "each"
     classes: tuple[str, ...] = ()
