@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from kdsweep.protocol.trials import Replicate, Thresholds
 from kdsweep.values.result import Proposal, Result, Tried
 from kdsweep.values.space import Domain, Value, to_json
 from kdsweep.values.study import Study
-from kdsweep.values.trial import Trial, digest
+from kdsweep.values.trial import Trial, digest, subject
 
 Numbers = dict[str, Value]
 # A trial of the searched thing at a point; None while the models that it reads, or its arithmetic, are not known.
@@ -35,7 +36,7 @@ class Search:
         template: its trial without the searched numbers.
         space: the ranges.
         make: builds the trial of a point.
-        trials: its budget; it only cuts the sequence of points, and so is no part of the key.
+        trials: its budget. It sizes the generations, and beyond that only cuts the sequence of points.
     """
 
     study: Study
@@ -58,13 +59,19 @@ class Search:
                 "first": list(settings.first),
                 "sampler": samplers.identity(settings.sampler),
                 "pruner": settings.pruner.identity if settings.pruner else None,
-                "generation": settings.generation,
+                "generations": list(self.sizes),
                 "seed": self.study.seed,
                 "place": list(self.replicate),
                 "metric": self.study.metric,
                 "names": dict(self.names),
             }
         )
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of its generations: a budget has to be large for the largest ones."""
+        settings = self.study.search
+        return sizes(self.trials, settings.generation, given=len(settings.first))
 
     def run(
         self,
@@ -83,7 +90,7 @@ class Search:
         key, done = self.key, list[tuple[Proposal, Result]]()
         # By numbers: a point that was proposed before is that earlier trial, its thresholds included.
         first_seen: dict[str, Trial] = {}
-        for generation in generations(self.trials, self.study.search.generation):
+        for generation in generations(self.trials, self.sizes):
             proposal_key = key, generation.number
             if proposal_key not in stored and proposal_key not in self.proposals:
                 self.proposals[proposal_key] = self._propose(generation, done)
@@ -120,10 +127,18 @@ class Search:
         return tuple(Proposal(numbers, thresholds) for numbers in points)
 
     def _seed(self, generation: Generation) -> int:
-        """Of what is drawn. The key has more in it, down to the engine's revision: that would be another draw of luck
+        """Of what is drawn: of whatever makes this search another one than those of other arms, data and recipes, so
+        that no two share their luck. The key has more in it, down to the engine's revision: that would be another draw
         for every arm whenever a last bit of training moves."""
         space = {name: to_json(domain) for name, domain in self.space.items()}
-        drawn = [self.study.seed, list(self.replicate), dict(self.names), space, generation.number]
+        drawn = [
+            self.study.seed,
+            list(self.replicate),
+            dict(self.names),
+            space,
+            generation.number,
+            subject(self.template),
+        ]
         return int(digest(drawn)[:15], 16)
 
     def _first(self, point: Literal["defaults"] | Mapping[str, Value]) -> Numbers:
@@ -156,6 +171,25 @@ class Search:
         return list(distinct.values())
 
 
+class Sizes(NamedTuple):
+    """How many points the first generation of a search has, and each later one."""
+
+    first: int
+    later: int
+
+
+def sizes(trials: int, generation: int, *, given: int = 1) -> Sizes:
+    """The first generation is twice as large as later ones, and takes half of the budget at most: whatever learns from
+    earlier points, a sampler or a pruner, has to get its turn.
+
+    Args:
+        trials: the budget.
+        generation: points of a later generation where the budget is large.
+        given: points to begin with, for which the first generation has room.
+    """
+    return Sizes(max(given, min(2 * generation, math.ceil(trials / 2))), min(generation, math.ceil(trials / 4)))
+
+
 class Generation(NamedTuple):
     """Points `first` to `first + size` of a search, of which its budget uses the first `used`."""
 
@@ -165,11 +199,11 @@ class Generation(NamedTuple):
     used: int
 
 
-def generations(trials: int, size: int) -> Iterator[Generation]:
-    """A search's generations: the first is twice as large, and each is asked whole."""
+def generations(trials: int, sizes: Sizes) -> Iterator[Generation]:
+    """A search's generations, each asked whole."""
     number = first = 0
     while first < trials:
-        whole = 2 * size if number == 0 else size
+        whole = sizes.first if number == 0 else sizes.later
         yield Generation(number, first, whole, min(whole, trials - first))
         number, first = number + 1, first + whole
 

@@ -226,7 +226,7 @@ def _check_search(file: File, findings: Findings) -> None:
 def _check_first(file: File, read: Mapping[str, Arm], findings: Findings) -> None:
     """A first point counts in every arm that searches its numbers, and must lie inside their ranges."""
     known = sorted({key for arm in read.values() for key in arm.space})
-    # A search begins with a generation of twice the size: what goes beyond it, or beyond the budget, would never run.
+    # A search begins with a generation of twice the size at most: what goes beyond it would never run.
     most = min(2 * file.search.generation, file.search.trials)
     if (count := len(file.search.first)) > most:
         message = f"search.first has at most 2 * search.generation points, within search.trials: {most}, got {count}"

@@ -115,7 +115,11 @@ class Search(Section):
     """The tuning budget of every arm."""
 
     trials: int = Field(64, ge=1)
-    generation: int = Field(8, ge=1)
+    generation: int = Field(
+        8,
+        ge=1,
+        description="trials that are asked for at once, a quarter of `trials` at most; the first time twice as many",
+    )
     sampler: str = Field("tpe", description="one of kdsweep's, or package.module:callable of your own")
     pruner: Pruner | None = Pruner()
     first: tuple[Literal["defaults"] | dict[str, float | int | str | bool], ...] = Field(

@@ -183,6 +183,13 @@ def structure(trial: Trial) -> str:
     return digest({**shared, "reads_test": False, "fold": trial.fold, "models": models})
 
 
+def subject(trial: Trial) -> str:
+    """A digest of what a trial is about: its data, recipe and networks, those of the models that it reads included, and
+    nothing of the code, the arithmetic or the numbers."""
+    shared: dict[str, Any] = {key: value for key, value in trial.identity.items() if key not in (*_NUMBERS, "code")}
+    return digest({**shared, "models": {role: _network(model) for role, model in trial.models.items()}})
+
+
 def _network(model: Trial | Given) -> Any:
     return {"network": model.network} if isinstance(model, Given) else {"networks": model.networks}
 

@@ -106,7 +106,8 @@ KEYS = {
     "every_arm": Key({"every_arm": {"train.lr": 0.02}}, new=ALL),
     "arms": Key({"arms": {**SMALL["arms"], "kd": {"kd.weight": 2.0}}}, new={"kd"}),
     "search.trials": Key(searching(trials=6)),
-    "search.generation": Key(searching(generation=1), searched=True),
+    # Searches of one point have generations of one, whatever it says: the test below has larger ones.
+    "search.generation": Key(searching(generation=1)),
     "search.sampler": Key(searching(sampler="random"), searched=True),
     "search.pruner.kind": Key(another_kind_of_pruner, searched=True),
     "search.pruner.keep": Key(searching(pruner={"keep": 0.25}), searched=True),
@@ -239,6 +240,14 @@ def test_a_key_changes_exactly_the_hashes_that_it_decides(name, tmp_path, monkey
         assert searches[0].isdisjoint(searches[1]) == key.searched
         settlements = set(before.store.arithmetic), set(after.store.arithmetic)
         assert settlements[0].isdisjoint(settlements[1]) == key.settled
+
+
+def test_the_size_of_a_generation_makes_other_searches_where_their_budget_is_large():
+    large = {"teachers": {"trials": 8}, "controls": None, "ablate": None}
+    stores = [run(study(**large, search={"trials": 8, "generation": size}))[0] for size in (2, 1, 8, 9)]
+    two, one, eight, nine = (set(store.proposals) for store in stores)
+    assert two.isdisjoint(one)
+    assert eight == nine
 
 
 @pytest.mark.parametrize("key", ROWS)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kdsweep.protocol.code import code_digest
 from kdsweep.protocol.plan import Known, plan
+from kdsweep.protocol.search import generations, sizes
 from kdsweep.protocol.trials import Memory
 from tests.helpers.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
 
@@ -142,6 +143,54 @@ def test_a_search_that_grew_ends_as_the_large_one_at_once(small, large):
     at_once, whole = run(study(search={"trials": large, "generation": 2}, finalists={"points": 1}))
     assert unfolded.roles == whole.roles
     assert {id_: grown.trials[id_] for id_ in asked(whole)} == {id_: at_once.trials[id_] for id_ in asked(whole)}
+
+
+@pytest.mark.parametrize("trials", [2, 4, 7, 8, 12, 16])
+def test_the_smallest_searches_ask_their_sampler_and_their_pruner(trials):
+    _, unfolded = run(study(search={"trials": trials}, finalists={"points": 1}, ablate=None, controls=[]))
+    searched = [role for role in unfolded.roles if role.stage == "search" and role.arm == "kd"]
+    assert len(searched) == trials
+    later = [role for role in searched if role.generation]
+    assert len(later) >= trials // 2
+    assert all(unfolded.trials[role.trial].thresholds for role in later)
+
+
+def test_a_large_search_has_generations_of_the_size_that_is_asked_for():
+    assert [g.used for g in generations(40, sizes(40, 8))] == [16, 8, 8, 8]
+    assert [g.used for g in generations(16, sizes(16, 8))] == [8, 4, 4]
+    assert [g.used for g in generations(4, sizes(4, 8, given=3))] == [3, 1]
+
+
+def drawn(found):
+    """Of each arm the learning rates that its search begins with, but for the first, which is the published one."""
+    _, unfolded = run(found)
+    roles = [role for role in unfolded.roles if role.stage == "search" and role.generation == 0 and role.number > 0]
+    return {(role.arm, unfolded.trials[role.trial].numbers["train.lr"]) for role in roles}
+
+
+def test_searches_of_other_arms_data_and_recipes_have_draws_of_their_own():
+    small = {"arms": {"student_only": {}, "kd": {}}, "ablate": None, "controls": None, "report": None}
+    found = study(**small)
+    twins = study(**{**small, "arms": {"student_only": {}, "again": {"use": "student_only"}}})
+    assert drawn(found) == drawn(study(**small, name="another", confirm={"seeds": 3}))
+    others = [
+        replace(found, facts=made_up_facts(found, fingerprint="other content")),
+        study(**small, train={"epochs": 6, "batch_size": 256}),
+        study(**small, seed=1),
+    ]
+    assert all(drawn(found).isdisjoint(drawn(other)) for other in others)
+    rates = {arm: {rate for whose, rate in drawn(twins) if whose == arm} for arm in twins.arms}
+    assert rates["student_only"].isdisjoint(rates["again"])
+
+
+def test_a_revision_of_the_engine_draws_the_same_points(monkeypatch):
+    before = drawn(study())
+    monkeypatch.setattr("kdsweep.protocol.code.REVISION", "another")
+    code_digest.cache_clear()
+    try:
+        assert drawn(study()) == before
+    finally:
+        code_digest.cache_clear()
 
 
 def test_more_seeds_reuse_the_fewer():

@@ -43,7 +43,6 @@ def test_history_moves_the_search_towards_what_was_better():
 
 
 def test_pruned_and_failed_points_are_told_too():
-    # TPE draws at random until it has seen ten points.
     first = start(SPACE, size=32, seed=3)
     for state in ("pruned", "failed"):
         mixed = tried(first[:16]) + tried(first[16:], state)

@@ -23,12 +23,19 @@ def ask(
     size: int,
     maximize: bool,
     seed: int,
+    **options: Any,
 ) -> list[dict[str, Value]]:
-    """`size` points, one after another and none of them finished: a generation is asked whole."""
+    """`size` points, one after another and none of them finished: a generation is asked whole.
+
+    Args:
+        options: of the sampler.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ranges = {name: _distribution(domain) for name, domain in space.items()}
     seeded: Any = sampler
-    study = optuna.create_study(direction="maximize" if maximize else "minimize", sampler=seeded(seed=seed % 2**32))
+    study = optuna.create_study(
+        direction="maximize" if maximize else "minimize", sampler=seeded(seed=seed % 2**32, **options)
+    )
     study.add_trials([_frozen(tried, ranges) for tried in history])
     return [dict(study.ask(fixed_distributions=ranges).params) for _ in range(size)]
 

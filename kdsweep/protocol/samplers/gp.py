@@ -15,4 +15,5 @@ def propose(
 
     from kdsweep.protocol.samplers._optuna import ask
 
-    return ask(GPSampler, space, history, size=size, maximize=maximize, seed=seed)
+    # The search's first generation is its start: Optuna would draw at random until it has seen ten.
+    return ask(GPSampler, space, history, size=size, maximize=maximize, seed=seed, n_startup_trials=1)

@@ -1,5 +1,4 @@
-"""Tree-structured Parzen estimator: draws where points that did well lie denser than the others. At random until it has
-seen ten."""
+"""Tree-structured Parzen estimator: draws where points that did well lie denser than the others."""
 
 from __future__ import annotations
 
@@ -16,4 +15,5 @@ def propose(
 
     from kdsweep.protocol.samplers._optuna import ask
 
-    return ask(TPESampler, space, history, size=size, maximize=maximize, seed=seed)
+    # The search's first generation is its start: Optuna would draw at random until it has seen ten.
+    return ask(TPESampler, space, history, size=size, maximize=maximize, seed=seed, n_startup_trials=1)
