@@ -9,6 +9,7 @@ import pandas as pd
 from kdsweep.report.render import csv
 from kdsweep.report.render.tables import Difference
 
+MARGIN = "equivalent within ±"
 MOST_WORDS = 12  # lines or clouds that a description goes through; the rest is counted
 
 
@@ -56,9 +57,10 @@ class Drawing:
         return f"{len(known)} points, {_number(values.min())} to {_number(values.max())}"
 
 
-def spread(value: str, difference: Difference) -> dict[str, float]:
-    """A difference and its interval, as columns."""
-    return {value: difference.value, "low": difference.low, "high": difference.high}
+def spread(value: str, difference: Difference, margin: float | None) -> dict[str, float]:
+    """A difference, its interval and, where the study states one, the margin of equivalence, as columns."""
+    columns = {value: difference.value, "low": difference.low, "high": difference.high}
+    return columns if margin is None else {**columns, MARGIN: margin}
 
 
 def _point(row: pd.Series, value: str) -> str:

@@ -90,7 +90,12 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
-        {"row": judgement.row, "settings": OWN if judgement.retuned else "the full method's", **spread(value, shown)}
+        {
+            "arm": runs.label(runs.study.ablated),
+            "row": judgement.row,
+            "settings": OWN if judgement.retuned else "the full method's",
+            **spread(value, shown, runs.study.equivalent),
+        }
         for judgement in judged_rows(runs)
         if (shown := difference(judgement.comparison.interval, runs.metric.scale))
     ]

@@ -36,6 +36,7 @@ GLOSSARY = {
 }
 
 # With one teacher for all seeds, an interval is about new students of it.
+MEAN = "mean"
 GIVEN = {"brought": "which was brought along: its training data is not verified", "one": "one for all seeds"}
 
 
@@ -99,8 +100,9 @@ def drawing(runs: Runs) -> Drawing | None:
     for label, (_, roles) in _lines(runs).items():
         done = roles[roles["state"] == "complete"].sort_values(["repeat", "fold", "seed"])
         scores = runs.test().reindex(done["trial"]) * runs.metric.scale
-        points.append(done[["repeat", "fold", "seed"]].assign(**{"arm": label, value: list(scores)}))
-    numbers = pd.concat(points)[["arm", "repeat", "fold", "seed", value]] if points else pd.DataFrame()
+        mean = float(scores.mean())
+        points.append(done[["repeat", "fold", "seed"]].assign(**{"arm": label, value: list(scores), MEAN: mean}))
+    numbers = pd.concat(points)[["arm", "repeat", "fold", "seed", value, MEAN]] if points else pd.DataFrame()
     return Drawing(numbers, value, of=("arm",)) if len(numbers) else None
 
 
@@ -119,7 +121,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
             hovertemplate=f"{figures.plain(label, 60)}, %{{text}}: %{{x:.{runs.digits}f}}<extra></extra>",
         )
         if len(points):
-            mean = float(points[value].mean())
+            mean = float(points[MEAN].iloc[0])
             bar = {"color": mark.color, "width": 2.5}
             drawn.add_shape(type="line", x0=mean, x1=mean, y0=line - 0.36, y1=line + 0.36, line=bar)
     drawn.update_xaxes(title=value)

@@ -73,7 +73,7 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"method − control, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
-        {"control": control, **spread(value, shown)}
+        {"arm": runs.label(controlled_arm(runs)), "control": control, **spread(value, shown, runs.study.equivalent)}
         for control, _, comparison, _ in judged_controls(runs)
         if (shown := difference(comparison.interval, runs.metric.scale))
     ]

@@ -171,7 +171,7 @@ def drawing(runs: Runs) -> Drawing | None:
             "comparison": f"{judgement.comparison.a} − {judgement.comparison.b}",
             "arm": runs.label(arm),
             "part of": "claim" if judgement.claimed else "exploratory",
-            **spread(value, shown),
+            **spread(value, shown, runs.study.equivalent),
         }
         for (arm, _), judgement in sorted(against_baselines(runs).items(), key=lambda item: not item[1].claimed)
         if (shown := difference(judgement.comparison.interval, runs.metric.scale))

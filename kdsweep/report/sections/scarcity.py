@@ -63,7 +63,12 @@ def table(runs: Runs) -> list[Table]:
 def drawing(runs: Runs) -> Drawing | None:
     value = f"lead over {runs.label(_alone(runs))} ({unit(runs.metric.unit)})"
     points = [
-        {"row": point.name, "without auxiliary (%)": point.share, **spread(value, shown)}
+        {
+            "arm": runs.label(runs.study.ablated),
+            "row": point.name,
+            "without auxiliary (%)": point.share,
+            **spread(value, shown, None),
+        }
         for point in _points(runs)
         if (shown := difference(point.comparison.interval, runs.metric.scale))
     ]

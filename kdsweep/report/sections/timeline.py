@@ -85,6 +85,7 @@ def drawing(runs: Runs) -> Drawing | None:
         {
             "panel": PACKS,
             "stage": pieces["stage"],
+            "arm": pieces["arm"].map(runs.label),
             "machine and place": pieces["lane"].map(names),
             "line": pieces["lane"],
             SECONDS: pieces["begin"],
@@ -94,7 +95,7 @@ def drawing(runs: Runs) -> Drawing | None:
     )
     middles, busy = timeline.busy(BINS)
     share = pd.DataFrame({"panel": BUSY, SECONDS: middles, BUSY: 100 * busy})
-    return Drawing(pd.concat([packs, share]), SECONDS, of=("panel", "stage"))
+    return Drawing(pd.concat([packs, share], ignore_index=True), SECONDS, of=("panel", "stage"))
 
 
 def figure(runs: Runs, drawing: Drawing) -> go.Figure:
@@ -162,7 +163,7 @@ def _pieces(timeline: times.Timeline, lanes: dict[tuple[str, int], int]) -> pd.D
     packs = packs[packs["lane"] >= 0]
     if len(packs) <= PIECES:
         words = [
-            f"{stage} {arm}: {n} trials, {end - begin:.0f} s"
+            f"{f'{stage} {arm}'.rstrip()}: {n} trials, {end - begin:.0f} s"
             for stage, arm, n, begin, end in packs[["stage", "arm", "trials", "begin", "end"]].itertuples(index=False)
         ]
         return packs.assign(words=words)
@@ -179,12 +180,13 @@ def _pieces(timeline: times.Timeline, lanes: dict[tuple[str, int], int]) -> pd.D
                 "begin": edges[i],
                 "end": edges[i + 1],
                 "stage": mine["stage"].iloc[longest[i]],
+                "arm": mine["arm"].iloc[longest[i]],
                 "words": f"{int((overlap[:, i] > 0).sum())} packs, mostly {mine['stage'].iloc[longest[i]]}",
             }
             for i in range(len(edges) - 1)
             if overlap[:, i].sum() >= (edges[1] - edges[0]) / 2
         ]
-    return pd.DataFrame(rows, columns=["lane", "begin", "end", "stage", "words"])
+    return pd.DataFrame(rows, columns=["lane", "begin", "end", "stage", "arm", "words"])
 
 
 @functools.lru_cache(maxsize=2)

@@ -48,7 +48,7 @@ def drawing(runs: Runs) -> Drawing | None:
     curves = [
         curve.reset_index()
         .rename(columns={"median": value})
-        .assign(row=name, model=model)[["row", "model", "epoch", value]]
+        .assign(arm=runs.label(runs.study.ablated), row=name, model=model)[["arm", "row", "model", "epoch", value]]
         for name, (teacher, student) in _curves(runs).items()
         for model, curve in (("student", student), ("teacher", teacher))
     ]
