@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from kdsweep.cli import export, init, launch, list_, replay, report, retry, schema, status, validate
+from kdsweep.cli import export, init, launch, list_, register, replay, report, retry, schema, status, validate
 from kdsweep.cli.data import describe, import_, split
 from kdsweep.cli.errors import ending
 from kdsweep.run.machine import equal_products
@@ -20,6 +20,7 @@ COMMANDS: Commands = {
     "status": status.status,
     "retry": retry.retry,
     "report": report.report,
+    "register": register.register,
     "validate": validate.validate,
     "init": init.init,
     "list": list_.list_,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from kdsweep.cli.main import app
 from kdsweep.run.store import Results
@@ -266,3 +267,35 @@ def _confirmed(storage: Path) -> str:
         for role in Results(storage).read_rows("tiny", "index")
         if role["arm"] == "kd" and role["stage"] == "confirm"
     )
+
+
+@pytest.mark.slow
+def test_a_claim_is_registered_once_and_its_report_says_so(done, tmp_path):
+    file, storage, text = done[0], Path(shutil.copytree(done[1], tmp_path / "runs")), tmp_path / "claim.txt"
+    shutil.rmtree(storage / "ledger")
+    first = kdsweep("register", file, "--storage", storage, "--out", text)
+    assert first.exit_code == 0, first.output
+    published = text.read_text()
+    assert "claim: kd better than student_only in accuracy, no margin" in published
+    assert "test results shown before: never" in published
+    assert kdsweep("register", file, "--storage", storage, "--out", text).exit_code == 0
+    assert text.read_text() == published
+    assert kdsweep("report", file, "--storage", storage, "--reports", tmp_path / "reports").exit_code == 0
+    page = one_line((tmp_path / "reports" / "tiny" / "index.html").read_text())
+    assert "before any of these results was shown" in page
+    report = {"claim": {"arm": "kd", "against": ["student_only"]}, "equivalent": 3}
+    changed = tmp_path / "tiny.yaml"
+    changed.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "report": report}, sort_keys=False))
+    shutil.rmtree(tmp_path / "reports")
+    (storage / "studies" / "tiny" / "state.json").unlink()
+    late = kdsweep("register", changed, "--storage", storage, "--out", text)
+    assert "results on these test rows were shown before" in one_line(late.output)
+    told = kdsweep("report", changed, "--storage", storage, "--reports", tmp_path / "reports")
+    assert "Set after the test results were seen, exploratory" in one_line(told.output)
+
+
+def test_a_study_without_a_claim_has_nothing_to_register(tmp_path):
+    answer = kdsweep("register", write(tmp_path, report={}), "--storage", tmp_path / "runs")
+    assert answer.exit_code == 2
+    assert "what is registered is a claim" in one_line(answer.output)
+    assert not (tmp_path / "runs").exists()

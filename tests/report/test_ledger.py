@@ -163,7 +163,7 @@ def test_watching_an_unfinished_study_is_one_line(tmp_path):
 
 def test_whoever_tries_three_claims_on_one_result_finds_a_false_one_in_at_most_five_percent():
     """Four equal arms; the claim is about one of them, then about whichever looks best, then the next."""
-    rng, studies, seeds, samples = np.random.default_rng(23), 1000, 5, 100
+    rng, studies, seeds, samples = np.random.default_rng(23), 600, 5, 100
     found = 0
     for _ in range(studies):
         ease = rng.normal(scale=1.5, size=samples) + 0.4 * rng.normal(size=(4, 1, samples))

@@ -139,9 +139,10 @@ class History:
         return self.earlier[0] if self.earlier else None
 
     @property
-    def registered(self) -> str:
-        """When this very claim was registered, of this study; "" where it was not."""
-        return next((entry.when for entry in self.registrations if self._is_mine(entry)), "")
+    def registration(self) -> Entry | None:
+        """Of this very claim of this study, before any result on these test rows was shown."""
+        first = min((entry.when for entry in (*self.showings, *filter(None, [self.now]))), default="")
+        return next((entry for entry in self.registrations if self._is_mine(entry) and entry.when < first), None)
 
     @property
     def afterwards(self) -> str:
@@ -154,7 +155,7 @@ class History:
             return "what its arms are was changed since: other losses, ranges, settings or seeds than were shown"
         fixed = own[0].when if own else now.when
         foreign = [entry for entry in self.earlier if now.is_another(entry) and entry.when < fixed]
-        if not foreign or (self.registered and self.registered < foreign[0].when):
+        if not foreign or self.registration:
             return ""
         return _changed(foreign[0], now)
 
@@ -193,6 +194,24 @@ def showing(study: Described, index: pd.DataFrame, there: Collection[str]) -> En
         n=int(ended.max()),
         # A complete study has nothing left to run, whatever failed.
         whole=study.complete or (len(ended) == len(arms) and int(ended.min()) >= planned),
+    )
+
+
+def registration(study: Study) -> Entry:
+    """A study's claim, registered now.
+
+    Args:
+        study: with a claim and facts.
+    """
+    assert study.facts is not None
+    return Entry(
+        kind="registered",
+        when=moment(),
+        study=study.name,
+        rows=study.facts.tested,
+        data=study.facts.fingerprint,
+        stated=Stated.by(study),
+        source=digest(study.source),
     )
 
 

@@ -127,8 +127,9 @@ def _claim(runs: Runs) -> str:
     if history.afterwards:
         return f"The claim was set after the test results were seen, and is exploratory: {history.afterwards}."
     claim = f"The claim ({history.now.stated.digest[:12]})"
-    if history.registered and history.registered < min(entry.when for entry in (*history.showings, history.now)):
-        return f"{claim} was registered on {date(history.registered)}, before any of these results was shown."
+    if registration := history.registration:
+        edited = "" if registration.source == history.now.source else " The study file was edited since."
+        return f"{claim} was registered on {date(registration.when)}, before any of these results was shown.{edited}"
     return (
         f"{claim} was not registered beforehand: that it was set before the results were seen is known from this "
         "store's ledger alone."
