@@ -51,6 +51,20 @@ def test_parquet_holds_what_csv_holds_in_its_own_types(folder):
     assert typed["accuracy (%)"].dtype.kind == "f"
 
 
+def test_the_table_of_runs_holds_the_scores_of_each_at_the_epoch_that_counts(folder, tmp_path):
+    runs = report_fakes.make(search=4, samples=60)
+    table = pd.read_parquet(folder / "runs.parquet").drop_duplicates("trial").set_index("trial")
+    for name in ("test/accuracy", "test/macro_f1"):
+        scores = runs.test(name.removeprefix("test/"))
+        assert table[name].reindex(scores.index).tolist() == scores.tolist()
+    assert table["valid/accuracy"].dropna().to_dict() == runs.valid.to_dict()
+    early = replace(runs, trials=runs.trials.assign(selected=[3] * 5 + [0] * (len(runs.trials) - 5)))
+    curve = runs.curve("valid/accuracy").set_index(["trial", "epoch"])["value"]
+    read = files.scores(early)
+    for trial, selected, epochs in early.trials[["trial", "selected", "epochs"]].head(10).itertuples(index=False):
+        assert read["valid/accuracy"][trial] == curve[trial, selected or epochs]
+
+
 def test_every_figure_has_its_numbers_in_the_page_and_beside_it(folder):
     found = elements((folder / "index.html").read_text())
     links = {attrs["download"]: attrs["href"] for tag, attrs in found if tag == "a" and attrs.get("class") == "numbers"}

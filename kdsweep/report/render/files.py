@@ -11,9 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kdsweep.atomic import write_text
+from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import csv, latex, markdown
 from kdsweep.report.render.part import Part
 from kdsweep.report.render.tables import Table
+from kdsweep.tasks import registry as tasks
 
 Ink = Literal["", "svg", "pdf"]
 TABLES = {".csv": csv.render, ".tex": latex.render, ".md": markdown.render}
@@ -27,6 +29,30 @@ def write_tables(folder: Path, tables: Iterable[Table]) -> None:
         for suffix, render in TABLES.items():
             write_text(folder / f"{table.name}{suffix}", render(table))
         _typed(table.flat()).to_parquet(folder / f"{table.name}.parquet", index=False)
+
+
+def write_runs(path: Path, runs: Runs) -> None:
+    """A row a role of a trial, with its trial's scores."""
+    runs.joined.merge(scores(runs), left_on="trial", right_index=True, how="left").to_parquet(path, index=False)
+
+
+def scores(runs: Runs) -> pd.DataFrame:
+    """By trial: every metric on validation and test, as it is stored, at the epoch whose weights count.
+
+    A trial of which none does (pruned, failed) has what it reached last.
+    """
+    selected = runs.trials.set_index("trial")["selected"] if "selected" in runs.trials else pd.Series(dtype=int)
+    columns = {}
+    for name in (*runs.names("valid/"), *runs.names("test/")):
+        part, _, metric = name.partition("/")
+        if metric.removeprefix("teacher_") not in tasks.METRICS:
+            continue
+        columns[name] = runs.last(name)
+        if part == "valid":
+            curve = runs.curve(name)
+            counts = curve[curve["epoch"] == curve["trial"].astype(str).map(selected)]
+            columns[name] = counts.groupby("trial", observed=True)["value"].last().combine_first(columns[name])
+    return pd.DataFrame(columns)
 
 
 def write_figures(folder: Path, parts: Iterable[Part], ink: Ink) -> None:

@@ -42,7 +42,7 @@ def build(runs: Runs, out: Path, *, figures: files.Ink = "") -> Headline:
     files.write_figures(out / "figures", parts, figures)
     for name, text in (file for part in parts for file in part.files):
         write_text(out / name, text)
-    runs.joined.to_parquet(out / "runs.parquet", index=False)
+    files.write_runs(out / "runs.parquet", runs)
     answer = next(section.answer(runs) for section in on_page if section.answer is not None)
     write_text(out / "index.html", page(runs, answer, parts))
     return Headline(answer.title, out / "index.html")
