@@ -99,9 +99,30 @@ def provenance() -> dict[str, Any]:
         "commit": _commit(),
         "host": socket.gethostname(),
         "processor": f"{platform.machine()} {_processor()}".strip(),
+        "cores": os.cpu_count() or 0,
+        "memory": _memory(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES}
         | {"python": platform.python_version()},
     }
+
+
+@functools.cache
+def accelerator(device: torch.device) -> dict[str, Any]:
+    """Model and memory, in bytes, of the device that trains; "" and 0 where that is the processor."""
+    if device.type != "cuda":
+        return {"accelerator": "", "accelerator_memory": 0}
+    import torch
+
+    found = torch.cuda.get_device_properties(device)
+    return {"accelerator": found.name, "accelerator_memory": int(found.total_memory)}
+
+
+def _memory() -> int:
+    """Of this machine, in bytes; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
 
 
 def _processor() -> str:

@@ -25,7 +25,7 @@ from kdsweep.engine.workers import Workers
 from kdsweep.protocol.code import check_code, check_data
 from kdsweep.run.apart import work_apart
 from kdsweep.run.frozen import shared
-from kdsweep.run.machine import device_of, equal_products, keep_freed_memory, now, provenance
+from kdsweep.run.machine import accelerator, device_of, equal_products, keep_freed_memory, now, provenance
 from kdsweep.run.store import Results
 from kdsweep.tasks.base import Predictions
 from kdsweep.values.study import Data
@@ -70,6 +70,7 @@ def work(
     run_on = {
         "start": now(),
         "device": str(device_of(device)),
+        **accelerator(device_of(device)),
         "process": os.getpid(),
         "workers": workers.size,
         "width": len(trials),

@@ -144,9 +144,11 @@ def _trial(id_: str, meta: Mapping[str, Any]) -> dict[str, Any]:
         "papers": json.dumps(meta["papers"]),
         "libraries": json.dumps(meta["libraries"]),
         "thresholds": json.dumps(trial.thresholds),
-        # Rows of earlier versions name neither.
+        # Rows of earlier versions name none of these.
         "process": meta.get("process", 0),
         "width": meta.get("width", 1),
+        **{name: meta.get(name, 0) for name in ("cores", "memory", "accelerator_memory")},
+        "accelerator": meta.get("accelerator", ""),
         **{name: meta[name] for name in ("version", "commit", "host", "processor", "device", "start", "end")},
         **{f"param.{name}": value for name, value in meta["numbers"].items()},
     }
