@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import Part
+from kdsweep.values.space import Domain
 from kdsweep.values.study import Arm, Claim, Row
 
 
@@ -85,6 +86,8 @@ class Described:
         complete: whether everything that was asked for is there.
         expected: how many runs each stage of an unfinished study has in all.
         refresh: whether the page loads itself anew.
+        model_space: the ranges from which teachers and auxiliary models are searched.
+        licence, source: of the data, where its card names them.
         checks: of runs that kdsweep did not make: what of them could be verified.
     """
 
@@ -112,6 +115,9 @@ class Described:
     complete: bool = True
     expected: Mapping[str, int] = field(default_factory=dict)
     refresh: bool = False
+    model_space: Mapping[str, Domain] = field(default_factory=dict)
+    licence: str = ""
+    source: str = ""
     checks: tuple[Check, ...] = ()
 
     @property

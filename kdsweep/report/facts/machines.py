@@ -29,7 +29,7 @@ def device(trial: Mapping[str, Any]) -> str:
 
 def described(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with `machine` and `trained on`, in words."""
-    rows = trials.to_dict("records")
+    rows = [{str(name): cell for name, cell in row.items()} for row in trials.to_dict("records")]
     return trials.assign(machine=[processor(row) for row in rows], **{"trained on": [device(row) for row in rows]})
 
 

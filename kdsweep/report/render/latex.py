@@ -103,7 +103,7 @@ def _letter(letter: str) -> str:
     if re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER \w+", name):
         spelt = VARIANTS.get(letter) or name.rsplit(" ", 1)[1].lower().replace("lamda", "lambda")
         return rf"$\{spelt if letter.islower() else spelt.capitalize()}$"
-    base, *marks = unicodedata.normalize("NFD", letter)
+    base, *marks = list(unicodedata.normalize("NFD", letter))
     if base.isascii() and all(mark in ACCENTS for mark in marks):
         for mark in marks:
             base = rf"\{ACCENTS[mark]}{{{base}}}"

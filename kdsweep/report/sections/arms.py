@@ -101,7 +101,8 @@ def drawing(runs: Runs) -> Drawing | None:
         done = roles[roles["state"] == "complete"].sort_values(["repeat", "fold", "seed"])
         scores = runs.test().reindex(done["trial"]) * runs.metric.scale
         mean = float(scores.mean())
-        points.append(done[["repeat", "fold", "seed"]].assign(**{"arm": label, value: list(scores), MEAN: mean}))
+        keys = done[["repeat", "fold", "seed"]]
+        points.append(keys.assign(arm=label, **{value: list(scores)}).assign(**{MEAN: mean}))
     numbers = pd.concat(points)[["arm", "repeat", "fold", "seed", value, MEAN]] if points else pd.DataFrame()
     return Drawing(numbers, value, of=("arm",)) if len(numbers) else None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,7 +13,8 @@ from plotly.subplots import make_subplots
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
-from kdsweep.report.render.tables import Row, Table, compact
+from kdsweep.report.render.tables import Row, Table, compact, setting_text
+from kdsweep.values.space import Choice, Domain, Int
 
 TITLE = "Hyperparameters"
 CHAPTER = "search"
@@ -24,21 +27,83 @@ MOST = 120  # points of an arm in a figure: its best, and an even draw of the ot
 def table(runs: Runs) -> list[Table]:
     rows: list[Row] = []
     for arm in runs.arms:
-        confirm = runs.select("confirm", arm)
-        for name, tried in _searched(runs.select("search", arm)).items():
-            # With repeats or folds there is one best point each.
-            best = list(dict.fromkeys(_number(confirm, name).dropna()))
-            rows.append(
-                {
-                    "arm": runs.label(arm),
-                    "number": name.removeprefix("param."),
-                    "best": ", ".join(compact(value) for value in best) or None,
-                    "tried": f"{compact(tried.min())} to {compact(tried.max())}",
-                    "note": "near the end of what was tried" if any(_near_end(value, tried) for value in best) else "",
-                }
-            )
-    caption = "Best point of each arm's search, and the range of the points tried."
-    return [Table("settings", caption, rows, notes=("Numbers that were not searched are in runs.parquet.",))]
+        search, space = runs.select("search", arm), runs.study.arms[arm].space
+        rows += _rows(runs.label(arm), search, runs.select("confirm", arm), space)
+    models = runs.select("teacher", None, trains=None)
+    for trains, roles in models.groupby("trains", sort=False):
+        search, trained = roles[roles["number"] >= 0], roles[roles["number"] < 0]
+        who = "teacher" if trains == "teacher" else f"auxiliary model: {trains}"
+        rows += _rows(who, search, trained, runs.study.model_space) if len(search) else []
+    caption = (
+        "Every searched number: the range that the study declares and how it is drawn from, the trials of its search, "
+        "what they tried, and the best point."
+    )
+    notes = ("Trials that were pruned or failed count. Numbers that were not searched are in runs.parquet.",)
+    return [Table("settings", caption, rows, notes=notes)]
+
+
+def _rows(who: str, search: pd.DataFrame, chosen: pd.DataFrame, space: Mapping[str, Domain]) -> list[Row]:
+    # Of runs made elsewhere no range is known: what differs was searched.
+    varied = [name.removeprefix("param.") for name in _searched(search)]
+    rows: list[Row] = []
+    for name in dict.fromkeys([*space, *varied]):
+        domain = space.get(name)
+        tried, best = _values(search, name), list(dict.fromkeys(_values(chosen, name)))
+        rows.append(
+            {
+                "arm": who,
+                "number": name,
+                "range": range_of(domain) if domain else None,
+                "prior": prior(domain) if domain else None,
+                "trials": len(search),
+                "tried": _span(tried),
+                # With repeats or folds there is one best point each.
+                "best": ", ".join(map(setting_text, best)) or None,
+                "note": _note(domain, tried, best),
+            }
+        )
+    return rows
+
+
+def range_of(domain: Domain) -> str:
+    """What a number may be, as a paper says it."""
+    if isinstance(domain, Choice):
+        return ", ".join(map(setting_text, domain.values))
+    return f"{compact(domain.low)} to {compact(domain.high)}"
+
+
+def prior(domain: Domain) -> str:
+    """How a point is drawn where nothing has been learnt yet."""
+    if isinstance(domain, Choice):
+        return "one of these"
+    return f"{'log-uniform' if domain.log else 'uniform'}{', whole numbers' if isinstance(domain, Int) else ''}"
+
+
+def _values(trials: pd.DataFrame, name: str) -> list[object]:
+    """A number in each trial that has a result; a choice that was searched has no column of its own."""
+    if f"param.{name}" in trials:
+        return list(trials[f"param.{name}"].dropna())
+    choices = [json.loads(cell) for cell in trials.get("choices", pd.Series(dtype=object)).dropna()]
+    return [chosen[name] for chosen in choices if name in chosen]
+
+
+def _span(tried: list[object]) -> str | None:
+    if not tried:
+        return None
+    numbers = [value for value in tried if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(tried):
+        return ", ".join(dict.fromkeys(map(setting_text, tried)))
+    low, high = compact(min(numbers)), compact(max(numbers))
+    return low if low == high else f"{low} to {high}"
+
+
+def _note(domain: Domain | None, tried: list[object], best: list[object]) -> str:
+    """Whether a better setting may lie outside."""
+    if isinstance(domain, Choice) or not all(isinstance(value, int | float) for value in (*tried, *best)):
+        return ""
+    span = pd.Series(tried, dtype=float) if domain is None else pd.Series([domain.low, domain.high], dtype=float)
+    near = any(_near_end(float(value), span) for value in best)  # type: ignore[arg-type]
+    return ("near the end of its range" if domain else "near the end of what was tried") if near else ""
 
 
 def drawing(runs: Runs) -> Drawing | None:
@@ -143,6 +208,8 @@ def _logarithmic(values: pd.Series) -> bool:
 def _near_end(value: float, tried: pd.Series) -> bool:
     """Whether a value lies in the outer twentieth of what was tried, on the scale that spreads it."""
     low, high = float(tried.min()), float(tried.max())
+    if low == high:
+        return False
     if _logarithmic(tried) and value > 0:
         low, high, value = math.log(low), math.log(high), math.log(value)
     return not 0.05 <= (value - low) / (high - low) <= 0.95
