@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kdsweep.protocol.entries import Entry, meaningless
-from kdsweep.protocol.search import Ended, Numbers, Search, finalist_rank
+from kdsweep.protocol.search import Ended, Numbers, Search, finalist_rank, published
 from kdsweep.protocol.trials import FRESH, Memory, Replicate, Thresholds, Trials, Variation
 from kdsweep.values.control import CONTROLS, NONE
 from kdsweep.values.result import Proposal, Result
@@ -136,6 +136,8 @@ class _Unfolding:
         for replicate in replicates:
             for arm in study.arms.values():
                 self._branch(f"arm {arm.name}", self._arm, arm, replicate)
+                if study.confirm.defaults and not arm.reference:
+                    self._branch(f"defaults of arm {arm.name}", self._defaults, arm, replicate)
         for replicate in replicates:
             for row in study.rows:
                 entry = Entry(study.arms[study.ablated], row=row)
@@ -161,6 +163,16 @@ class _Unfolding:
                     self._model(trains, replicate, seed, stage="confirm", arm=arm.name)
             return
         self._confirm(Entry(arm), replicate, self._best(arm, replicate), stage="confirm")
+
+    def _defaults(self, arm: Arm, replicate: Replicate) -> None:
+        """The arm as it is published, at the seeds of confirm; where nothing is searched, confirm is that."""
+        entry = Entry(arm)
+        template = self.make.student(
+            entry, replicate, {}, seed=replicate.offset, ask=self._models_in(self._searched_in(replicate))
+        )
+        space = entry.space(self.study.train.model_dump())
+        if template is not None and space:
+            self._confirm(entry, replicate, published(template, space), stage="defaults")
 
     def _row(self, entry: Entry, replicate: Replicate) -> None:
         best, retune = self._best(entry.arm, replicate), self.study.retune

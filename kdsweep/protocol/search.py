@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from kdsweep.protocol.entries import defaults
 from kdsweep.protocol.pruners import registry as pruners
 from kdsweep.protocol.samplers import registry as samplers
-from kdsweep.protocol.start import start
+from kdsweep.protocol.start import nearest, start
 from kdsweep.protocol.trials import Replicate, Thresholds
 from kdsweep.values.result import Proposal, Result, Tried
 from kdsweep.values.space import Domain, Value, to_json
@@ -143,11 +143,8 @@ class Search:
 
     def _first(self, point: Literal["defaults"] | Mapping[str, Value]) -> Numbers:
         """A point to begin with: the published values, and what the study puts in their place."""
-        trial = self.template
-        published = defaults(trial.method, tuple(sorted(trial.choices.items())), trial.dropped)
-        recipe = {f"train.{name}": value for name, value in trial.train.items()}
-        whole = {**trial.choices, **published, **recipe, **(point if point != "defaults" else {})}
-        return {name: whole[name] for name in self.space}
+        whole = published(self.template, self.space)
+        return whole if point == "defaults" else {name: point.get(name, value) for name, value in whole.items()}
 
     def _thresholds(self, earlier: Sequence[Result]) -> Thresholds:
         """Where trials of the next generation stop that fall behind the earlier ones."""
@@ -169,6 +166,18 @@ class Search:
         for point, _ in complete:
             distinct.setdefault(point.point, dict(point.numbers))
         return list(distinct.values())
+
+
+def published(trial: Trial, space: Mapping[str, Domain]) -> Numbers:
+    """The values of a method's paper, and of the study's recipe, for all that is searched. One inside its range is the
+    member of it that a search would try; others stay as they are published."""
+    numbers = defaults(trial.method, tuple(sorted(trial.choices.items())), trial.dropped)
+    recipe = {f"train.{name}": value for name, value in trial.train.items()}
+    whole: dict[str, Value] = {**trial.choices, **numbers, **recipe}
+    return {
+        name: nearest(domain, whole[name]) if domain.contains(whole[name]) else whole[name]
+        for name, domain in space.items()
+    }
 
 
 class Sizes(NamedTuple):

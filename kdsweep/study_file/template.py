@@ -46,6 +46,6 @@ arms:
   student_only: {{}}   # what every method must beat
   kd: {{}}   # its numbers are searched in published ranges; narrow or fix one: kd.temperature: 4
 {commented}search: {{trials: 32}}   # for each arm
-confirm: {{seeds: 10}}   # on test, at each arm's best settings
+confirm: {{seeds: 10}}   # on test, at each arm's best settings; and at its published ones, unless defaults: false
 report: {{claim: {{arm: kd, against: [student_only]}}}}
 """

@@ -141,6 +141,7 @@ class Confirm(Section):
 
     # Fresh seeds begin at 1001: they must stay fresh.
     seeds: int = Field(10, ge=1, le=1000)
+    defaults: bool = Field(True, description="each arm at its published settings as well, at the same seeds")
 
 
 class Resources(Section):

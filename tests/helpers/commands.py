@@ -18,7 +18,7 @@ TINY = {
     "arms": {"student_only": {}, "kd": {}},
     "search": {"trials": 3, "generation": 1},
     "finalists": {"points": 1},
-    "confirm": {"seeds": 3},
+    "confirm": {"seeds": 3, "defaults": False},
     "report": {"claim": {"arm": "kd", "against": ["student_only"]}},
 }
 

@@ -183,6 +183,9 @@ def make(
             world.role(f"{control}-search-{number}", "search", "amid", control=control, number=number)
         for key in keys:
             _confirm(world, "amid", key, control=control, skill=1.3)
+    for arm in ("student_only", "kd", "amid"):
+        for key in keys:
+            _confirm(world, arm, key, stage="defaults", skill=skills[arm] - 0.3)
     rows = {row: {"kind": _kind(row), "dropped": dropped} for row, dropped in ROWS.items()} | (more_rows or {})
     study = Described(
         name=name,
@@ -257,10 +260,10 @@ def _row(name: str, *, kind: str = "set", dropped: Sequence[str] = (), skill: fl
 
 def _confirm(
     world: World, arm: str, key: tuple[int, int, int], *, row: str = "", control: str = "", skill: float,
-    dropped: list[str] | None = None, failed: bool = False, retuned: bool = False,
+    dropped: list[str] | None = None, failed: bool = False, retuned: bool = False, stage: str = "",
 ) -> None:  # fmt: skip
     r, f, s = key
-    trial = f"{arm}-{row or control or 'confirm'}{'-retuned' * retuned}-{r}-{f}-{s}".replace(" ", "_")
+    trial = f"{arm}-{row or control or stage or 'confirm'}{'-retuned' * retuned}-{r}-{f}-{s}".replace(" ", "_")
     teacher = f"teacher-{r}-{f}-{s}" if arm != "student_only" else ""
     world.run(
         trial, skill=skill, test=True, state="failed" if failed else "complete",
@@ -268,7 +271,7 @@ def _confirm(
         dropped=json.dumps(dropped or []), papers=json.dumps({"kd": [HINTON.to_json()]} if teacher else {}),
         **dict[str, Any]({f"param.{name}": 0.5 for name in [*NUMBERS.get(arm, []), "train.lr"]}),
     )  # fmt: skip
-    stage = "ablate" if row else "control" if control else "confirm"
+    stage = stage or ("ablate" if row else "control" if control else "confirm")
     world.role(trial, stage, arm, row=row, control=control, repeat=r, fold=f, seed=s, retuned=retuned)
 
 

@@ -116,6 +116,7 @@ KEYS = {
     "finalists.points": Key({"finalists": {"points": 1, "seeds": 2}}),
     "finalists.seeds": Key({"finalists": {"points": 2, "seeds": 3}}),
     "confirm.seeds": Key({"confirm": {"seeds": 3}}),
+    "confirm.defaults": Key({"confirm": {**SMALL["confirm"], "defaults": False}}),
     "ablate.arm": Key({"ablate": {"arm": "kd"}}),
     "ablate.retune": Key({"ablate": {"arm": "amid", "retune": True}}),
     "ablate.rows": Key({"ablate": {"arm": "amid", "rows": ["add_one_in"]}}),

@@ -274,7 +274,9 @@ def test_an_arm_without_ranges_has_its_budget_and_one_trial():
 def test_test_is_read_by_confirmed_trials_and_their_teachers_alone():
     _, unfolded = run(study(teachers={"trials": 3, "seeds": "each"}))
     for role in unfolded.roles:
-        confirmed = role.stage in ("confirm", "ablate", "control") or (role.stage == "teacher" and role.seed in (1, 2))
+        confirmed = role.stage in ("confirm", "defaults", "ablate", "control") or (
+            role.stage == "teacher" and role.seed in (1, 2)
+        )
         assert unfolded.trials[role.trial].reads_test == confirmed, role
 
 
@@ -292,6 +294,25 @@ def test_every_arm_has_the_same_number_of_search_trials():
     _, unfolded = run(study())
     counts = Counter(role.arm for role in unfolded.roles if role.stage == "search" and not role.control)
     assert set(counts.values()) == {7}
+
+
+def test_every_arm_is_confirmed_at_its_published_settings_as_well():
+    store, unfolded = run(study())
+    shown = {role: unfolded.trials[role.trial] for role in unfolded.roles if role.stage == "defaults"}
+    assert {(role.arm, role.seed) for role in shown} == {(arm, seed) for arm in SMALL["arms"] for seed in (1, 2)}
+    assert all(trial.reads_test and not trial.thresholds for trial in shown.values())
+    kd = next(trial for role, trial in shown.items() if role.arm == "kd")
+    assert (kd.numbers["kd.temperature"], kd.numbers["train.lr"]) == (4.0, 0.001)
+    # A range that leaves the published value out does not move it.
+    narrow = {**SMALL["arms"], "kd": {"kd.temperature": {"float": [8.0, 12.0]}}}
+    _, narrowed = run(study(arms=narrow), store)
+    defaults = [narrowed.trials[role.trial] for role in narrowed.roles if (role.stage, role.arm) == ("defaults", "kd")]
+    assert {trial.numbers["kd.temperature"] for trial in defaults} == {4.0}
+
+
+def test_where_nothing_is_searched_the_published_settings_are_confirmed_already():
+    _, unfolded = run(study(every_arm=None, arms={"student_only": {}}, ablate=None, controls=[], report={}))
+    assert not [role for role in unfolded.roles if role.stage == "defaults"]
 
 
 def test_arms_are_paired_by_seed_with_the_teacher_of_that_seed():

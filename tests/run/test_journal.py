@@ -170,12 +170,12 @@ def test_another_file_of_the_same_name_is_refused_for_running_and_for_reading(fi
 
 def test_the_same_file_goes_on_edited_or_moved_or_both_one_after_the_other(file, results, tmp_path):
     Launch(load(file), results).close()
-    Launch(load(write(tmp_path, confirm={"seeds": 4})), results).close()
+    Launch(load(write(tmp_path, confirm={"seeds": 4, "defaults": False})), results).close()
     moved = tmp_path / "moved" / "tiny.yaml"
     moved.parent.mkdir()
     shutil.move(file, moved)
     Launch(load(moved), results).close()
-    Launch(load(write(moved.parent, confirm={"seeds": 5})), results).close()
+    Launch(load(write(moved.parent, confirm={"seeds": 5, "defaults": False})), results).close()
 
 
 def test_a_copy_does_not_come_to_own_the_name(file, results, tmp_path):
@@ -183,7 +183,7 @@ def test_a_copy_does_not_come_to_own_the_name(file, results, tmp_path):
     (tmp_path / "copy").mkdir()
     copy = Path(shutil.copy(file, tmp_path / "copy"))
     Launch(load(copy), results).close()
-    edited = write(tmp_path / "copy", confirm={"seeds": 4})
+    edited = write(tmp_path / "copy", confirm={"seeds": 4, "defaults": False})
     with pytest.raises(ValueError, match="are both named"):
         Launch(load(edited), results)
 

@@ -29,7 +29,7 @@ TINY = {
     "search": {"trials": 4, "generation": 1},
     "teachers": {"trials": 1},
     "finalists": {"points": 1},
-    "confirm": {"seeds": 2},
+    "confirm": {"seeds": 2, "defaults": False},
     "ablate": {"arm": "amid", "rows": [{"without": ["entropy"]}]},
     "controls": ["untrained_teacher"],
 }

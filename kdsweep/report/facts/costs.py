@@ -38,7 +38,8 @@ def spent(runs: Runs, arm: str) -> dict[str, int | float | str]:
         return {"budget": "not verified"}
     roles = runs.roles[(runs.roles["arm"] == arm) & (runs.roles["row"] == "") & (runs.roles["control"] == "")]
     tuning = roles[roles["stage"].isin(["search", "finalists"])]
-    own = roles.drop_duplicates("trial")
+    # Runs at published settings are a check on the tuning, and no part of what an arm needed.
+    own = roles[roles["stage"] != "defaults"].drop_duplicates("trial")
     return {
         "finished": int((tuning["state"] == "complete").sum()),
         "pruned": int((tuning["state"] == "pruned").sum()),

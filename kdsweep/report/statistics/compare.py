@@ -106,6 +106,12 @@ def confirmed(runs: Runs, arm: str) -> Side:
     return _side(runs, runs.label(arm), runs.select("confirm", arm), runs.select("search", arm))
 
 
+def untuned(runs: Runs, arm: str) -> Side:
+    """An arm's runs at its published settings, which no trial chose."""
+    roles = runs.select("defaults", arm)
+    return _side(runs, f"{runs.label(arm)}, published settings", roles, roles.iloc[:0])
+
+
 def ablated(runs: Runs, row: str, *, retuned: bool) -> Side:
     """An ablation row's runs; one that was not tuned anew stands on the arm's own budget."""
     arm = runs.study.ablated
