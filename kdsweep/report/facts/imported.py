@@ -8,7 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from kdsweep.report.facts.described import Budget, Check, Described, DescribedData
-from kdsweep.report.facts.imported_tables import KEYS, RunKey, check_agreement, read_predictions, read_scores
+from kdsweep.report.facts.imported_predictions import (
+    Predictions,
+    check_agreement,
+    on_shared_samples,
+    read_predictions,
+)
+from kdsweep.report.facts.imported_tables import KEYS, RunKey, Scores, read_scores
 from kdsweep.report.facts.runs import Runs
 from kdsweep.tasks.registry import METRICS, having
 from kdsweep.values.study import Arm, Claim
@@ -31,7 +37,7 @@ def read(
     """The tables of one comparison, CSV or Parquet.
 
     Args:
-        metric: which of those in `runs` is compared. Shares are from 0 to 1.
+        metric: which of those in `runs` is compared. Shares are from 0 to 1, or all per cent.
         claim, against: the arm that is to be shown better, and than which; without them all is exploratory.
         equivalent: half the width of the region of equivalence, in the metric's printed unit.
 
@@ -39,37 +45,41 @@ def read(
         ValueError: a column lacks, a run is there twice, a share is no share, or the predictions of a run do not give
             the score that is written down for it.
     """
-    scored = read_scores(runs, metric)
-    given = None if predictions is None else read_predictions(predictions)
-    names = list(dict.fromkeys(scored["arm"]))
+    scores = read_scores(runs, metric)
+    given = None if predictions is None else read_predictions(predictions, metric)
+    names = list(dict.fromkeys(scores.table["arm"]))
     for arm in [*([claim] if claim else []), *against]:
         if arm not in names:
             raise ValueError(f"{runs}: a claim is about arms of the table, {', '.join(names)}, got {arm!r}")
     if bool(claim) != bool(against):
         raise ValueError("a claim names an arm and what it is better than: --claim ARM --against ARM")
-    tested = {} if given is None else given.by_run
-    check_agreement(scored, tested, metric, runs)
+    restricted = ""
+    if given is not None:
+        check_agreement(scores, given, metric, runs)
+        scores, given, restricted = on_shared_samples(scores, given, metric, runs)
+    scored, folds = scores.table, int(scores.table["fold"].nunique())
+    samples = 0 if given is None else given.samples
     study = Described(
         name=name or runs.stem,
-        task=having(metric).name,
+        task=having(metric).name if given is None else given.task.name,
         metric=metric,
         select="",
         arms={arm: _arm(arm) for arm in names},
         budget=Budget(0, int(scored.groupby(["arm", "fold"])["seed"].nunique().max())),
         data=DescribedData(
-            test=0 if given is None else given.samples,
+            test=samples,
             test_groups=None if given is None else given.groups,
-            folds=int(scored["fold"].nunique()),
+            folds=folds,
             classes=() if given is None else given.classes,
         ),
         claim=Claim(claim, tuple(against)) if claim else None,
         equivalent=equivalent,
         command=f"python -m kdsweep report --runs {runs}" + (f" --predictions {predictions}" if predictions else ""),
-        checks=_checks(scored, tested, metric),
+        checks=_checks(scores, given, metric, restricted),
     )
-    usable = given is not None and given.suffice(metric)
     ids = {key: _id(*key) for key in scored[KEYS].drop_duplicates().itertuples(index=False, name=None)}
-    by_trial = {ids[key]: frame for key, frame in tested.items() if key in ids}
+    usable = given is not None and not given.lacks
+    by_trial = {ids[key]: frame for key, frame in given.by_run.items() if key in ids} if given and usable else {}
     return Runs(
         study=study,
         index=_index(ids),
@@ -82,33 +92,43 @@ def read(
                 "value": scored["value"],
             }
         ).dropna(),
-        predictions=by_trial.get if usable else lambda trial: None,
+        predictions=by_trial.get,
     )
 
 
-def _checks(scored: pd.DataFrame, tested: Mapping[RunKey, pd.DataFrame], metric: str) -> tuple[Check, ...]:
+def _checks(scores: Scores, given: Predictions | None, metric: str, restricted: str) -> tuple[Check, ...]:
     """What is known of such runs, and what is not."""
-    mine = scored[scored["metric"] == metric]
+    mine = scores.table[scores.table["metric"] == metric]
     by_arm = mine.groupby("arm", sort=False)
-    seeds = {arm: frozenset(zip(scores["fold"], scores["seed"], strict=True)) for arm, scores in by_arm}
+    seeds = {arm: frozenset(zip(values["fold"], values["seed"], strict=True)) for arm, values in by_arm}
     same = len(set(seeds.values())) == 1
-    samples = {frozenset(frame["sample"]) for frame in tested.values()}
-    folds = scored["fold"].nunique()
     every_arm = "every arm has the same seeds"
     checks = [
         Check(every_arm, "yes", "") if same else Check(every_arm, "no", "comparisons use the seeds that both arms have")
     ]
+    if scores.percent:
+        checks.append(
+            Check(
+                "shares are written from 0 to 1",
+                "no",
+                f"{_listed(scores.percent)}: read as per cent, since the column goes beyond 1",
+            )
+        )
     agreement = "scores are those of the predictions"
-    if tested:
-        missing = len(mine) - len({*mine[KEYS].itertuples(index=False, name=None)} & set(tested))
-        state = "yes" if METRICS[metric].mean and not missing else "in part" if METRICS[metric].mean else UNKNOWN
+    if given is None:
+        checks.append(Check(agreement, UNKNOWN, "no predictions were given: no verdicts"))
+    else:
+        missing = len({*mine[KEYS].itertuples(index=False, name=None)} - set(given.by_run))
         note = f"{missing} runs without predictions" if missing else f"{len(mine)} runs"
+        state = "in part" if missing else "yes"
+        if given.lacks:
+            state, note = UNKNOWN, f"{metric} is worked out from {given.lacks}, which they lack: no verdicts"
+        elif not METRICS[metric].tested and METRICS[metric].per_sample is None:
+            state, note = UNKNOWN, f"{metric} is not worked out from predictions: no verdicts"
         checks += [
             Check(agreement, state, note),
-            Check("every run was tested on the same samples", "yes" if len(samples) <= folds else "no", ""),
+            Check("every run was tested on the same samples", "no" if restricted else "yes", restricted),
         ]
-    else:
-        checks.append(Check(agreement, UNKNOWN, "no predictions were given: no verdicts"))
     return (
         *checks,
         Check("equal seeds pair the arms", UNKNOWN, "equal seeds were taken to mean equal splits and batch orders"),
@@ -118,6 +138,10 @@ def _checks(scored: pd.DataFrame, tested: Mapping[RunKey, pd.DataFrame], metric:
         Check("no run was left out", UNKNOWN, "a failed run that is not in the table flatters its arm"),
         Check("teachers had the same data", UNKNOWN, ""),
     )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(words)
 
 
 def _arm(name: str) -> Arm:

@@ -1,146 +1,168 @@
 """Tables of runs that somebody else made: read, and refused where they cannot be what they say.
 
-runs           arm, seed, metric, value          and where there are any: fold
-predictions    arm, seed, sample, label, prediction          and: fold, group, rank, logits
+runs    arm, seed, metric, value          and where there are any: fold
+
+Every cell is read as text: None, NaN and 01 are names like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from kdsweep.report.statistics.scores import units
-from kdsweep.tasks.registry import METRICS, having
+from kdsweep.tasks.registry import METRICS
 
 RunKey = tuple[str, int, int]  # arm, seed, fold
 KEYS = ["arm", "seed", "fold"]
-NEEDS = {"runs": ["arm", "seed", "metric", "value"], "predictions": ["arm", "seed", "sample", "label", "prediction"]}
-# What a metric reads beside label and prediction.
-READS = {"log_loss": "logits", "top5": "rank", "ece": "logits"}
-SLACK = 5e-4  # between a score that was written down and the one that its predictions give: three digits
+RUNS = ("arm", "seed", "metric", "value")
+SEPARATORS = ",;\t"
+WHOLE = re.compile(r"[+-]?\d+(\.0+)?")
+NOTHING = "(empty)"  # a name of no letters, as a page shows it
+# The ends of metrics that are neither shares nor errors.
+CORRELATIONS = ("pearson", "ccc")
 
 
-class Predictions(NamedTuple):
-    """What runs said about test samples.
+class Scores(NamedTuple):
+    """What runs scored.
 
     Attributes:
-        whole: a row for each run and sample, classes as numbers.
-        by_run: the same, run by run.
-        classes: their names.
+        table: a row for each run and metric: arm, seed, fold, metric, value (a share from 0 to 1; NaN where the run
+            failed), and `slack`: half a unit of the last digit that was written.
+        percent: metrics whose values are per cent in the file.
     """
 
-    whole: pd.DataFrame
-    by_run: Mapping[RunKey, pd.DataFrame]
-    classes: tuple[str, ...]
-
-    @property
-    def samples(self) -> int:
-        return int(self.whole["sample"].nunique())
-
-    @property
-    def groups(self) -> int | None:
-        return int(self.whole["group"].nunique()) if "group" in self.whole else None
-
-    def suffice(self, metric: str) -> bool:
-        """Whether the metric's score of every sample can be worked out from them."""
-        return metric not in READS or READS[metric] in self.whole
+    table: pd.DataFrame
+    percent: tuple[str, ...]
 
 
-def read_scores(path: Path, metric: str) -> pd.DataFrame:
+def read_scores(path: Path, metric: str) -> Scores:
     """A row for each run and metric.
 
     Raises:
-        ValueError: a column lacks, a run is there twice, a share is no share, or nothing is of this metric.
+        ValueError: a column lacks, a run is there twice, a value is none of its metric, or an arm has none of this one.
     """
-    scores = _runs(_table(path, "runs"), path)
-    if metric not in set(scores["metric"]):
-        known = ", ".join(scores["metric"].unique())
-        raise ValueError(f"{path}: the metric that is compared is one of {known}, got {metric!r}")
-    return scores
-
-
-def read_predictions(path: Path) -> Predictions:
-    """Every run's predictions.
-
-    Raises:
-        ValueError: a column lacks, a run predicts a sample twice, or a sample has two labels or groups.
-    """
-    table = _table(path, "predictions")
-    names = sorted({*table["label"].astype(str), *table["prediction"].astype(str)}, key=_natural)
-    codes = {word: i for i, word in enumerate(names)}
-    numbers = {column: table[column].astype(str).map(codes).astype(int) for column in ("label", "prediction")}
-    table = table.assign(sample=table["sample"].astype(str), **numbers)
-    if table.duplicated([*KEYS, "sample"]).any():
-        raise ValueError(f"{path}: a run predicts each sample once, got one twice")
-    for column in ("label", "group"):
-        if column in table and (table.groupby("sample")[column].nunique(dropna=False) > 1).any():
-            raise ValueError(f"{path}: a sample has one {column} in all runs, got several")
-    if "group" not in table or table["group"].isna().all():
-        table = table.drop(columns="group", errors="ignore")
-    by_run: dict[Any, pd.DataFrame] = {
-        key: frame.reset_index(drop=True) for key, frame in table.groupby(KEYS, sort=False)
-    }
-    return Predictions(table, by_run, tuple(names))
-
-
-def check_agreement(scores: pd.DataFrame, tested: Mapping[RunKey, pd.DataFrame], metric: str, path: Path) -> None:
-    """Refuse predictions that are of other runs than the scores.
-
-    Raises:
-        ValueError: a run's predictions do not give the score that is written down for it.
-    """
-    mine = scores[scores["metric"] == metric]
-    for arm, seed, fold, value in mine[[*KEYS, "value"]].itertuples(index=False, name=None):
-        frame = tested.get((arm, seed, fold))
-        if frame is None or np.isnan(value) or (metric in READS and READS[metric] not in frame):
-            continue
-        each = units(frame.assign(group=frame.get("group", "")), having(metric).metrics[metric])
-        # The jackknife's mean is the score without its bias: of a metric that is no mean it need not be the same.
-        given = None if each is None or not METRICS[metric].mean else float(each.mean())
-        if given is not None and abs(given - value) > SLACK:
-            raise ValueError(
-                f"{path}: {metric} of {arm}, seed {seed} is {value:.4f}, but its predictions give {given:.4f}: they "
-                "are not of the same run"
-            )
-
-
-def _table(path: Path, kind: str) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: {kind} are a table, as .csv or .parquet: {str(error).splitlines()[0]}") from error
-    if missing := [column for column in NEEDS[kind] if column not in table]:
-        raise ValueError(f"{path}: {kind} need the columns {', '.join(NEEDS[kind])}; {', '.join(missing)} is not there")
-    if "fold" not in table:
-        table = table.assign(fold=0)
-    if table.empty or table[KEYS].isna().any(axis=None):
-        raise ValueError(f"{path}: {kind} have a row for each run, and none without its arm and seed")
-    try:
-        return table.astype({"arm": str, "seed": int, "fold": int})
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: seeds and folds are whole numbers: {error}") from error
-
-
-def _runs(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    table = table.assign(metric=table["metric"].astype(str).str.removeprefix("test/"))
+    table = read_table(path, "runs", RUNS)
+    table = table.assign(metric=table["metric"].str.lower().str.removeprefix("test/"))
     if unknown := sorted(set(table["metric"]) - set(METRICS)):
         raise ValueError(f"{path}: a metric is one of {', '.join(METRICS)}, got {unknown[0]!r}")
     twice = table[table.duplicated([*KEYS, "metric"])]
     if len(twice):
-        arm, seed, metric = twice.iloc[0][["arm", "seed", "metric"]]
-        raise ValueError(f"{path}: a run has one value a metric, got two for {arm}, seed {seed}, {metric}")
-    value = pd.to_numeric(table["value"], errors="coerce")
-    shares = table["metric"].map(lambda name: METRICS[name].unit == "%")
-    wrong = value[shares & ((value < 0) | (value > 1))]
-    if len(wrong):
-        raise ValueError(f"{path}: shares are from 0 to 1 (0.874 for 87.4 %), got {wrong.iloc[0]:g}")
-    return table.assign(value=value)
+        arm, seed, name = twice.iloc[0][["arm", "seed", "metric"]]
+        raise ValueError(f"{path}: a run has one value a metric, got two for {arm}, seed {seed}, {name}")
+    if metric not in set(table["metric"]):
+        known = ", ".join(table["metric"].unique())
+        raise ValueError(f"{path}: the metric that is compared is one of {known}, got {metric!r}")
+    having = set(table.loc[table["metric"] == metric, "arm"])
+    if without := [arm for arm in table["arm"].unique() if arm not in having]:
+        raise ValueError(f"{path}: every arm has values of the metric that is compared, got {without[0]} without")
+    _check_case(table["arm"], path)
+    parts = [_measured(rows, str(name), path) for name, rows in table.groupby("metric", sort=False)]
+    percent = tuple(part["metric"].iloc[0] for part in parts if part["percent"].any())
+    return Scores(pd.concat(parts).sort_index().drop(columns="percent"), percent)
 
 
-def _natural(word: str) -> tuple[bool, float, str]:
-    """Numbers in their order, before words."""
-    return (False, float(word), word) if word.replace(".", "", 1).isdigit() else (True, 0.0, word)
+def read_table(path: Path, kind: str, needs: tuple[str, ...]) -> pd.DataFrame:
+    """A table of texts, whose keys are names and whole numbers; lists of a Parquet file stay what they are.
+
+    Raises:
+        ValueError: it is no table, a column lacks, or a row lacks a key.
+    """
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else _csv(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: {kind} are a table, as .csv or .parquet: {str(error).splitlines()[0]}") from error
+    table = table.rename(columns=lambda name: str(name).strip().lower())
+    if missing := [column for column in needs if column not in table]:
+        raise ValueError(f"{path}: {kind} need the columns {', '.join(needs)}; {', '.join(missing)} is not there")
+    table = pd.DataFrame({name: _texts(column) for name, column in table.items()})
+    if "fold" not in table:
+        table = table.assign(fold="0")
+    if table.empty or (table[["seed", "fold"]] == "").any(axis=None):
+        raise ValueError(f"{path}: {kind} have a row for each run, and none without its arm and seed")
+    for column in ("seed", "fold"):
+        if len(odd := table.loc[~table[column].str.fullmatch(WHOLE), column]):
+            raise ValueError(f"{path}: seeds and folds are whole numbers, got {odd.iloc[0]!r}")
+        table[column] = table[column].astype(float).astype(int)
+    return table.assign(arm=names(table["arm"]))
+
+
+def names(column: pd.Series) -> pd.Series:
+    """Texts as names: 1.0 is the 1 of another table, and one of no letters can be seen."""
+    return column.str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True).replace("", NOTHING)
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig") as file:
+        head = file.readline()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(
+                path,
+                sep=max(SEPARATORS, key=head.count),
+                dtype=str,
+                na_filter=False,
+                index_col=False,
+                encoding="utf-8-sig",
+            )
+        except pd.errors.ParserWarning as warning:
+            raise ValueError("a row has more cells than there are heads") from warning
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    if column.map(lambda cell: isinstance(cell, list | tuple | np.ndarray)).any():
+        return column
+    return column.astype(object).where(column.notna(), "").astype(str).str.strip()
+
+
+def _measured(rows: pd.DataFrame, metric: str, path: Path) -> pd.DataFrame:
+    """One metric's rows with their values as numbers, shares from 0 to 1."""
+    marked = rows["value"].str.endswith("%")
+    texts = rows["value"].str.removesuffix("%").str.strip()
+    values = pd.to_numeric(texts, errors="coerce").astype(float)
+    # A word says that a run failed; what holds a digit was meant as a number.
+    if len(odd := rows.loc[values.isna() & texts.str.contains(r"\d"), "value"]):
+        raise ValueError(
+            f"{path}: a value is a number such as 0.874, or empty where the run failed, got {odd.iloc[0]!r}"
+        )
+    values = values.where(np.isfinite(values))
+    there, percent = values.dropna(), False
+    if METRICS[metric].unit == "%":
+        percent = bool(len(there)) and _percent(there, marked[there.index], metric, path)
+        low, high = 0.0, 100.0 if percent else 1.0
+    else:
+        low, high = (-1.0, 1.0) if metric in CORRELATIONS else (-np.inf if METRICS[metric].maximize else 0.0, np.inf)
+    if len(wrong := there[(there < low) | (there > high)]):
+        raise ValueError(f"{path}: {metric} lies between {low:g} and {high:g}, got {wrong.iloc[0]:g}")
+    scale = 100.0 if percent else 1.0
+    digits = texts.str.extract(r"\.(\d+)$", expand=False).fillna("").str.len()
+    return rows.assign(value=values / scale, slack=0.5 * 10.0**-digits / scale, percent=percent)
+
+
+def _percent(values: pd.Series, marked: pd.Series, metric: str, path: Path) -> bool:
+    """Whether shares are written as per cent: by the range of the whole column, since no single value tells."""
+    if marked.any():
+        if not marked.all():
+            raise ValueError(f"{path}: values of {metric} all have a % or none has, got some with it")
+        return True
+    if not (values > 1).any():
+        return False
+    if len(small := values[(values > 0) & (values <= 1)]):
+        raise ValueError(
+            f"{path}: values of {metric} are all shares, from 0 to 1, or all per cent, got {small.iloc[0]:g} beside "
+            f"{values.max():g}"
+        )
+    return True
+
+
+def _check_case(arms: pd.Series, path: Path) -> None:
+    by_letters: dict[str, str] = {}
+    for arm in arms.unique():
+        other = by_letters.setdefault(str(arm).casefold(), str(arm))
+        if other != arm:
+            raise ValueError(f"{path}: arms differ in more than capital letters, got {other} and {arm}")

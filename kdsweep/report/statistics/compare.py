@@ -273,4 +273,6 @@ def _fold_sizes(runs: Runs, side: Side) -> dict[str, float]:
     tested = [runs.predictions(trial) for trial in side.finished.values()]
     sizes = [len(predictions) for predictions in tested if predictions is not None]
     test = float(np.mean(sizes)) if sizes else runs.study.data.test / runs.study.data.folds
-    return {"test": test, "train": float(runs.study.data.train)}
+    # Of runs made elsewhere only this is known: what a fold does not test, it may train on.
+    train = runs.study.data.train or test * (runs.study.data.folds - 1)
+    return {"test": test, "train": float(train)} if test else {"test": 1.0, "train": runs.study.data.folds - 1.0}
