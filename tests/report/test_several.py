@@ -81,6 +81,16 @@ def test_unequal_budgets_get_no_verdict_across_studies():
     assert "tuning budgets differ" in kd["what stands in the way"]
 
 
+def test_an_arm_that_one_study_ran_with_more_seeds_is_still_one_arm():
+    one = study("one")
+    more = replace(one.study, name="more")
+    fewer = replace(one.study, name="fewer", budget=replace(one.study.budget, seeds=3))
+    left = one.index[(one.index["stage"] != "confirm") | (one.index["seed"] <= 3)]
+    (group,) = compared_studies.sort([replace(one, study=more), replace(one, study=fewer, index=left)]).groups
+    assert group.runs.arms == ["student_only", "kd", "amid"]
+    assert {confirmed(group.runs, arm).count for arm in group.runs.arms} == {"3"}
+
+
 def test_a_study_shares_arms_that_are_the_same_trials():
     one = study("one")
     twin = replace(one, study=replace(one.study, name="twin"))

@@ -142,19 +142,24 @@ def together(studies: Sequence[Runs]) -> Runs:
     arms: dict[str, Arm] = {}
     seen: dict[tuple[str, ...], str] = {}
     index, owner = [], dict[str, Runs]()
-    counts = pd.Series([arm for runs in studies for arm in runs.arms]).value_counts()
+    # Seeds are shared first: an arm that one study ran with more of them is still the same trials.
+    trials_of = {(runs.study.name, arm): _shared(runs, arm, seeds) for runs in studies for arm in runs.arms}
+    kinds: dict[str, set[tuple[str, ...]]] = {}
+    for (_, arm), trials in trials_of.items():
+        kinds.setdefault(arm, set()).add(trials)
     for runs in studies:
         for arm in runs.arms:
-            trials = tuple(sorted(confirmed(runs, arm).finished.values()))
+            trials = trials_of[runs.study.name, arm]
             if trials and trials in seen:
                 continue
-            whose = "" if counts[arm] == 1 else f" ({runs.study.name})"
+            alike = len(kinds[arm]) == 1 and bool(trials)
+            whose = "" if alike or not _elsewhere(studies, arm) else f" ({runs.study.name})"
             name = f"{arm}{whose}"
             seen[trials] = name
             arms[name] = replace(runs.study.arms[arm], label=f"{runs.label(arm)}{whose}")
             roles = runs.index[runs.index["wanted"].astype(bool) & (runs.index["arm"] == arm)]
             roles = roles[(roles["row"] == "") & (roles["control"] == "")]
-            within = (roles["stage"] == "confirm") & (roles["seed"] % 10_000 <= seeds)
+            within = (roles["stage"] == "confirm") & roles["seed"].map(lambda seed: _within(seed, seeds))
             roles = roles[within | roles["stage"].isin(["search", "finalists"])]
             index.append(roles.assign(arm=name))
             owner |= dict.fromkeys(roles["trial"], runs)
@@ -181,6 +186,21 @@ def together(studies: Sequence[Runs]) -> Runs:
         # The strictest of the levels at which the studies test.
         history=max((runs.history for runs in studies), key=lambda history: history.look),
     )
+
+
+def _shared(runs: Runs, arm: str, seeds: int) -> tuple[str, ...]:
+    """An arm's finished trials of the first so many seeds."""
+    finished = confirmed(runs, arm).finished
+    return tuple(sorted(trial for (_, _, seed), trial in finished.items() if _within(seed, seeds)))
+
+
+def _within(seed: int, seeds: int) -> bool:
+    # With repeats, each brings its seeds, ten thousand further.
+    return bool(seed % 10_000 <= seeds)
+
+
+def _elsewhere(studies: Sequence[Runs], arm: str) -> bool:
+    return sum(arm in runs.arms for runs in studies) > 1
 
 
 def page(compared: ComparedStudies) -> Runs:
