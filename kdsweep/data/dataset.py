@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kdsweep.data import split as drawing
 from kdsweep.tasks import registry as tasks
+from kdsweep.tasks.labels import labelled, without
 from kdsweep.values.card import Card, Facts, Part, Rows, Split
 
 Array = NDArray[Any]
@@ -31,7 +32,7 @@ class Dataset:
             or, of what is larger than memory, leave it where it is (`maps`).
         present: [N] bool by modality; False where that modality is missing.
         labels: [N] or [N, C], as the card's task has them; its classes are the names of the C classes, labels or
-            targets.
+            targets. A row without a label is -1 of whole numbers, NaN of others.
         ids: [N] str, unique; what a result names a sample by.
         split: [N] of "train", "valid", "test", or None where the study draws it.
         groups: [N] str (speaker, subject, recording), or None.
@@ -50,8 +51,17 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def labelled(self) -> Array:
+        """[N] bool: the rows that have a label."""
+        return labelled(self.labels)
+
     def parts(self, split: Split, fold: int = 0) -> dict[Part, Array]:
-        """Row numbers of each part."""
+        """Row numbers of each part; of what validates and tests, the rows that have a label.
+
+        Raises:
+            ValueError: a part has too few of those.
+        """
         return drawing.parts(self, split, fold)
 
     def only(self, parts: Sequence[Part], modalities: Iterable[str], split: Split, fold: int = 0) -> Dataset:
@@ -68,8 +78,9 @@ class Dataset:
             Rows(
                 {part: Hash(self.ids[rows]).text() for part, rows in parts.items()},
                 {part: len(rows) for part, rows in parts.items()},
+                drawing.unlabelled(self, split, fold),
             )
-            for parts in parted
+            for fold, parts in enumerate(parted)
         ]
         content = self.fingerprint or self.digest()
         if self.groups is None:
@@ -119,16 +130,34 @@ class Dataset:
             present[name][lost] = False
         return self._altered(modalities=modalities, present=present)
 
+    def without_labels(self, rows: Array, share: float) -> Dataset:
+        """Take the labels away from this share of those of `rows` that have one, of every class alike.
+
+        Which rows lose theirs, their own ids say: other rows, another order or another fold change at most one of a
+        class, and a smaller share takes a subset of a larger. A class keeps one label at least.
+        """
+        some = rows[self.labelled[rows]]
+        strata = tasks.load(self.card.task).labels.strata(self.labels[some])
+        place = np.array([int(Hash(np.array(["label", id_])).text(), 16) for id_ in self.ids[some]], dtype=object)
+        lost = []
+        for kind in np.unique(strata) if strata is not None else [None]:
+            members = np.arange(len(some)) if strata is None else np.flatnonzero(strata == kind)
+            ordered = members[np.argsort(place[members])]
+            lost.append(ordered[: min(round(share * len(members)), len(members) - 1)])
+        return self._altered(labels=without(self.labels, some[np.concatenate(lost)]))
+
     def shuffled_within_class(self, rows: Array, auxiliary: tuple[str, ...], seed: int) -> Dataset:
         """Permute the auxiliary inputs of `rows` within each class, all auxiliary modalities by one permutation.
 
         Of several labels a class is a set of them.
 
         Raises:
-            ValueError: the labels are numbers.
+            ValueError: the labels are numbers, or not all of these rows have one.
         """
         if tasks.load(self.card.task).labels.counts(self.labels, len(self.card.classes)) is None:
             raise ValueError(f"shuffled_within_class permutes within classes, and a {self.card.task} has none")
+        if gone := int((~self.labelled[rows]).sum()):
+            raise ValueError(f"shuffled_within_class permutes within classes, and {gone} training rows have no label")
         rng, source = np.random.default_rng([seed, 0x5FFE]), np.arange(len(self))
         kinds, of_row = np.unique(self.labels[rows], axis=0, return_inverse=True)
         for kind in range(len(kinds)):

@@ -75,14 +75,41 @@ def _split(dataset: Dataset) -> Array:
 
 
 def _with(dataset: Dataset, split: Split, fold: int) -> Dataset:
-    rows, names = dataset.parts(split, fold), np.empty(len(dataset), dtype="<U5")
+    rows, names = _assigned(dataset, split, fold), np.empty(len(dataset), dtype="<U5")
     for part in PARTS:
         names[rows[part]] = part
     return replace(dataset, split=names)
 
 
 def parts(dataset: Dataset, split: Split, fold: int) -> dict[Part, Array]:
-    """Row numbers of each part: drawn where there are folds, or the dataset has no split, or no valid part."""
+    """Row numbers of each part; those of valid and test have a label, as others can neither choose nor judge.
+
+    Raises:
+        ValueError: fewer than two rows of train have one, or none of valid or test.
+    """
+    assigned, there = _assigned(dataset, split, fold), dataset.labelled
+    if there.all():
+        return assigned
+    judged: dict[Part, Array] = {part: rows[there[rows]] for part, rows in assigned.items()}
+    least_of: dict[Part, int] = {"train": 2, "valid": 1, "test": 1}
+    for part, least in least_of.items():
+        if len(assigned[part]) and len(judged[part]) < least:
+            rule = f"{part} needs {least} rows that have a label" if least > 1 else f"{part} needs a row with a label"
+            raise ValueError(f"{rule}, got {len(judged[part])} of {len(assigned[part])}")
+    return {**judged, "train": assigned["train"]}
+
+
+def unlabelled(dataset: Dataset, split: Split, fold: int = 0) -> dict[Part, int]:
+    """How many rows of each part have no label: those of train are trained on, the others are left out. Without 0."""
+    there = dataset.labelled
+    if there.all():
+        return {}
+    gone: dict[Part, int] = {part: int((~there[rows]).sum()) for part, rows in _assigned(dataset, split, fold).items()}
+    return {part: count for part, count in gone.items() if count}
+
+
+def _assigned(dataset: Dataset, split: Split, fold: int) -> dict[Part, Array]:
+    """All rows of each part: drawn where there are folds, or the dataset has no split, or no valid part."""
     if split.folds:
         return _fold(dataset, split, fold)
     if dataset.split is None:
@@ -110,6 +137,15 @@ def _hold_out(dataset: Dataset, rows: Array, share: int, seed: int) -> tuple[Arr
 
 
 def _cuts(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tuple[Array, Array]]:
+    """A row without a label would judge nothing: it stays with the rest, unless its group is held out."""
+    there = dataset.labelled[rows]
+    others, groups = rows[~there], dataset.groups
+    for rest, held in _cuts_of_labelled(dataset, rows[there], count, seed):
+        away = np.isin(groups[others], groups[held]) if groups is not None else np.zeros(len(others), bool)
+        yield np.sort(np.append(rest, others[~away])), np.sort(np.append(held, others[away]))
+
+
+def _cuts_of_labelled(dataset: Dataset, rows: Array, count: int, seed: int) -> Iterator[tuple[Array, Array]]:
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     labels = dataset.labels[rows]

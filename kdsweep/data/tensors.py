@@ -64,13 +64,15 @@ def take(values: Tensor | Mapped, rows: Tensor) -> Tensor:
 class Tensors:
     """N rows. `inputs` [N, *shape] float32 and `present` [N] bool by modality, `labels`, `ids`.
 
-    Labels are [N] int64, [N, C] float32 of 0 and 1 (multilabel) or [N, R] float32 (regression).
+    Labels are [N] int64, [N, C] float32 of 0 and 1 (multilabel) or [N, R] float32 (regression). `labelled` [N] bool is
+    None where every row has one; what has none is zero-filled.
     """
 
     inputs: Mapping[str, Tensor | Mapped]
     present: Mapping[str, Tensor]
     labels: Tensor
     ids: np.ndarray[Any, Any]
+    labelled: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -105,9 +107,14 @@ def to_tensors(
             there = torch.as_tensor(dataset.present[name].copy(), device=device)
             tensor = scales[name].apply(tensor, there, padded=dataset.card.modalities[name].kind == "sequence")
         inputs[name] = tensor
+    has_label, labels = dataset.labelled, dataset.labels
+    if not has_label.all():
+        labels = labels.copy()
+        labels[~has_label] = 0
     return Tensors(
         inputs,
         {name: torch.as_tensor(dataset.present[name].copy(), device=device) for name in modalities},
-        torch.as_tensor(dataset.labels, device=device),
+        torch.as_tensor(labels, device=device),
         dataset.ids,
+        None if has_label.all() else torch.as_tensor(has_label, device=device),
     )

@@ -117,9 +117,10 @@ class Views:
         return changed | {name: changed[of] for name, of in self.copies.items() if of in self.steps}
 
 
-def patterns(present: Mapping[str, Tensor]) -> Tensor:
-    """[N] whole numbers, equal where rows have the same modalities."""
-    found = sum(there.cpu().long() << place for place, there in enumerate(present.values()))
+def patterns(present: Mapping[str, Tensor], labelled: Tensor | None) -> Tensor:
+    """[N] whole numbers, equal where rows have the same modalities, and all of them a label or none."""
+    every = (*present.values(), *([labelled] if labelled is not None else []))
+    found = sum(there.cpu().long() << place for place, there in enumerate(every))
     assert isinstance(found, Tensor)
     return found
 

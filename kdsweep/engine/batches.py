@@ -25,12 +25,14 @@ class Look(NamedTuple):
     Attributes:
         inputs, present: by modality; this worker's slice.
         labels: of the whole batch.
+        labelled: "rows", those that have a label, where some of the training part have none; else empty.
         mixed: "labels" and "share" [K] where rows are blends of two, else empty.
     """
 
     inputs: dict[str, Tensor]
     present: dict[str, Tensor]
     labels: Tensor
+    labelled: dict[str, Tensor]
     mixed: dict[str, Tensor]
 
 
@@ -41,7 +43,7 @@ class Batches:
     Attributes:
         read: the modalities that a step looks at.
         streams: what each lane's views and partners are drawn from.
-        patterns: which rows miss the same modalities: only those are mixed.
+        patterns: which rows miss the same modalities, or a label: only those are mixed.
     """
 
     train: Tensors
@@ -61,7 +63,8 @@ class Batches:
             inputs = self.views.blend(inputs, others, share)
             present = {name: present[name] & there[name] for name in present}
             mixed = {"labels": self.train.labels[partners], "share": share}
-        return Look(inputs, present, self.train.labels[rows], mixed)
+        labelled = {} if self.train.labelled is None else {"rows": self.train.labelled[rows]}
+        return Look(inputs, present, self.train.labels[rows], labelled, mixed)
 
     def _view(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         # Networks see this worker's slice of the batch, the objective the whole of it.

@@ -79,7 +79,8 @@ class Models:
 
 
 def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> dict[Part, Tensors]:
-    """The parts that a trial may see, less what its control or `drop_auxiliary` takes away; test if it reads it."""
+    """The parts that a trial may see, less what its control, `drop_auxiliary` or `drop_labels` takes away; test if it
+    reads it."""
     seen: list[Part] = ["train", "valid", "test"] if trial.reads_test else ["train", "valid"]
     modalities = (*trial.student, *trial.auxiliary, *columns(trial).values())
     dataset = dataset.only(seen, modalities, data.split, trial.fold)
@@ -94,6 +95,9 @@ def parts(trial: Trial, dataset: Dataset, data: Data, device: torch.device) -> d
         # Drawn from the rows' own digest: which rows lose out is decided by the trial's identity and nothing else.
         seed = seed_of(0, "drop auxiliary", trial.rows["train"])
         dataset = dataset.without_auxiliary(rows["train"], trial.auxiliary, trial.drop_auxiliary, seed)
+    if trial.drop_labels:
+        # Last: a control may know what the trial does not.
+        dataset = dataset.without_labels(rows["train"], trial.drop_labels)
     chosen = {part: dataset.select(rows[part]) for part in seen}
     scaling: dict[str, Scaling] = {}
     if trial.standardise:
@@ -187,7 +191,7 @@ def models(
         for some in (outputs, of_test) if test is not None else (outputs,):
             some["teacher"] = together([some[name] for name in trial.auxiliaries])
     if broken.teacher == "labels":
-        outputs["teacher"] = smoothed_labels(train.labels, len(card.classes), own.embedding, tasks.load(trial.task))
+        outputs["teacher"] = smoothed_labels(train, len(card.classes), own.embedding, tasks.load(trial.task))
 
     built = objective(trial)
     sizes = Sizes(
@@ -202,6 +206,7 @@ def models(
         smoothing=float(trial.train["label_smoothing"]),
         balanced=trial.train["class_weights"] == "balanced",
         mixed=views.alpha is not None,
+        labelled=train.labelled.cpu() if train.labelled is not None else None,
     )
     built.setup(sizes, lambda name: stream(trial.seed, "term", name))
     models_read = {role: of.network for role, of in frozen_models.items() if of.network is not None}

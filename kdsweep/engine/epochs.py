@@ -25,10 +25,12 @@ class Stepping(Training, Protocol):
 
     Attributes:
         total, batch_size: of the recipe, which all lanes share in them.
+        labelled_share: of every batch; None where rows are drawn as they come.
     """
 
     total: int
     batch_size: int
+    labelled_share: float | None
 
     def update(self, rows: Tensor, done: int, progress: float) -> Mapping[str, Tensor]:
         """One update of everything on rows [K, B], after `done` others: values before it by name, [K] each."""
@@ -47,7 +49,7 @@ def batches(training: Stepping) -> tuple[int, int]:
 
 
 def epochs(training: Stepping) -> Iterator[list[Epoch]]:
-    """Train on from where it stands. An epoch is the whole batches of a fresh permutation of each lane's own."""
+    """Train on from where it stands. An epoch is the whole batches of a fresh order of each lane's own."""
     while training.done < training.total:
         began, number = time.perf_counter(), training.done + 1
         values = {name: column.tolist() for name, column in train_epoch(training, number).items()}
@@ -68,13 +70,38 @@ def epochs(training: Stepping) -> Iterator[list[Epoch]]:
 def train_epoch(training: Stepping, number: int) -> dict[str, Tensor]:
     """One epoch of steps and nothing else: means over its batches by name, [K] each."""
     size, steps = batches(training)
-    order, sums = drawn(training, "order", number), dict[str, Tensor]()
+    order, sums = _order(training, number), dict[str, Tensor]()
     for step in range(steps):
         done = (number - 1) * steps + step
         rows = order[:, step * size : (step + 1) * size]
         for name, value in training.update(rows, done, done / (training.total * steps)).items():
             sums[name] = sums[name] + value / steps if name in sums else value / steps
     return sums
+
+
+def _order(training: Stepping, number: int) -> Tensor:
+    """[K, rows or more]: the rows of an epoch's batches, in their order."""
+    labelled = training.parts["train"].labelled
+    if training.labelled_share is None or labelled is None:
+        return drawn(training, "order", number)
+    size, steps = batches(training)
+    # A term counts from two rows up.
+    some = min(max(2, round(training.labelled_share * size)), size)
+    orders = []
+    for trial in training.trials:
+        rng = generator(trial.seed, "order", number)
+        own = [
+            _again_and_again(torch.nonzero(rows)[:, 0].cpu(), steps * count, rng).view(steps, count)
+            for rows, count in ((labelled, some), (~labelled, size - some))
+        ]
+        orders.append(torch.cat(own, dim=1).flatten())
+    return torch.stack(orders).to(labelled.device)
+
+
+def _again_and_again(rows: Tensor, count: int, rng: torch.Generator) -> Tensor:
+    """So many of these rows: a permutation, and another one where that is spent."""
+    several = range(-(-count // len(rows)))
+    return torch.cat([rows[:0], *(rows[torch.randperm(len(rows), generator=rng)] for _ in several)])[:count]
 
 
 def drawn(training: Training, *purpose: object) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from kdsweep.data.tensors import Tensors
 from kdsweep.engine import evaluation
@@ -68,8 +67,12 @@ def together(several: Sequence[Outputs]) -> Outputs:
     return Outputs(logits, torch.cat([outputs.embedding for outputs in several], dim=-1), present.any(0))
 
 
-def smoothed_labels(labels: Tensor, classes: int, width: int, task: Task, *, smoothing: float = 0.1) -> Outputs:
-    """Labels as a teacher (Szegedy et al. 2016, arXiv:1512.00567; .1 as there), whose embedding says nothing."""
-    nothing = torch.zeros(len(labels), width, device=labels.device)
-    present = torch.ones(len(labels), dtype=torch.bool, device=labels.device)
-    return Outputs(task.scores.smoothed(labels, classes, smoothing), nothing, present)
+def smoothed_labels(part: Tensors, classes: int, width: int, task: Task, *, smoothing: float = 0.1) -> Outputs:
+    """Labels as a teacher (Szegedy et al. 2016, arXiv:1512.00567; .1 as there), whose embedding says nothing.
+
+    Of a row without a label it says nothing either.
+    """
+    nothing = torch.zeros(len(part), width, device=part.labels.device)
+    every = torch.ones(len(part), dtype=torch.bool, device=part.labels.device)
+    present = every if part.labelled is None else part.labelled
+    return Outputs(task.scores.smoothed(part.labels, classes, smoothing), nothing, present)

@@ -20,8 +20,11 @@ def judged(task: Task, training: Training, role: str, part: Part) -> list[Judged
     outputs = training.outputs(role, part)
     if not task.searches:
         return [Judged(own, training.parts[part]) for own in outputs]
-    galleries, labels = training.outputs(role, "train"), training.parts["train"].labels
-    return [Judged(own, training.parts[part], of, labels) for own, of in zip(outputs, galleries, strict=True)]
+    galleries, train = training.outputs(role, "train"), training.parts["train"]
+    if train.labelled is not None:
+        # A row without a label is neither relevant nor irrelevant.
+        galleries = [gallery._replace(present=gallery.present & train.labelled) for gallery in galleries]
+    return [Judged(own, training.parts[part], of, train.labels) for own, of in zip(outputs, galleries, strict=True)]
 
 
 def scores(task: Task, by_role: Mapping[str, Sequence[Judged]]) -> list[dict[str, float]]:

@@ -40,6 +40,7 @@ class Run:
         self.trials, self.active, self.done = [self.trial], 1, 0
         self.recipe, self.objective = recipe(self.trial), self.models.objective
         self.total, self.batch_size = int(self.recipe["epochs"]), int(self.recipe["batch_size"])
+        self.labelled_share = self.recipe.get("labelled")
         self.networks = self.models.trained
         critics = {id(p) for term in self.objective.critics().values() for p in _critic(term).parameters()}
         parameters = {name: _trained(network) for name, network in self.networks.items()}
@@ -58,7 +59,9 @@ class Run:
         seed = self.trial.seed
         views, train = self.models.views, self.parts["train"]
         own = [views.streams(generator, seed)]
-        self.batches = Batches(train, self.models.read, views, own, patterns(train.present), self.workers)
+        self.batches = Batches(
+            train, self.models.read, views, own, patterns(train.present, train.labelled), self.workers
+        )
         self.draws = {name: generator(seed, "draw", name) for name, _ in self.objective.items()}
         self.start = {name: float(term.start) for name, term in self.objective.items()}
 
@@ -212,6 +215,7 @@ class Run:
             auxiliary=frozen | {name: say(name, model) for name, model in self.models.auxiliaries.items()},
             teacher_head=self.models.teacher_head,
             mixed=Mixed(look.mixed["labels"][0], look.mixed["share"][0]) if look.mixed else None,
+            labelled=look.labelled["rows"][0] if look.labelled else None,
         )
 
 

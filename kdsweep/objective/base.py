@@ -29,8 +29,8 @@ class Term(nn.Module, ABC):
 
     Class attributes:
         papers: where the term comes from, for a report's bibliography.
-        reads: the outputs it needs, as "student.logits", "teacher.embedding", "auxiliary.embedding", ... A row counts
-            only when everything read is present in it.
+        reads: what it needs, as "student.logits", "teacher.embedding", "auxiliary.embedding", "labels", ... A row
+            counts only when everything read is present in it.
         trains: "teacher" for a term whose gradient reaches nothing but the teacher (or auxiliary models).
         mixes: whether it understands blends of two rows (mixup): False for one that takes labels for classes of
             one row, or remembers samples.
@@ -110,12 +110,14 @@ class Term(nn.Module, ABC):
         return type(self).remember is not Term.remember
 
     def rows(self, batch: Batch) -> Tensor:
-        """[B] bool: the rows in which everything that the term reads is present.
+        """[B] bool: the rows in which everything that the term reads is present, its label included.
 
         Of several auxiliary modalities one is enough: a term over them leaves out the others row by row.
         """
         sources = sorted({name.split(".")[0] for name in self.reads})
-        there = [batch.any_auxiliary() if source == "auxiliary" else batch.of(source).present for source in sources]
+        if batch.labelled is None:
+            sources = [source for source in sources if source != "labels"]
+        there = [batch.there(source) for source in sources]
         return functools.reduce(operator.and_, there or [torch.ones_like(batch.student.present)])
 
     def forward(self, batch: Batch) -> Tensor:

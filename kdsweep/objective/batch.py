@@ -59,7 +59,8 @@ class Batch(NamedTuple):
 
     Attributes:
         student: what the student says.
-        labels: [B] int64 classes; float [B, C] of 0 and 1 (multilabel) or of values (regression).
+        labels: [B] int64 classes; float [B, C] of 0 and 1 (multilabel) or of values (regression); zeros where a row has
+            none.
         samples: [B] int64, the rows' places in the training set, for terms that remember samples.
         progress: 0-dim float in [0, 1], the share of training already done.
         teacher: None where the method has none. A frozen teacher's outputs carry no gradient.
@@ -67,6 +68,7 @@ class Batch(NamedTuple):
         draws: random numbers that the term itself asked for, in `Term.draw`.
         teacher_head: the teacher's map from embedding [B, D] to logits [B, C], for terms that look through it.
         mixed: None where every row is one row of the data.
+        labelled: [B] bool, the rows that have a label; None where all of the training set have one.
     """
 
     student: Outputs
@@ -78,6 +80,7 @@ class Batch(NamedTuple):
     draws: Mapping[str, Tensor] = {}
     teacher_head: Callable[[Tensor], Tensor] | None = None
     mixed: Mixed | None = None
+    labelled: Tensor | None = None
 
     def detach(self) -> Batch:
         """The same batch, through which no gradient flows: what a critic trains on."""
@@ -104,6 +107,12 @@ class Batch(NamedTuple):
         assert outputs is not None
         return outputs
 
+    def there(self, source: str) -> Tensor:
+        """[B] bool: the rows that have "labels", "student", "teacher", the model of a modality, or any "auxiliary"."""
+        if source == "labels":
+            return self.labelled if self.labelled is not None else torch.ones_like(self.student.present)
+        return self.any_auxiliary() if source == "auxiliary" else self.of(source).present
+
     def any_auxiliary(self) -> Tensor:
         """[B] bool: at least one auxiliary modality is present."""
         there = [outputs.present for outputs in self.auxiliary.values()]
@@ -120,6 +129,7 @@ class Sizes(NamedTuple):
         auxiliary: embedding widths by modality.
         features: shapes of inner layers without the batch axis, by "student.name" or "teacher.name".
         labels: the training set's labels [samples] or [samples, C], for terms that draw samples of other classes.
+        labelled: [samples] bool, which of them there are; None where all are.
         task: what the labels are.
         smoothing: share of every label that goes to all classes alike.
         mixed: whether rows are blends of two.
@@ -137,6 +147,7 @@ class Sizes(NamedTuple):
     smoothing: float = 0.0
     balanced: bool = False
     mixed: bool = False
+    labelled: Tensor | None = None
 
     def width(self, source: str) -> int:
         """Embedding width of "student", "teacher", or the auxiliary model of a modality."""

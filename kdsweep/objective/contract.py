@@ -30,8 +30,8 @@ from kdsweep.objective.toy import (
 )
 from kdsweep.tasks.registry import CLASSES
 
-# Of several auxiliary modalities, each row below has lost another one; row 5 has lost both.
-HOLES = {"student": [1], "teacher": [0, 5], "depth": [2, 5], "sound": [3, 5]}
+# Of several auxiliary modalities, each row below has lost another one; row 5 has lost both. Rows 4 and 5 have no label.
+HOLES = {"student": [1], "teacher": [0, 5], "depth": [2, 5], "sound": [3, 5], "labels": [4, 5]}
 
 
 def trains_what_it_is_for(term: Term) -> None:
@@ -83,12 +83,29 @@ def missing_rows_are_as_if_they_were_not_there(term: Term) -> None:
     close(made.state_dict(), alone.state_dict())
 
 
+def a_label_that_is_not_there_is_not_read(term: Term) -> None:
+    """What stands in the place of a label that a row has not changes neither value nor memory nor critic."""
+    first, second = set_up(term), set_up(term)
+    seen = with_draws(first, missing(example(first, 10), labels=[4, 5, 7]))
+    assert seen.labelled is not None
+    turned = seen._replace(labels=torch.where(_along(~seen.labelled, seen.labels), seen.labels.flip(0), seen.labels))
+    assert not torch.equal(turned.labels, seen.labels)
+    rule = f"it takes labels, and does not say so: reads = {first.reads}"
+    assert torch.equal(first(seen), second(turned)), rule
+    if first.critic is not None:
+        assert torch.equal(first.critic_value(seen.detach()), second.critic_value(turned.detach())), rule
+    remember(first, seen)
+    remember(second, turned)
+    close(first.state_dict(), second.state_dict())
+
+
 def fewer_than_two_rows_give_exactly_zero(term: Term) -> None:
     """With no row or one, value and gradients are exactly 0, and what it remembers stays finite."""
     for left in (0, 1):
         gone = list(range(left, 8))
         made = set_up(term)
-        seen = with_draws(made, missing(example(made, scale=0.0), student=gone, teacher=gone, depth=gone, sound=gone))
+        whose = dict.fromkeys(HOLES, gone)
+        seen = with_draws(made, missing(example(made, scale=0.0), **whose))
         value = made(seen)
         assert value.item() == 0, value
         reached = gradients(value, {**leaves(seen), **dict(made.named_parameters())})
@@ -201,6 +218,7 @@ CHECKS: tuple[Callable[[Term], None], ...] = (
     trains_what_it_is_for,
     critic_learns_from_its_own_loss_alone,
     missing_rows_are_as_if_they_were_not_there,
+    a_label_that_is_not_there_is_not_read,
     fewer_than_two_rows_give_exactly_zero,
     stays_finite,
     does_not_depend_on_the_order_of_the_batch,
@@ -219,6 +237,10 @@ class _Asked(nn.Module):
 
     def forward(self, seen: Batch) -> Tensor:
         return self.question(self.term, seen)
+
+
+def _along(rows: Tensor, values: Tensor) -> Tensor:
+    return rows.view(-1, *[1] * (values.dim() - 1))
 
 
 def set_up(term: Term, *, seed: int = 0, dtype: torch.dtype = torch.float64) -> Term:

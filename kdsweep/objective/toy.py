@@ -67,14 +67,22 @@ def with_sources(seen: Batch, outputs: Mapping[str, Outputs]) -> Batch:
 
 
 def missing(seen: Batch, **rows: list[int]) -> Batch:
-    """The batch with rows missing, by source; what stands in them stays, to show that nobody reads it."""
+    """The batch with rows missing, by source; what stands in them stays, to show that nobody reads it.
+
+    Of "labels" rows that have none.
+    """
 
     def without(outputs: Outputs, source: str) -> Outputs:
         present = outputs.present.clone()
         present[rows.get(source, [])] = False
         return outputs._replace(present=present)
 
-    return with_sources(seen, {source: without(outputs, source) for source, outputs in sources(seen).items()})
+    left = with_sources(seen, {source: without(outputs, source) for source, outputs in sources(seen).items()})
+    if "labels" not in rows:
+        return left
+    labelled = torch.ones(len(seen.labels), dtype=torch.bool)
+    labelled[rows["labels"]] = False
+    return left._replace(labelled=labelled)
 
 
 def each(seen: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -86,7 +94,8 @@ def each(seen: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 
     changed = with_sources(seen, {source: of(outputs) for source, outputs in sources(seen).items()})
     draws = {key: change(values) for key, values in seen.draws.items()}
-    return changed._replace(labels=change(seen.labels), samples=change(seen.samples), draws=draws)
+    labelled = change(seen.labelled) if seen.labelled is not None else None
+    return changed._replace(labels=change(seen.labels), samples=change(seen.samples), draws=draws, labelled=labelled)
 
 
 def shown(seen: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -128,7 +137,8 @@ def gradients(value: Tensor, of: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def flat(seen: Batch) -> dict[str, Tensor]:
     """Every [B, ...] tensor of a batch, by name."""
     present = {f"{source}.present": outputs.present for source, outputs in sources(seen).items()}
-    return {**leaves(seen), **present, "labels": seen.labels, "samples": seen.samples}
+    labelled = {"labelled": seen.labelled} if seen.labelled is not None else {}
+    return {**leaves(seen), **present, "labels": seen.labels, "samples": seen.samples, **labelled}
 
 
 def rebuilt(like: Batch, tensors: Mapping[str, Tensor]) -> Batch:
@@ -143,4 +153,4 @@ def rebuilt(like: Batch, tensors: Mapping[str, Tensor]) -> Batch:
         )
 
     changed = with_sources(like, {source: outputs(source, of) for source, of in sources(like).items()})
-    return changed._replace(labels=tensors["labels"], samples=tensors["samples"])
+    return changed._replace(labels=tensors["labels"], samples=tensors["samples"], labelled=tensors.get("labelled"))

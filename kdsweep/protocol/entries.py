@@ -53,6 +53,7 @@ def meaningless(study: Study, arm: Arm, control: Control) -> str:
         mixed=MIXUP in study.augment,
         reads=lambda: [term.reads for _, term in _objective(arm.method, tuple(sorted(arm.choices.items()))).items()],
         meaningless=tasks.load(study.task).meaningless.get(control.name, ""),
+        unlabelled=study.facts.folds[0].unlabelled.get("train", 0) if study.facts else 0,
     )
     return control.meaningless(subject)
 

@@ -41,6 +41,7 @@ class Variation(NamedTuple):
 
     control: str = ""
     drop_auxiliary: float = 0.0
+    drop_labels: float = 0.0
     auxiliary: tuple[str, ...] = ()
 
 
@@ -136,9 +137,12 @@ class Trials:
         kind, reads_auxiliary = method.teacher(choices), method.auxiliary(choices)
         data = row.data if row else {}
         auxiliary: tuple[str, ...] = tuple(data.get("auxiliary", study.auxiliary))
-        variation = Variation(entry.control.name, data.get("drop_auxiliary", study.data.drop_auxiliary), auxiliary)
+        dropped_auxiliary, dropped_labels = (
+            data.get(key, getattr(study.data, key)) for key in ("drop_auxiliary", "drop_labels")
+        )
+        variation = Variation(entry.control.name, dropped_auxiliary, dropped_labels, auxiliary)
         if kind == "none" and reads_auxiliary == "none":
-            auxiliary, variation = (), Variation()
+            auxiliary, variation = (), Variation(drop_labels=dropped_labels)
         elif kind == "frozen" and arm.teacher in auxiliary and reads_auxiliary == "none":
             auxiliary = (arm.teacher,)
 
@@ -162,6 +166,7 @@ class Trials:
             numbers={name: value for name, value in numbers.items() if name in read},
             dropped=dropped,
             drop_auxiliary=variation.drop_auxiliary,
+            drop_labels=variation.drop_labels,
             control=variation.control,
             networks=networks,
             thresholds=thresholds,
@@ -183,7 +188,8 @@ class Trials:
         reads_test: bool = False,
     ) -> Trial | None:
         """A trial of the teacher or of an auxiliary model; without a variation, on the study's own data."""
-        changed = variation or Variation("", self.study.data.drop_auxiliary, self.study.auxiliary)
+        data = self.study.data
+        changed = variation or Variation("", data.drop_auxiliary, data.drop_labels, self.study.auxiliary)
         question = repr(("model", trains, replicate, numbers, seed, changed, thresholds, reads_test))
         return self._settled(
             question,
@@ -226,6 +232,7 @@ class Trials:
             augment=self._augmented(study.student if reads_student else (), auxiliary),
             numbers={**study.teacher_fixed, **numbers},
             drop_auxiliary=variation.drop_auxiliary,
+            drop_labels=variation.drop_labels,
             control=variation.control,
             networks=networks,
             thresholds=thresholds,
@@ -288,7 +295,8 @@ class Trials:
             task=study.task,
             select=study.select,
             metric=study.metric,
-            train=study.train.model_dump(),
+            # What is not asked for names no trial.
+            train=study.train.model_dump(exclude_none=True),
             standardise=study.data.path is not None if study.data.standardise is None else study.data.standardise,
             networks={},
             seed=seed,

@@ -309,4 +309,6 @@ def with_facts(study: Study) -> Study:
         StudyError: its parts do not fit each other (`kdsweep.study_file.compatibility`).
     """
     compatibility.check(study)
-    return replace(study, facts=source.load(study.data.reference).facts(study.data.split))
+    found = replace(study, facts=source.load(study.data.reference).facts(study.data.split))
+    compatibility.check_facts(found)
+    return found

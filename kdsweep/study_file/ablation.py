@@ -16,7 +16,8 @@ from kdsweep.values.study import Arm, Data, Row
 
 WORDS = ("leave_one_out", "add_one_in")
 FORMS = ("without", "set", "each")
-DATA_KEYS = ("data.drop_auxiliary", "data.auxiliary")
+SHARES = ("data.drop_auxiliary", "data.drop_labels")
+DATA_KEYS = (*SHARES, "data.auxiliary")
 
 
 def read(
@@ -51,7 +52,8 @@ class _Reader:
 
     def is_arm(self, row: Row) -> bool:
         """Whether the row changes nothing. A number that the arm searches is changed by any value."""
-        own = {"drop_auxiliary": self.data.drop_auxiliary, "auxiliary": self.auxiliary}
+        own = {key.removeprefix("data."): getattr(self.data, key.removeprefix("data.")) for key in SHARES}
+        own["auxiliary"] = self.auxiliary
         searched = self.arm.space
         return (
             not row.dropped
@@ -92,14 +94,22 @@ class _Reader:
             example = "{entropy.form: gaussian}" if form == "set" else "{data.drop_auxiliary: [0.5, 0.9]}"
             self.findings.refuse(here, f"{form} is a mapping such as {example}, got {value!r}")
         elif form == "set":
-            yield from self._change("set", value, here)
+            yield from self._beside_labels_alone(self._change("set", value, here))
         else:
             for key, values in value.items():
                 if not isinstance(values, list) or not values:
                     self.findings.refuse((*here, key), f"each lists the values of {key}, got {values!r}")
                     continue
                 for index, option in enumerate(values):
-                    yield from self._change("each", {key: option}, here, index)
+                    yield from self._beside_labels_alone(self._change("each", {key: option}, here, index))
+
+    def _beside_labels_alone(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows; one with other labels and nothing else comes with the student that learns from those alone."""
+        optional = tuple(term for term in self.terms if term not in self.method.required)
+        for row in rows:
+            yield row
+            if row.data.keys() == {"drop_labels"} and not (row.choices or row.numbers) and not self.is_arm(row):
+                yield replace(row, name=f"labels alone, {row.name}", dropped=optional)
 
     def _dropped(self, value: Any, path: Path) -> tuple[str, ...]:
         if not isinstance(value, list) or not value:
@@ -162,7 +172,7 @@ class _Reader:
         if key not in DATA_KEYS:
             message = f"a row changes {listed(DATA_KEYS)} of the data, got {key!r}{did_you_mean(key, DATA_KEYS)}"
             self.findings.refuse(path, message)
-        elif key == "data.drop_auxiliary":
+        elif key in SHARES:
             if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1:
                 return float(value)
             self.findings.refuse(path, f"{key} is a share, from 0 to below 1, got {value!r}")

@@ -1,4 +1,5 @@
-"""Whether what a study brings fits what it asks for: asked with torch, as networks and objectives are built for it."""
+"""Whether what a study brings fits what it asks for: asked with torch, as networks and objectives are built for it, and
+of its data once they are read."""
 
 from __future__ import annotations
 
@@ -36,6 +37,19 @@ def check(study: Study) -> None:
         mistakes += [Mistake(arm.line, message) for message in sorted(messages)]
     if mistakes:
         raise StudyError(study.path or study.name, mistakes)
+
+
+def check_facts(study: Study) -> None:
+    """Nothing, where what the data hold can do what the study asks for.
+
+    Raises:
+        StudyError: batches are to hold a share of labelled rows, and every row has a label.
+    """
+    assert study.facts is not None
+    without = study.data.drop_labels or any("drop_labels" in row.data for row in study.rows)
+    if study.train.labelled is not None and not without and not study.facts.folds[0].unlabelled.get("train"):
+        message = "train.labelled is for training samples without a label, and all of them have one"
+        raise StudyError(study.path or study.name, [Mistake(0, message)])
 
 
 def _unmixed(study: Study, arm: Arm) -> Iterator[str]:

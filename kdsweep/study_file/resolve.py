@@ -176,7 +176,7 @@ def _check_recipe(file: File, columns: Mapping[str, str], rows: tuple[Row, ...],
     for key, why in tasks.load(file.task).meaningless.items():
         if key in Train.model_fields and getattr(file.train, key) != Train.model_fields[key].default:
             findings.refuse(("train", key), f"{why}: {key} does nothing to them")
-    takes_away = [row.name for row in rows if row.data]
+    takes_away = [row.name for row in rows if row.data.keys() - {"drop_labels"}]
     if file.data is not None and file.data.drop_auxiliary:
         takes_away.append("data.drop_auxiliary")
     if columns and takes_away:

@@ -82,7 +82,11 @@ class Labelled(NamedTuple):
 
 
 class Labels(Protocol):
-    """Labels [N] or [N, C] of a dataset, whose card names C classes, labels or targets: `classes`."""
+    """Labels [N] or [N, C] of a dataset, whose card names C classes, labels or targets: `classes`.
+
+    A row without a label is -1 of whole numbers and NaN of others (`kdsweep.tasks.labels`): `check`, `encode`, `decode`
+    and `counts` know such rows, null in a file; nobody else is given one.
+    """
 
     @property
     def note(self) -> str:

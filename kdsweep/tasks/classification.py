@@ -43,11 +43,15 @@ class Classes:
     def encode(self, labels: Array, classes: Sequence[str]) -> pa.Array:
         import pyarrow as pa
 
-        return pa.array([classes[label] for label in labels], pa.string())
+        names = [
+            classes[label] if there else None for label, there in zip(labels, shared.labelled(labels), strict=True)
+        ]
+        return pa.array(names, pa.string())
 
     def decode(self, column: pa.ChunkedArray, classes: Sequence[str], where: str) -> Array:
-        numbers = shared.stored([[name] for name in column.to_pylist()], classes, where)
-        return np.array([label for (label,) in numbers], dtype=np.int64)
+        named = [[] if name is None else [name] for name in column.to_pylist()]
+        numbers = shared.stored(named, classes, where)
+        return np.array([label[0] if label else shared.NO_CLASS for label in numbers], dtype=np.int64)
 
     def read(
         self, values: Sequence[Any], ids: Sequence[str], *, where: str, columns: Sequence[str], classes: Sequence[str]
@@ -58,7 +62,7 @@ class Classes:
         return Labelled(np.array([label for (label,) in numbers], dtype=np.int64), known)
 
     def counts(self, labels: Array, classes: int) -> Array:
-        return np.bincount(labels, minlength=classes)
+        return np.bincount(labels[shared.labelled(labels)], minlength=classes)
 
     def strata(self, labels: Array) -> Array:
         return labels

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kdsweep.tasks import labels as shared
 from kdsweep.tasks.base import Array, Judged, Task
 
 if TYPE_CHECKING:
@@ -26,6 +27,25 @@ def labels_come_back_from_a_file(task: Task) -> None:
     read = task.labels.decode(pa.chunked_array([task.labels.encode(labels, classes)]), classes, "here")
     assert read.dtype == labels.dtype, f"wrote {labels.dtype}, read {read.dtype}"
     assert np.array_equal(read, labels)
+
+
+def a_row_may_have_no_label(task: Task) -> None:
+    """Rows without a label pass its check, are null in a file, come back without one, and count in no class."""
+    import pyarrow as pa
+
+    whole, classes = task.labels.example(ROWS, np.random.default_rng(0))
+    gone = np.arange(0, ROWS, 3)
+    labels = shared.without(whole, gone)
+    task.labels.check(labels, classes, _ids(), "here")
+    column = pa.chunked_array([task.labels.encode(labels, classes)])
+    assert column.null_count == len(gone), f"{column.null_count} of {len(gone)} rows are null"
+    read = task.labels.decode(column, classes, "here")
+    assert read.dtype == labels.dtype, f"wrote {labels.dtype}, read {read.dtype}"
+    assert np.array_equal(read, labels, equal_nan=labels.dtype.kind == "f")
+    left = np.setdiff1d(np.arange(ROWS), gone)
+    counts, others = (task.labels.counts(some, len(classes)) for some in (labels, whole[left]))
+    assert (counts is None) == (others is None)
+    assert counts is None or others is None or np.array_equal(counts, others), f"{counts}, not {others}"
 
 
 def labels_are_counted_by_class_or_not_at_all(task: Task) -> None:
@@ -126,6 +146,7 @@ def a_jackknife_is_the_metric_without_each_unit(task: Task) -> None:
 
 CHECKS = (
     labels_come_back_from_a_file,
+    a_row_may_have_no_label,
     labels_are_counted_by_class_or_not_at_all,
     a_linear_model_has_a_score,
     a_loss_is_of_each_row_alone,

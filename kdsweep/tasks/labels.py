@@ -9,6 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+# The class of a row that has none; of float labels such a row is NaN.
+NO_CLASS = -1
+
+
+def labelled(labels: Array) -> NDArray[np.bool_]:
+    """[N]: whether a row has a label. A row of several numbers of which some are NaN has a faulty one."""
+    absent: NDArray[np.bool_] = labels == NO_CLASS
+    if labels.dtype.kind == "f":
+        absent = np.asarray(np.isnan(labels).all(axis=tuple(range(1, labels.ndim))))
+    return ~absent
+
+
+def without(labels: Array, rows: Array) -> Array:
+    """A copy of the labels, in which these rows have none."""
+    left = labels.copy()
+    left[rows] = np.nan if labels.dtype.kind == "f" else NO_CLASS
+    return left
+
+
+def spread(labels: Array, there: NDArray[np.bool_]) -> Array:
+    """Labels of the rows that have one, at their places among all."""
+    whole = np.zeros((len(there), *labels.shape[1:]), labels.dtype)
+    whole[there] = labels
+    return without(whole, np.flatnonzero(~there))
 
 
 def check_width(labels: Array, task: str, classes: Sequence[str], ids: Array, where: str) -> None:
@@ -22,10 +46,11 @@ def check_width(labels: Array, task: str, classes: Sequence[str], ids: Array, wh
 def check_values(
     wrong: NDArray[np.bool_], rule: str, labels: Array, classes: Sequence[str], ids: Array, where: str
 ) -> None:
-    """Nothing, if no label [N] or [N, C] is wrong."""
-    if not wrong.any():
+    """Nothing, if no label [N] or [N, C] is wrong, of the rows that have one."""
+    found = np.argwhere(wrong & labelled(labels).reshape(-1, *[1] * (wrong.ndim - 1)))
+    if not len(found):
         return
-    row, *which = np.argwhere(wrong)[0]
+    row, *which = found[0]
     column = f"label {classes[which[0]]}" if which else "label"
     got = f"{labels[(row, *which)]} in row {row} ({str(ids[row])!r}), column {column}"
     raise ValueError(f"{where}: {rule}, got {got}")

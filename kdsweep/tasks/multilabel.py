@@ -33,17 +33,22 @@ class Flags:
     def check(self, labels: Array, classes: Sequence[str], ids: Array, where: str) -> None:
         shared.check_width(labels, NAME, classes, ids, where)
         shared.check_values(~np.isin(labels, (0, 1)), "a label of several is 0 or 1", labels, classes, ids, where)
-        shared.check_counts(self.counts(labels, len(classes)), lambda label: labels[:, label], classes, ids, where)
+        shared.check_counts(self.counts(labels, len(classes)), lambda label: labels[:, label] == 1, classes, ids, where)
 
     def encode(self, labels: Array, classes: Sequence[str]) -> pa.Array:
         import pyarrow as pa
 
-        names = [[classes[int(label)] for label in np.flatnonzero(row)] for row in labels]
+        names = [
+            [classes[int(label)] for label in np.flatnonzero(row)] if there else None
+            for row, there in zip(labels, shared.labelled(labels), strict=True)
+        ]
         return pa.array(names, pa.list_(pa.string()))
 
     def decode(self, column: pa.ChunkedArray, classes: Sequence[str], where: str) -> Array:
-        named = [names if isinstance(names, list) else [names] for names in column.to_pylist()]
-        return shared.flags(shared.stored(named, classes, where), len(classes))
+        told = column.to_pylist()
+        named = [names if isinstance(names, list) else [] if names is None else [names] for names in told]
+        labels = shared.flags(shared.stored(named, classes, where), len(classes))
+        return shared.without(labels, np.flatnonzero([names is None for names in told]))
 
     def read(
         self, values: Sequence[Any], ids: Sequence[str], *, where: str, columns: Sequence[str], classes: Sequence[str]
@@ -60,7 +65,7 @@ class Flags:
         return Labelled(shared.flags(numbers, len(known)), known)
 
     def counts(self, labels: Array, classes: int) -> Array:
-        counts: Array = labels.sum(0).astype(int)
+        counts: Array = labels[shared.labelled(labels)].sum(0).astype(int)
         return counts
 
     def strata(self, labels: Array) -> None:

@@ -34,12 +34,15 @@ class Values:
     def encode(self, labels: Array, classes: Sequence[str]) -> pa.Array:
         import pyarrow as pa
 
-        return pa.FixedSizeListArray.from_arrays(pa.array(labels.reshape(-1), pa.float32()), len(classes))
+        absent = pa.array(~shared.labelled(labels))
+        values = pa.array(labels.reshape(-1), pa.float32())
+        return pa.FixedSizeListArray.from_arrays(values, len(classes), mask=absent)
 
     def decode(self, column: pa.ChunkedArray, classes: Sequence[str], where: str) -> Array:
+        # Flattened, a list that is null is not there at all.
         numbers = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
         labels: Array = numbers.reshape(-1, len(classes)).astype(np.float32)
-        return labels
+        return shared.spread(labels, column.is_valid().to_numpy())
 
     def read(
         self, values: Sequence[Any], ids: Sequence[str], *, where: str, columns: Sequence[str], classes: Sequence[str]

@@ -83,10 +83,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Rows:
-    """Which rows one fold trains, validates and tests on: digests of their ids, and how many there are."""
+    """Which rows one fold trains, validates and tests on: digests of their ids, and how many there are.
+
+    Attributes:
+        unlabelled: how many rows have no label: of train among those that are counted, of the others beside them.
+    """
 
     digests: Mapping[Part, str]
     counts: Mapping[Part, int]
+    unlabelled: Mapping[Part, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

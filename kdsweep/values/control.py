@@ -21,6 +21,7 @@ class Subject:
         mixed: whether rows are blended with their labels.
         reads: what each term of its objective reads; asked for only where it matters, as that builds the objective.
         meaningless: why the task gives the control no meaning; "" where it does.
+        unlabelled: how many training rows have no label in the data themselves.
     """
 
     teacher: str
@@ -28,6 +29,7 @@ class Subject:
     mixed: bool
     reads: Callable[[], Iterable[Sequence[str]]]
     meaningless: str = ""
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Control:
 
 def _from_labels(reads: Sequence[str]) -> bool:
     """Whether smoothed labels can stand in for the teacher in what a term reads."""
-    return all(read.startswith("student.") or read == "teacher.logits" for read in reads)
+    return all(read.startswith("student.") or read in ("teacher.logits", "labels") for read in reads)
 
 
 def _labels_can_teach(subject: Subject) -> str:
@@ -80,6 +82,11 @@ def _labels_can_teach(subject: Subject) -> str:
         return "the teacher trains with the student: its place cannot be taken by labels"
     told = [reads for reads in subject.reads() if "teacher.logits" in reads]
     return "" if any(map(_from_labels, told)) else "no term reads the teacher's logits"
+
+
+def _classes_are_known(subject: Subject) -> str:
+    gone = subject.unlabelled
+    return f"it permutes within classes, and {gone:,} training samples have no label" if gone else ""
 
 
 # Nothing is broken.
@@ -97,6 +104,7 @@ CONTROLS = {
             "shuffled_within_class",
             "Does the pairing matter beyond the class? Auxiliary inputs are permuted within it.",
             inputs="shuffled",
+            applies=_classes_are_known,
         ),
         Control(
             "untrained_teacher",

@@ -46,6 +46,7 @@ class Data(Section):
         None, description="put inputs on one scale by the training part's mean and deviation; default: of a path, yes"
     )
     drop_auxiliary: float = Field(0.0, ge=0, lt=1, description="share of training rows that lose their auxiliaries")
+    drop_labels: float = Field(0.0, ge=0, lt=1, description="share of training rows that lose their label")
 
     @property
     def reference(self) -> Reference:
@@ -88,6 +89,9 @@ class Train(Section):
     precision: Literal["float32", "bfloat16"] = Field("float32", description="of the networks; losses are in float32")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of every label that goes to all classes alike")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: every class weighs the same")
+    labelled: float | None = Field(
+        None, gt=0, lt=1, description="share of every batch that has labels; default: batches are drawn as rows come"
+    )
 
 
 # The numbers of the recipe that act step by step and so may be searched: "train.lr", ...
@@ -212,7 +216,7 @@ class Row:
         kind: "leave_one_out", "add_one_in", "without", "set" or "each".
         dropped: terms removed.
         choices, numbers: what replaces the arm's own.
-        data: what replaces keys of `data`, by name ("drop_auxiliary", "auxiliary").
+        data: what replaces keys of `data`, by name ("drop_auxiliary", "drop_labels", "auxiliary").
     """
 
     name: str

@@ -46,6 +46,7 @@ class Trial:
         student, auxiliary: modalities seen at deployment, and in training only (empty where nothing reads them).
         standardise: whether inputs are put on one scale by the training part's mean and deviation.
         drop_auxiliary: the share of training rows whose auxiliary modalities are taken away.
+        drop_labels: the share of training rows whose labels are taken away.
         select: which epoch counts, "last" or "best_valid".
         metric: what `select` and the thresholds read.
         choices, numbers: structure, and every hyperparameter that is set, by full name ("kd.weight", "train.lr").
@@ -79,6 +80,7 @@ class Trial:
     dropped: tuple[str, ...] = ()
     standardise: bool = False
     drop_auxiliary: float = 0.0
+    drop_labels: float = 0.0
     control: str = ""
     augment: Mapping[str, Any] = field(default_factory=dict)
     thresholds: tuple[tuple[int, float], ...] = ()
@@ -95,6 +97,8 @@ class Trial:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "fold"}
         if not self.thresholds and self.select != "best_valid":
             del fields["metric"]
+        if not self.drop_labels:
+            del fields["drop_labels"]
         fields["networks"] = without_paths(self.networks)
         fields["teacher"] = self.teacher.id if self.teacher is not None else None
         fields["auxiliaries"] = {name: model.id for name, model in self.auxiliaries.items()}

@@ -67,8 +67,8 @@ def test_ids_that_do_not_match_are_left_out_and_counted(told):
     pd.DataFrame({"clip": [*IDS[:20], "other", "another"], "label": ["a", "b"] * 11}).to_csv("few.csv", index=False)
     code, said = data_command("import", *BASE[:-1], "few.csv:label", "--id", "clip", "--out", "d")
     assert code == 0, said
-    assert "4 ids have no label" in said
-    assert "2 ids have a label and no modality" in said
+    assert "4 ids are not in the label's file" in said
+    assert "2 ids are in the label's file and in no modality" in said
 
 
 def test_sequences_of_unequal_length_are_padded_and_flagged(told):

@@ -190,6 +190,6 @@ def test_what_is_missing_stays_0_and_blends_with_what_misses_the_same():
     rngs = [views.streams(generator, 1)]
     seen = views.of({"m": torch.ones(1, 6, 2) * there[..., None]}, {"m": there}, rngs, lambda drawn: drawn, 6)["m"]
     assert not seen[~there].any()
-    partners, _ = views.partners(torch.arange(6)[None], rngs, patterns({"m": there[0]}))
+    partners, _ = views.partners(torch.arange(6)[None], rngs, patterns({"m": there[0]}, None))
     assert torch.equal(there[0, partners[0]], there[0])
     assert sorted(partners[0].tolist()) == list(range(6))

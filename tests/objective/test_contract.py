@@ -64,6 +64,7 @@ class OfValues(Term):
     """A term for values alone."""
 
     tasks = ("regression",)
+    reads = ("student.logits", "labels")
 
     def loss(self, batch: Batch, rows: torch.Tensor) -> torch.Tensor:
         return objective.masked_mean((batch.student.logits - batch.labels).square().mean(1), rows)
@@ -94,7 +95,16 @@ class Silent(Term):
         return objective.masked_mean(batch.student.logits.detach().square().mean(1), rows)
 
 
-@pytest.mark.parametrize("wrong", [SeesMissingRows, Draws, Silent])
+class Peeks(Term):
+    """Takes labels, and does not say so: rows without one would count."""
+
+    tasks = ("regression",)
+
+    def loss(self, batch: Batch, rows: torch.Tensor) -> torch.Tensor:
+        return objective.masked_mean((batch.student.logits - batch.labels).square().mean(1), rows)
+
+
+@pytest.mark.parametrize("wrong", [SeesMissingRows, Draws, Silent, Peeks])
 def test_a_term_that_breaks_its_contract_is_told_which_part(wrong):
     with pytest.raises(Exception) as raised:  # noqa: PT011
         check_term(wrong())

@@ -90,6 +90,7 @@ KEYS = {
     ),
     "data.standardise": Key(data(standardise=True), new=ALL),
     "data.drop_auxiliary": Key(data(drop_auxiliary=0.5), new=ALL - {"student_only"}),
+    "data.drop_labels": Key(data(drop_labels=0.5), new=ALL),
     "task": Key({"task": "retrieval"}, new=ALL),
     "metric": Key({"metric": "macro_f1"}, searched=True),
     "select": Key({"select": "best_valid"}, new=ALL),
@@ -168,7 +169,7 @@ def another_value(name: str) -> Any:
     about = Train.model_fields[name]
     if get_origin(about.annotation) is Literal:
         return next(value for value in get_args(about.annotation) if value != about.default)
-    small = SMALL["train"].get(name, about.default)
+    small = SMALL["train"].get(name, about.default) or 0.0
     return small + 1 if isinstance(small, int) else small / 2 or 0.25
 
 

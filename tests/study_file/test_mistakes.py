@@ -258,7 +258,7 @@ CASES = {
         row("{set: {entropy.wait: 1}}"), 7, "amid does not read 'entropy.wait'", "entropy.weight",
     ),
     "a row of no values": (row("{each: {entropy.weight: 1}}"), 7, "each lists the values of entropy.weight, got 1"),
-    "a row of unknown data": (row("{each: {data.drop: [0.5]}}"), 7, "got 'data.drop'", "data.drop_auxiliary"),
+    "a row of unknown data": (row("{each: {data.drop_label: [0.5]}}"), 7, "got 'data.drop_label'", "data.drop_labels"),
     "a share above 1": (row("{each: {data.drop_auxiliary: [1.5]}}"), 7, "from 0 to below 1, got 1.5"),
     "a row of an unknown modality": (
         row("{each: {data.auxiliary: [[botom]]}}"), 7, "no auxiliary modality 'botom'", "bottom",

@@ -202,6 +202,16 @@ def test_rows_may_set_choices_numbers_and_data():
     assert none.data == {"auxiliary": ()}
 
 
+def test_a_row_with_fewer_labels_comes_with_the_student_that_learns_from_those_alone():
+    found = rows("{each: {data.drop_labels: [0, 0.5]}}, {set: {data.drop_labels: 0.5, entropy.steps: 2}}")
+    terms = ("ce_teacher", "mi_teacher", "mi_auxiliary", "entropy")
+    assert {name: (row.dropped, dict(row.data)) for name, row in found.items()} == {
+        "data.drop_labels = 0.5": ((), {"drop_labels": 0.5}),
+        "labels alone, data.drop_labels = 0.5": (terms, {"drop_labels": 0.5}),
+        "data.drop_labels = 0.5, entropy.steps = 2": ((), {"drop_labels": 0.5}),
+    }
+
+
 def test_of_rows_that_change_the_same_one_stays():
     assert list(rows("leave_one_out, {without: [entropy]}, {without: [entropy, mi_teacher]},"
                      "{without: [mi_teacher, entropy]}")) == [

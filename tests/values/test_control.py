@@ -27,6 +27,14 @@ def test_a_control_has_a_meaning_for_a_frozen_teacher_and_none_without_a_teacher
     assert broken.meaningless(Subject("frozen", False, False, FROZEN.reads, "no classes")) == "no classes"
 
 
+def test_nothing_is_permuted_within_classes_that_the_data_do_not_say():
+    subject = Subject("frozen", False, False, FROZEN.reads, unlabelled=1200)
+    reasons = {name: control.meaningless(subject) for name, control in CONTROLS.items()}
+    assert {name: reason for name, reason in reasons.items() if reason} == {
+        "shuffled_within_class": "it permutes within classes, and 1,200 training samples have no label"
+    }
+
+
 def test_labels_can_take_the_place_of_a_given_teacher_and_retraining_cannot():
     given = Subject("frozen", True, False, FROZEN.reads)
     reasons = {broken.teacher: broken.meaningless(given) for broken in CONTROLS.values()}

@@ -57,6 +57,9 @@ def show(findings: Findings, console: Console) -> None:
     parts = ", ".join(f"{part} {count}" for part, count in audit.rows.items())
     labels = f"{len(card.classes)} {'targets' if audit.targets else 'classes'}"
     console.print(f"{sum(audit.rows.values())} rows ({parts}), {labels}, task {card.task}")
+    for part, count in audit.unlabelled.items():
+        fate = "trained on without" if part == "train" else "left out"
+        console.print(f"no label: {count} rows of {part}, {fate}")
     if audit.groups:
         console.print("groups: " + ", ".join(f"{part} {count}" for part, count in audit.groups.items()))
     console.print(escape(f"licence: {card.licence or 'not stated'}. source: {card.source or 'not stated'}"))

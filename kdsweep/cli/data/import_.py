@@ -67,7 +67,12 @@ def import_(
     typer.echo(f"wrote {out}: {counts.rows} rows, {len(joined.dataset.card.classes)} classes, {fingerprint}")
     for name, missing in counts.missing.items():
         typer.echo(f"{name}: missing in {missing} of {counts.rows} rows")
-    for number, why in ((counts.unlabelled, "have no label"), (counts.without_any, "have a label and no modality")):
+    if counts.unlabelled:
+        typer.echo(f"label: none in {counts.unlabelled} of {counts.rows} rows")
+    for number, why in (
+        (counts.unlisted, "are not in the label's file"),
+        (counts.without_any, "are in the label's file and in no modality"),
+    ):
         if number:
             typer.echo(f"left out: {number} ids {why}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ from kdsweep.data.importing.files import Piece
 from kdsweep.data.importing.media import Decoded
 from kdsweep.data.progress import Show, silent
 from kdsweep.tasks import registry as tasks
-from kdsweep.tasks.labels import text
+from kdsweep.tasks.labels import spread, text
 from kdsweep.values.card import Card, Kind, Modality
 
 Array = NDArray[Any]
@@ -30,10 +31,18 @@ WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "val
 
 @dataclass(frozen=True)
 class Counts:
-    """How the files matched: rows kept, rows dropped for want of a label, and what is missing, by modality."""
+    """How the files matched.
+
+    Attributes:
+        rows: kept, and how many of them have no label.
+        unlisted: ids that a modality has and the label's file has not, and so are left out.
+        without_any: ids that have a label and no modality, and so are left out.
+        missing: rows by modality.
+    """
 
     rows: int
     unlabelled: int
+    unlisted: int
     without_any: int
     missing: Mapping[str, int]
 
@@ -60,7 +69,7 @@ def join(
     scratch: Path | None = None,
     show: Show = silent,
 ) -> Joined:
-    """The rows that have a label and at least one modality, in the order of the labels.
+    """The rows that the label's file has and at least one modality, in that file's order; an empty label is none.
 
     Args:
         kinds: of modalities whose arrays do not tell.
@@ -74,15 +83,23 @@ def join(
     """
     pieces = {**modalities, "label": label}
     pieces |= {name: piece for name, piece in (("group", group), ("split", split)) if piece is not None}
-    by_id = {name: _by_id(piece, pieces) for name, piece in pieces.items()}
+    by_id = {name: _by_id(piece, pieces, empty=piece is label) for name, piece in pieces.items()}
     wanted = {id_ for name in modalities for id_ in by_id[name]}
     ids = [id_ for id_ in by_id["label"] if id_ in wanted]
     if not ids:
         raise ValueError(
             f"{label.where}: rows are matched by id, got none that any modality has: is --id the same in all?"
         )
+    told = [label.values[by_id["label"][id_]] for id_ in ids]
+    there = np.array([not _is_empty(value) for value in told])
+    if not there.any():
+        raise ValueError(f"{label.where}: some rows have a label, got none in {len(ids)} rows")
     labelled = tasks.load(task).labels.read(
-        [label.values[by_id["label"][id_]] for id_ in ids], ids, where=label.where, columns=label.names, classes=classes
+        list(itertools.compress(told, there)),
+        list(itertools.compress(ids, there)),
+        where=label.where,
+        columns=label.names,
+        classes=classes,
     )
     made = {}
     for name, piece in modalities.items():
@@ -100,14 +117,15 @@ def join(
         ),
         modalities={name: one.values for name, one in made.items()},
         present={name: one.present for name, one in made.items()},
-        labels=labelled.labels,
+        labels=spread(labelled.labels, there),
         ids=np.array(ids),
         split=np.array([WORDS.get(word, word) for word in _texts(split, by_id["split"], ids)]) if split else None,
         groups=np.array(_texts(group, by_id["group"], ids)) if group else None,
     )
     counts = Counts(
         rows=len(ids),
-        unlabelled=len(wanted - set(by_id["label"])),
+        unlabelled=int((~there).sum()),
+        unlisted=len(wanted - set(by_id["label"])),
         without_any=len(by_id["label"]) - len(ids),
         missing={name: int((~one.present).sum()) for name, one in made.items()},
     )
@@ -120,8 +138,8 @@ class _Made(NamedTuple):
     present: Array
 
 
-def _by_id(piece: Piece, pieces: Mapping[str, Piece]) -> dict[str, int]:
-    """The rows of a column that hold something, by id; by their place where no file names ids."""
+def _by_id(piece: Piece, pieces: Mapping[str, Piece], *, empty: bool) -> dict[str, int]:
+    """The rows of a column by id, by their place where no file names ids; those that hold nothing where asked for."""
     if piece.ids is None:
         for other in pieces.values():
             if other.ids is not None:
@@ -138,10 +156,15 @@ def _by_id(piece: Piece, pieces: Mapping[str, Piece]) -> dict[str, int]:
         if id_ in found:
             raise ValueError(f"{piece.where}: ids are unique, got {id_!r} in rows {found[id_]} and {row}")
         found[id_] = row
-    if isinstance(piece.values, np.ndarray | Decoded):
+    if empty or isinstance(piece.values, np.ndarray | Decoded):
         # Nothing is missing in an array, and to look at what is decoded would decode it.
         return found
     return {id_: row for id_, row in found.items() if piece.values[row] is not None}
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a cell holds no label."""
+    return value is None or (np.asarray(value).dtype.kind == "f" and bool(np.isnan(value).all()))
 
 
 def _modality(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdsweep.data.dataset import Dataset
+from kdsweep.data.split import unlabelled
 from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import PARTS, Modality, Part, Split
 
@@ -48,6 +49,7 @@ class Audit:
     Attributes:
         classes: rows of each class, by part; empty where labels are values.
         targets: what such values range over, by name.
+        unlabelled: rows without a label, by part: those of train are among its rows, those of other parts left out.
         groups: how many groups each part has; empty where rows name none.
         warnings: what a reader of the study's report would object to.
     """
@@ -58,6 +60,7 @@ class Audit:
     groups: dict[Part, int]
     modalities: tuple[ModalityLine, ...]
     warnings: tuple[str, ...]
+    unlabelled: Mapping[Part, int] = field(default_factory=dict)
 
 
 def audit(dataset: Dataset, split: Split) -> Audit:
@@ -71,7 +74,8 @@ def audit(dataset: Dataset, split: Split) -> Audit:
             for name, count in zip(names, counts.tolist(), strict=True):
                 classes.setdefault(name, {})[part] = count
     if not classes:
-        seen = dataset.labels[parts["train"]].T
+        train = parts["train"]
+        seen = dataset.labels[train[dataset.labelled[train]]].T
         targets = {
             name: Target(float(row.mean()), float(row.std()), float(row.min()), float(row.max()))
             for name, row in zip(names, seen, strict=True)
@@ -86,7 +90,8 @@ def audit(dataset: Dataset, split: Split) -> Audit:
         constant = _constant(dataset, name, parts["train"][there[parts["train"]]]) if modality.kind == "vector" else 0
         lines.append(ModalityLine(name, modality, float(there.mean()), by_part, constant))
     sizes: dict[Part, int] = {part: len(parts[part]) for part in PARTS}
-    return Audit(sizes, classes, targets, groups, tuple(lines), tuple(_warnings(dataset, parts, classes, lines)))
+    warnings = tuple(_warnings(dataset, parts, classes, lines))
+    return Audit(sizes, classes, targets, groups, tuple(lines), warnings, unlabelled(dataset, split))
 
 
 def _constant(dataset: Dataset, name: str, rows: Array) -> int:

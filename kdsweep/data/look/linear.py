@@ -47,7 +47,7 @@ def scores(dataset: Dataset, split: Split) -> Iterator[Score]:
     # A second thread costs these small matrices more than it gives, and far more where the machine is shared.
     with threadpool_limits(1):
         for asked in (*((name,) for name in names), *((names,) if len(names) > 1 else ())):
-            there = np.any([whole.present[name] for name in asked], axis=0)
+            there = whole.labelled & np.any([whole.present[name] for name in asked], axis=0)
             x = np.concatenate([_flat(whole, name) for name in asked], axis=1)
             fit, choose, judge = (np.flatnonzero(there & (part_of == part)) for part in rows)
             if len(judge) and len(np.unique(whole.labels[fit], axis=0)) > 1:

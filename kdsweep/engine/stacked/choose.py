@@ -261,6 +261,7 @@ def _first(part: Tensors) -> Tensors:
         present={name: there[few] for name, there in part.present.items()},
         labels=part.labels[few],
         ids=part.ids[few.cpu().numpy()],
+        labelled=part.labelled[few] if part.labelled is not None else None,
     )
 
 

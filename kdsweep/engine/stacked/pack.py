@@ -62,6 +62,7 @@ class Pack:
         made = [made[lane] for lane in lanes]
         recipes = [recipe(trial) for trial in self.trials]
         self.total, self.batch_size = int(recipes[0]["epochs"]), int(recipes[0]["batch_size"])
+        self.labelled_share = recipes[0].get("labelled")
         self.step = Step(
             made,
             recipes,
@@ -84,7 +85,7 @@ class Pack:
         }
         views, train = made[0].views, parts["train"]
         own = [views.streams(generator, trial.seed) for trial in self.trials]
-        self.batches = Batches(train, made[0].read, views, own, patterns(train.present), self.workers)
+        self.batches = Batches(train, made[0].read, views, own, patterns(train.present, train.labelled), self.workers)
 
     def _padded(self, lanes: Sequence[int]) -> list[int]:
         """The lanes, and copies of the first of them up to the width that the arithmetic asks for.
@@ -142,7 +143,7 @@ class Pack:
 
     def _see(self, rows: Tensor) -> Seen:
         """These rows [K, B] of the training part, and what frozen models say of them."""
-        inputs, present, labels, mixed = self.batches.look(rows)
+        inputs, present, labels, labelled, mixed = self.batches.look(rows)
         frozen = {f"frozen {role}": outputs.of(rows) for role, outputs in self.frozen.items()}
         with torch.no_grad():
             for role, (base, parameters, buffers) in self.live.items():
@@ -151,7 +152,7 @@ class Pack:
         if self.live and self.trials[0].distils_from == "unimodal":
             several = [Outputs(**frozen[f"frozen {name}"]) for name in self.trials[0].auxiliaries]
             frozen["frozen teacher"] = {**together(several)._asdict(), "features": {}}
-        return Seen(inputs, present, frozen, labels, rows, mixed)
+        return Seen(inputs, present, frozen, labels, labelled, rows, mixed)
 
     # --- what became of them
 

@@ -27,6 +27,7 @@ class Seen(NamedTuple):
         inputs, present: by modality; this worker's slice.
         frozen: what frozen models say, by "frozen <role>".
         labels, rows: of the whole batch.
+        labelled: "rows", those that have a label, where some of the training part have none; else empty.
         mixed: "labels" and "share" [K] where rows are blends of two, else empty.
     """
 
@@ -34,6 +35,7 @@ class Seen(NamedTuple):
     present: Named
     frozen: dict[str, Any]
     labels: Tensor
+    labelled: Named
     rows: Tensor
     mixed: Named
 
@@ -129,7 +131,7 @@ class Stack:
             prefix, whole = f"{self.bases['teacher'].head_name}.", {**groups["teacher"], **context.buffers["teacher"]}
             head = {key.removeprefix(prefix): value for key, value in whole.items() if key.startswith(prefix)}
         seen, own = context.seen, {"outputs": outputs, "head": head, "drawn": context.drawn}
-        return {**own, "labels": seen.labels, "rows": seen.rows, "mixed": seen.mixed}
+        return {**own, "labels": seen.labels, "labelled": seen.labelled, "rows": seen.rows, "mixed": seen.mixed}
 
     def batch(self, member: Mapping[str, Any], at: Tensor) -> Batch:
         """One member's batch, inside `vmap`."""
@@ -149,6 +151,7 @@ class Stack:
             auxiliary={**frozen, **trained},
             teacher_head=through,
             mixed=Mixed(**member["mixed"]) if member["mixed"] else None,
+            labelled=member["labelled"].get("rows"),
         )
 
 

@@ -49,6 +49,9 @@ class MemoryBank(nn.Module):
         single = labels is not None and labels.dim() == 1 and not labels.is_floating_point()
         # Without classes, each row is a class of its own.
         group = labels.long().cpu() if labels is not None and single else torch.arange(sizes.samples)
+        if single and sizes.labelled is not None:
+            # Nor is it known of a row without a label who shares its class.
+            group = torch.where(sizes.labelled.cpu(), group, sizes.classes + torch.arange(sizes.samples))
         count = torch.bincount(group)
         outside = sizes.samples - int(count.max())
         if outside < 1:

@@ -38,7 +38,7 @@ class ClassContrast(Term):
             arxiv="2304.07775",
         ),
     )
-    reads = EMBEDDINGS
+    reads = (*EMBEDDINGS, "labels")
     tasks = CLASSES
     mixes = False
 

@@ -85,7 +85,7 @@ class CompositionalContrast(Term):
             arxiv="2104.10955",
         ),
     )
-    reads = (*EMBEDDINGS, "student.logits")
+    reads = (*EMBEDDINGS, "student.logits", "labels")
     tasks = CLASSES
     mixes = False
 

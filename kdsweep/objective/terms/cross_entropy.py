@@ -20,7 +20,8 @@ class CrossEntropy(Term):
 
     Smoothed labels give the share `smoothing` to all classes alike (Szegedy et al. 2016, arXiv:1512.00567). Balanced
     ones weigh class c by N / (C n_c), so that the mean weight of the training rows is 1; of several labels, a yes of
-    label c by (N - n_c) / n_c. The training recipe says both: they are the same for every arm.
+    label c by (N - n_c) / n_c. Rows without a label do not count. The training recipe says both: they are the same
+    for every arm.
 
     Args:
         of: "student", "teacher", or "auxiliary": each auxiliary model, then the mean.
@@ -30,7 +31,7 @@ class CrossEntropy(Term):
 
     def __init__(self, of: str = "student", **schedule: Any) -> None:
         super().__init__(**schedule)
-        self.of, self.reads = of, (f"{of}.logits",)
+        self.of, self.reads = of, (f"{of}.logits", "labels")
         self.smoothing, self.balanced = 0.0, False
         if of != "student":
             self.trains = "teacher"
@@ -39,7 +40,8 @@ class CrossEntropy(Term):
         self.smoothing, self.balanced = sizes.smoothing, sizes.balanced
         if self.balanced:
             assert sizes.labels is not None
-            self.register_buffer("weights", load(self.task).scores.balanced(sizes.labels, sizes.classes))
+            labels = sizes.labels if sizes.labelled is None else sizes.labels[sizes.labelled]
+            self.register_buffer("weights", load(self.task).scores.balanced(labels, sizes.classes))
 
     def loss(self, batch: Batch, rows: Tensor) -> Tensor:
         if self.of != "auxiliary":

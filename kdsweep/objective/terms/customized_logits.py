@@ -77,7 +77,7 @@ class CustomizedLogits(Term):
             year=2024,
         ),
     )
-    reads = (*EMBEDDINGS, "student.logits", "teacher.logits")
+    reads = (*EMBEDDINGS, "student.logits", "teacher.logits", "labels")
     tasks = CLASSES
     mixes = False
 

@@ -60,7 +60,7 @@ class DecoupledLogits(Term):
     """
 
     papers: tuple[Paper, ...] = (DECOUPLED,)
-    reads = ("student.logits", "teacher.logits")
+    reads = ("student.logits", "teacher.logits", "labels")
     tasks = CLASSES
     mixes = False
 

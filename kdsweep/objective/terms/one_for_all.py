@@ -33,7 +33,7 @@ class OneForAll(Term):
             arxiv="2310.19444",
         ),
     )
-    reads = ("student.logits", "teacher.logits")
+    reads = ("student.logits", "teacher.logits", "labels")
     tasks = CLASSES
     mixes = False
 

@@ -40,7 +40,7 @@ class SupervisedContrast(Term):
             arxiv="2004.11362",
         ),
     )
-    reads = EMBEDDINGS
+    reads = (*EMBEDDINGS, "labels")
     tasks = CLASSES
     mixes = False
 

@@ -115,7 +115,7 @@ def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -
         controls=study.controls,
         inapplicable=inapplicable,
         networks=study.networks,
-        train=study.train.model_dump(),
+        train=study.train.model_dump(exclude_none=True),
         model_space=study.teacher_space,
         licence=study.card.licence,
         source=study.card.source,

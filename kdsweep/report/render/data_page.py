@@ -87,6 +87,7 @@ def _facts(findings: Findings) -> list[str]:
     rows = ", ".join(f"{part} {count}" for part, count in audit.rows.items())
     facts = [f"{sum(audit.rows.values())} rows ({rows})", f"task {card.task}"]
     facts.append(f"{len(card.classes)} {'targets' if audit.targets else 'classes'}")
+    facts += [f"no label: {count} of {part}" for part, count in audit.unlabelled.items()]
     if audit.groups:
         facts.append("groups: " + ", ".join(f"{part} {count}" for part, count in audit.groups.items()))
     facts += [f"licence: {card.licence or 'not stated'}", f"source: {card.source or 'not stated'}"]
