@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,11 +83,22 @@ class Dataset:
             for fold, parts in enumerate(parted)
         ]
         content = self.fingerprint or self.digest()
+        whole = Facts(content, tuple(folds), tested=self._tested(split), given=self._given(split))
         if self.groups is None:
-            return Facts(content, tuple(folds), tested=self._tested(split))
-        rows = np.concatenate([parts["test"] for parts in parted])
-        groups = dict(zip(self.ids[rows].tolist(), self.groups[rows].tolist(), strict=True))
-        return Facts(content, tuple(folds), len(set(self.groups[parted[0]["test"]])), self._tested(split), groups)
+            return whole
+        rows, first = np.concatenate([parts["test"] for parts in parted]), parted[0]
+        tested = set(self.groups[first["test"]])
+        return replace(
+            whole,
+            groups=dict(zip(self.ids[rows].tolist(), self.groups[rows].tolist(), strict=True)),
+            test_groups=len(tested),
+            known_groups=len(tested & set(self.groups[np.concatenate([first["train"], first["valid"]])])),
+        )
+
+    def _given(self, split: Split) -> Literal["", "test", "all"]:
+        if split.folds or self.split is None:
+            return ""
+        return "all" if (self.split == "valid").any() else "test"
 
     def digest(self) -> str:
         """A fingerprint of ids, labels, every value, and what is missing."""

@@ -105,6 +105,9 @@ class Facts:
             values may be grouped anew.
         tested: digest of the ids and labels of all rows that are tested on, in whatever fold; "" where nobody knows.
         test_groups: how many of them the first fold tests.
+        known_groups: how many of these have rows in another part of the first fold, too.
+        given: which parts the dataset itself names: "all", "test" (and validation is drawn from the rest), or "" where
+            parts are drawn.
     """
 
     fingerprint: str
@@ -112,3 +115,5 @@ class Facts:
     test_groups: int | None = None
     tested: str = ""
     groups: Mapping[str, str] | None = None
+    known_groups: int = 0
+    given: Literal["", "test", "all"] = ""

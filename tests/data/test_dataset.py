@@ -15,7 +15,7 @@ from kdsweep.data import registry as source
 from kdsweep.data.dataset import Dataset
 from kdsweep.data.tensors import to_tensors
 from kdsweep.testing import check_dataset
-from kdsweep.values.card import Card, Modality
+from kdsweep.values.card import Card, Modality, Split
 from kdsweep.values.study import Data, Folds
 from tests.helpers.datasets import blobs
 
@@ -131,6 +131,17 @@ def test_a_selection_keeps_rows_together():
     assert list(chosen.groups) == ["group 1", "group 3"]
     tensors = to_tensors(chosen, ("hidden",), torch.device("cpu"))
     assert set(tensors.inputs) == {"hidden"}
+
+
+def test_facts_say_which_parts_the_data_name_and_which_groups_are_in_several():
+    grouped = blobs(groups=6)
+    assert grouped.facts(ASKED.split).given == ""
+    assert grouped.facts(ASKED.split).known_groups == 0
+    halves = replace(grouped, split=np.array(["train", "test"]).repeat(60))
+    assert (halves.facts(ASKED.split).given, halves.facts(ASKED.split).known_groups) == ("test", 6)
+    parts = replace(grouped, split=np.array(["train", "valid", "test"]).repeat(40))
+    assert parts.facts(ASKED.split).given == "all"
+    assert parts.facts(Split(folds=2)).given == ""
 
 
 def test_the_documented_loader_runs(tmp_path, monkeypatch):

@@ -166,7 +166,8 @@ def test_the_methods_paragraph_says_what_was_done():
     for words in (
         "4 search trials",
         "seeds 1 to 10",
-        "60 test samples in 6 groups",
+        "60 test samples",
+        "in 6 groups",
         "look 2",
         "±3 points",
         "test groups",

@@ -20,11 +20,13 @@ class Budget:
         search_trials: of every arm, pruned and failed ones included; 0 where nobody knows.
         seeds: of the confirm runs, 1 to n.
         repeats: how often the whole protocol ran, with seeds of its own.
+        published_first: whether every search begins with its method's published settings.
     """
 
     search_trials: int
     seeds: int
     repeats: int = 1
+    published_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,11 @@ class DescribedData:
     """The dataset.
 
     Attributes:
-        train, test: samples of the first fold's parts; 0 where nobody knows.
+        train, valid, test: samples of the first fold's parts; 0 where nobody knows.
+        given: which parts the dataset itself names: "all", "test" or none ("").
+        standardised: whether inputs are put on one scale by the training part.
         test_groups: groups of test samples (speakers, subjects); None where a new sample is a new unit.
+        known_groups: how many of them have rows in another part, too.
         grouping: names which sample is in which of them; "" where there are none.
         folds: how often the data was cut.
         search_fold: "first" where the first fold's data chose the settings of all folds, else "each".
@@ -46,7 +51,11 @@ class DescribedData:
 
     test: int
     train: int = 0
+    valid: int = 0
+    given: str = ""
+    standardised: bool = False
     test_groups: int | None = None
+    known_groups: int = 0
     grouping: str = ""
     folds: int = 1
     search_fold: str = "each"

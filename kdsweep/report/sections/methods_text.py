@@ -3,8 +3,10 @@ this study's; keys in brackets are those of references.bib."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from kdsweep.report.facts import splits
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import bibtex
 from kdsweep.report.render.bibtex import Cited
@@ -15,10 +17,11 @@ from kdsweep.report.statistics.verdicts import ALPHA, unit
 TITLE = "Methods paragraph"
 CHAPTER = "paper"
 ORDER = 67
+OPTIMISERS = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD"}
 
 
 def listing(runs: Runs) -> str:
-    return "\n\n".join([_compared(runs), _protocol(runs), _judged(runs), _ran(runs)])
+    return "\n\n".join(filter(None, [_compared(runs), _trained(runs), _protocol(runs), _judged(runs), _ran(runs)]))
 
 
 def _compared(runs: Runs) -> str:
@@ -28,10 +31,45 @@ def _compared(runs: Runs) -> str:
         f"We compare {arms}. At test time the student sees {_listed(study.student)}; "
         f"{_listed(study.auxiliary)} {'is' if len(study.auxiliary) == 1 else 'are'} available in training only."
     )
-    sizes = f"{study.data.train:,} training samples, {study.data.test:,} test samples"
-    if runs.grouped:
-        sizes += f" in {study.data.test_groups} groups that no two splits share"
-    return f"{words} The data was split once ({sizes})."
+    return f"{words} {splits.sentence(runs)}{_inputs(runs)}"
+
+
+def _inputs(runs: Runs) -> str:
+    if not runs.study.data.standardised:
+        return ""
+    return " Inputs were standardised by the mean and deviation of the training part."
+
+
+def _trained(runs: Runs) -> str:
+    """Networks and recipe; of a number that is searched, that it is."""
+    study = runs.study
+    networks = [
+        f"the {role}'s are {_listed([f'{_network(chosen)} ({part})' for part, chosen in parts.items()])}"
+        for role, parts in study.networks.items()
+    ]
+    said = f"Networks: {'; '.join(networks)}." if networks else ""
+    if not study.train:
+        return said
+    searched = {name for arm in runs.arms for name in study.arms[arm].space}
+    recipe = {name: "searched" if f"train.{name}" in searched else f"{v}" for name, v in study.train.items()}
+    sgd = f", momentum {recipe['momentum']}" if recipe.get("optimizer") == "sgd" else ""
+    parts = [f"learning rate {recipe['lr']}", f"weight decay {recipe['weight_decay']}"]
+    parts += [f"warm-up {recipe['warmup']} of training", f"largest gradient norm {recipe['clip']}"]
+    return (
+        f"{said} All were trained for {recipe['epochs']} epochs in batches of {recipe['batch_size']} with "
+        f"{OPTIMISERS.get(recipe['optimizer'], recipe['optimizer'])}{sgd} and a {recipe['schedule']} schedule "
+        f"({', '.join(parts)})."
+    ).strip()
+
+
+def _network(chosen: Mapping[str, Any]) -> str:
+    """A class and its arguments: "mlp (hidden 64, embedding 32)"."""
+    ((name, arguments),) = chosen.items()
+    return f"{name} {' '.join(f'{key} {_number(value)},' for key, value in arguments.items()).rstrip(',')}".strip()
+
+
+def _number(value: object) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _protocol(runs: Runs) -> str:
@@ -45,12 +83,20 @@ def _protocol(runs: Runs) -> str:
     if runs.one_fold:
         folds = f" Models were trained inside each of {study.data.folds} folds, with {runs.one_fold}."
     return (
-        f"Every method had the same tuning budget of {study.budget.search_trials} search trials, its published "
-        "settings first, chosen by validation alone; the best points were run again with fresh seeds, and these chose "
+        f"Every method had the same tuning budget of {study.budget.search_trials} search trials{_first(runs)}, "
+        "chosen by validation alone; the best points were run again with fresh seeds, and these chose "
         f"among them. The chosen point was trained with seeds 1 to {study.budget.seeds}, paired between methods (equal "
         f"batch order, and equal initial weights where shapes agree), and tested once a run, "
         f"at {runs.selection}.{repeats}{folds}"
     )
+
+
+def _first(runs: Runs) -> str:
+    """Of methods that have settings of their own: an arm whose space is the recipe's has no published ones."""
+    own = [arm for arm in runs.arms if any(not name.startswith("train.") for name in runs.study.arms[arm].space)]
+    if not own or not runs.study.budget.published_first:
+        return ""
+    return ", the published settings first" + (" where a method has any" if len(own) < len(runs.arms) else "")
 
 
 def _judged(runs: Runs) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kdsweep.report.facts import splits
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.shown import claim_in_words, date, outcomes, result_in_words
 from kdsweep.report.render.tables import Row, Table
@@ -60,12 +61,9 @@ def _settings(runs: Runs) -> str:
 
 
 def _splits(runs: Runs) -> str:
-    study = runs.study
-    sizes = f"{study.data.train:,} samples to train on and {study.data.test:,} to test on"
-    groups = f", in {study.data.test_groups} groups that no two splits share" if runs.grouped else ""
-    inside = f"teachers inside each, {runs.one_fold}" if runs.one_fold else "search and teachers inside each"
-    folds = f" {study.data.folds} folds, {inside}." if study.data.folds > 1 else ""
-    return f"The split was drawn once for the data, never by a training seed: {sizes}{groups}.{folds}"
+    own = f"teachers; {runs.one_fold}" if runs.one_fold else "search and teachers"
+    folds = f" Each fold has its own {own}." if runs.study.data.folds > 1 else ""
+    return f"{splits.sentence(runs)} No training seed moves it.{folds}"
 
 
 def _interval(runs: Runs) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from kdsweep.report.facts import splits
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.compare import compare, confirmed
 from kdsweep.report.statistics.verdicts import against_baselines, judge
@@ -33,6 +34,7 @@ def cautions(runs: Runs) -> tuple[str, ...]:
         _judged_late(runs, peaks),
         _random_only(runs),
         *unexplained(runs, "ablation", "controls"),
+        splits.known_groups(runs),
     ]
     return tuple(filter(None, said))
 

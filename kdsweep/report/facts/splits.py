@@ -1,0 +1,43 @@
+"""How the data were split, in words: no more than is known."""
+
+from __future__ import annotations
+
+from kdsweep.report.facts.runs import Runs
+
+
+def sentence(runs: Runs) -> str:
+    """Whose split it is, and how many samples its parts have."""
+    data = runs.study.data
+    named = (("training", data.train), ("validation", data.valid), ("test", data.test))
+    sizes = ", ".join(f"{count:,} {part} samples" for part, count in named if count)
+    if data.folds > 1:
+        how = f"The data were cut at random into {data.folds} folds, once for all runs (the first: {sizes})."
+    elif data.given == "all":
+        how = f"The dataset's own split was used ({sizes})."
+    elif data.given == "test":
+        how = (
+            "The dataset's own test part was used; the validation part was drawn from its training part, once for all "
+            f"runs ({sizes})."
+        )
+    else:
+        how = f"The data were split at random, once for all runs ({sizes})."
+    return " ".join(filter(None, [how, _groups(runs)]))
+
+
+def known_groups(runs: Runs) -> str:
+    """That test groups are in other parts, too; "" where none is."""
+    data = runs.study.data
+    if not data.known_groups:
+        return ""
+    return (
+        f"{data.known_groups} of {data.test_groups} test groups also have rows in training or validation: intervals "
+        "over groups do not speak of new ones."
+    )
+
+
+def _groups(runs: Runs) -> str:
+    if not runs.grouped:
+        return ""
+    if known_groups(runs):
+        return known_groups(runs)
+    return f"Test samples are in {runs.study.data.test_groups} groups, none of which has rows in another part."
