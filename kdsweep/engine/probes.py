@@ -14,6 +14,9 @@ from torch import Tensor
 
 from kdsweep.objective.batch import Outputs
 
+# Of the largest deviation: units that vary less say nothing.
+FAINT = 0.01
+
 
 class NetworkOutputs(NamedTuple):
     """What one network says of the training part and of test."""
@@ -55,7 +58,8 @@ def nats(seen: NetworkOutputs, target: NetworkOutputs) -> Nats:
     if len(x) < 2 or len(new_x) < 2:
         return Nats(float("nan"), float("nan"))
     mean, deviation = y.mean(0), y.std(0)
-    alive = deviation > 1e-6
+    # A unit that is all but dead on training and fires on a few new rows would be the whole surprise.
+    alive = deviation > max(1e-6, FAINT * float(deviation.max()))
     if not bool(alive.any()):
         # What never changes has nothing to tell.
         return Nats(0.0, float("nan"))

@@ -139,7 +139,7 @@ def test_facts_say_which_parts_the_data_name_and_which_groups_are_in_several():
     assert grouped.facts(ASKED.split).known_groups == 0
     halves = replace(grouped, split=np.array(["train", "test"]).repeat(60))
     assert (halves.facts(ASKED.split).given, halves.facts(ASKED.split).known_groups) == ("test", 6)
-    parts = replace(grouped, split=np.array(["train", "valid", "test"]).repeat(40))
+    parts = replace(blobs(groups=12), split=np.array(["train", "valid", "test"]).repeat(40))
     assert parts.facts(ASKED.split).given == "all"
     assert parts.facts(Split(folds=2)).given == ""
 

@@ -74,3 +74,12 @@ def test_nats_are_the_information_between_gaussians():
 
 def test_a_dead_target_has_nothing_to_tell():
     assert nats(said(noise(3, 0)), said(torch.zeros_like(noise(3, 0)))).information == 0
+
+
+def test_a_unit_that_is_all_but_dead_on_training_adds_no_surprise():
+    seen = noise(3, 0)
+    teacher = seen @ noise(3, 1)[:3] + 0.3 * noise(3, 2)
+    faint = 1e-4 * noise(1, 3)
+    faint[1500:] += 1.0
+    alone, beside = nats(said(seen), said(teacher)), nats(said(seen), said(torch.cat([teacher, faint], dim=1)))
+    assert beside == pytest.approx(alone)

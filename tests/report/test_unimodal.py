@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from kdsweep.report.facts.runs import Runs
@@ -69,3 +70,17 @@ def test_both_count_in_the_recall_of_the_teacher(runs):
     ]
     recall = {row["class"]: row["teacher of KD"] for row in classes.table(claimed)[0].rows}
     assert recall["class 2"] == pytest.approx(100 * sum(one[2] for one in right) / len(right))
+
+
+def test_one_seed_with_a_dead_unit_does_not_make_the_probe():
+    made = report_fakes.make(seeds=5, search=2, samples=40)
+    nats = pd.DataFrame(
+        {
+            "trial": [f"kd-confirm-0-0-{seed}" for seed in range(1, 6)],
+            "epoch": 8,
+            "metric": "test/nats/teacher_given_student",
+            "value": [5.0, 6.0, 5.5, 2909.0, 5.2],
+        }
+    )
+    (table,) = teachers.table(replace(made, curves=pd.concat([made.curves, nats])))
+    assert next(row for row in table.rows if row["row"] == "KD")["H(T|S)"] == 5.5

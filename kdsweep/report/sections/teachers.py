@@ -60,9 +60,10 @@ def table(runs: Runs) -> list[Table]:
             }
         )
     scores = dict.fromkeys(["T", "S", "S − T"], runs.digits)
-    caption = f"Test {runs.metric.label} ({runs.metric.unit}) of teachers (T) and students (S); means over seeds."
+    caption = f"Test {runs.metric.label} ({runs.metric.unit}) of teachers (T) and students (S), means over seeds."
     note = (
-        "The last columns, with A for the auxiliary models, are linear probes, fitted on training and judged on test: "
+        "The last columns, with A for the auxiliary models, are linear probes, fitted on training and judged on test, "
+        "medians over seeds: "
         "the share (%) of one embedding's variance that another explains. A teacher that lets go of the auxiliary "
         "modality holds less of its models; a small H(T|S) shows as a teacher that the student can tell."
     )
@@ -142,4 +143,5 @@ def _with_teacher(runs: Runs) -> dict[str, pd.DataFrame]:
 def _probe(runs: Runs, roles: pd.DataFrame, probe: str) -> float:
     values = roles["trial"].map(runs.last(f"test/{probe}")).astype(float).dropna()
     scale = 100 if probe.startswith("explained/") else 1
-    return scale * float(values.mean()) if len(values) else MISSING
+    # One seed with a dead unit must not be the whole number.
+    return scale * float(values.median()) if len(values) else MISSING
