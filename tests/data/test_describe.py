@@ -144,6 +144,17 @@ def test_a_linear_model_scores_what_it_should():
         assert hidden < 0.6
 
 
+def test_linear_models_do_not_look_at_test():
+    dataset = blobs(240)
+    test = dataset.parts(ASKED.split)["test"]
+    before = list(linear.scores(dataset, ASKED.split))
+    altered = {name: values.copy() for name, values in dataset.modalities.items()}
+    for values in altered.values():
+        values[test] += 100
+    assert list(linear.scores(replace(dataset, modalities=altered), ASKED.split)) == before
+    assert before[0].samples == len(dataset.parts(ASKED.split)["valid"])
+
+
 def test_a_csv_of_folds_is_what_an_import_reads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dataset = blobs(groups=20)

@@ -32,13 +32,15 @@ def table(findings: Findings) -> list[Table]:
             "shape": " × ".join(map(str, line.modality.shape)),
             **{f"in {part} (%)": 100 * share for part, share in line.by_part.items()},
             "linear score (%)": 100 * score.value if score else None,
-            "test samples": score.samples if score else None,
+            "validation samples": score.samples if score else None,
         }
         rows.append(row)
     if (every := scored.get(tuple(line.name for line in findings.audit.modalities))) and len(rows) > 1:
         empty: dict[str, Cell] = dict.fromkeys(rows[0])
-        rows.append({**empty, "modality": ALL, "linear score (%)": 100 * every.value, "test samples": every.samples})
-    caption = f"Shares of rows that have the modality, and {findings.measure} of a linear model on test."
+        rows.append(
+            {**empty, "modality": ALL, "linear score (%)": 100 * every.value, "validation samples": every.samples}
+        )
+    caption = f"Shares of rows that have the modality, and {findings.measure} of a linear model on validation."
     return [Table("modalities", caption, rows, dict.fromkeys(rows[0], 1))]
 
 
@@ -52,7 +54,7 @@ def drawing(findings: Findings) -> Drawing | None:
 
 
 def figure(findings: Findings, drawing: Drawing) -> go.Figure:
-    """Score of a linear model on test, by modality. No interval is drawn: it is a look before a study."""
+    """Score of a linear model on validation, by modality. No interval is drawn: it is a look before a study."""
     names, values = (list(drawing.numbers[column]) for column in ("modality", drawing.value))
     drawn = figures.new(90 + 34 * len(names), showlegend=False)
     drawn.add_bar(
