@@ -10,6 +10,10 @@ import typer
 
 # Everything asked for is there; something is missing or different; the user's mistake; ended by Ctrl-C or a scheduler.
 DONE, INCOMPLETE, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+# A mistake of ours, with its traceback: Python's own code for it would be that of what is incomplete.
+OURS = 70
+# What a report says of its claim, where its code is asked for.
+ANSWERS = {"holds": DONE, "incomplete": INCOMPLETE, "does not hold": 3, "undecided": 4}
 
 
 def ending(command: Callable[..., int | None]) -> Callable[..., None]:

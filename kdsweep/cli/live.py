@@ -106,9 +106,13 @@ def table(lines: Mapping[str, Progress], *, metric: str, title: str, caption: st
 
 def to_go(elapsed: float, finished: int, left: int) -> str:
     """ ", about 3 min to go"; nothing while too little has finished to tell."""
-    if not left or finished < max(8, left / 20):
-        return ""
-    return f", about {duration(elapsed / finished * left)} to go"
+    seconds = seconds_to_go(elapsed, finished, left)
+    return "" if seconds is None else f", about {duration(seconds)} to go"
+
+
+def seconds_to_go(elapsed: float, finished: int, left: int) -> float | None:
+    """None where nothing is left, or too little has finished to tell."""
+    return None if not left or finished < max(8, left / 20) else elapsed / finished * left
 
 
 def duration(seconds: float) -> str:

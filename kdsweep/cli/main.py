@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 
 import typer
 
 from kdsweep.cli import export, init, launch, list_, register, replay, report, retry, schema, status, validate
 from kdsweep.cli.data import describe, import_, split
-from kdsweep.cli.errors import ending
+from kdsweep.cli.errors import OURS, ending
 from kdsweep.run.machine import equal_products
 
 Commands = Mapping[str, Callable[..., int | None]]
@@ -53,4 +54,8 @@ def main() -> None:
         sys.path.insert(0, "")
     # Before anything here, or a worker that is started from here, multiplies.
     equal_products()
-    app()
+    try:
+        app()
+    except Exception:
+        traceback.print_exc()
+        sys.exit(OURS)

@@ -21,6 +21,11 @@ Address = Annotated[str | None, typer.Option(help="of a Ray cluster; default: Ra
 Takeover = Annotated[
     bool, typer.Option("--takeover", help="from another file of this name, or a launch that is dead on another machine")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="print it as JSON: `kdsweep schema` has what it means")]
+ExitCode = Annotated[
+    bool,
+    typer.Option("--exit-code", help="end with 0 holds, 1 incomplete, 3 does not hold, 4 undecided"),
+]
 Dataset = Annotated[str, typer.Argument(help="a folder, a shipped dataset, or package.module:callable", metavar="DATA")]
 LoaderOption = Annotated[
     list[str] | None, typer.Option("--option", help="NAME=VALUE for a dataset's loader, such as root=")
@@ -41,10 +46,15 @@ def load(path: Path, storage: str | None = None) -> Study:
     return replace(study, storage=storage) if storage else study
 
 
-def console() -> Console:
+def console(*, aside: bool = False) -> Console:
+    """Where a person reads.
+
+    Args:
+        aside: on the error stream, where the output is a machine's.
+    """
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, stderr=aside)
 
 
 def where(data: str) -> str:

@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from kdsweep.cli.errors import DONE
-from kdsweep.cli.options import Reports, Storage, console, load
+from kdsweep.cli.errors import ANSWERS, DONE
+from kdsweep.cli.options import AsJson, ExitCode, Reports, Storage, console, load
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kdsweep.report import Headline
     from kdsweep.report.facts.runs import Runs
     from kdsweep.run.store import Results
     from kdsweep.values.study import Study
@@ -45,6 +46,8 @@ def report(
     claim: Annotated[str | None, typer.Option(help="of --runs: the arm that is to be better")] = None,
     against: Annotated[list[str] | None, typer.Option(help="than which; may be given several times")] = None,
     equivalent: Annotated[float | None, typer.Option(help="of --runs: ± this counts as the same")] = None,
+    as_json: AsJson = False,
+    exit_code: ExitCode = False,
     storage: Storage = None,
     reports: Reports = Path("reports"),
 ) -> int:
@@ -52,28 +55,50 @@ def report(
     files = studies or []
     if (runs is None) == (not files) or (predictions is not None and runs is None):
         raise ValueError("report takes one study, several to compare, or --runs with --predictions")
-    if watch and len(files) != 1:
-        raise ValueError("--watch follows one study")
+    if watch and (len(files) != 1 or as_json):
+        raise ValueError("--watch follows one study, for people")
     if figures is not None and (watch or len(files) != 1):
         raise ValueError("--figures are those of one study")
+    screen = console(aside=as_json)
     if runs is not None:
-        return _imported(
+        written = _imported(
             runs,
             predictions,
-            console(),
+            screen,
             reports,
             metric=metric,
             claim=claim,
             against=against or (),
             equivalent=equivalent,
         )
-    if len(files) > 1:
-        return _compared([load(file, storage) for file in files], console(), reports)
-    ink: Any = figures.value if figures else ""
-    return _one(load(files[0], storage), console(), reports, watch=watch, figures=ink)
+    elif len(files) > 1:
+        written = _compared([load(file, storage) for file in files], screen, reports)
+    else:
+        ink: Any = figures.value if figures else ""
+        written = _one(load(files[0], storage), screen, reports, watch=watch, figures=ink)
+    if not (as_json or exit_code):
+        return DONE
+    from kdsweep.report.summary import summary
+
+    said = summary(written.runs, written.headline, counted=written.counted)
+    if as_json:
+        typer.echo(said.model_dump_json(indent=2))
+    return ANSWERS[said.answer] if exit_code else DONE
 
 
-def _one(study: Study, console: Console, reports: Path, *, watch: bool, figures: Literal["", "svg", "pdf"]) -> int:
+class Written(NamedTuple):
+    """A report that was written.
+
+    Attributes:
+        counted: whether the ledger knows that it was shown.
+    """
+
+    runs: Runs
+    headline: Headline
+    counted: bool = True
+
+
+def _one(study: Study, console: Console, reports: Path, *, watch: bool, figures: Literal["", "svg", "pdf"]) -> Written:
     """Write the report of what is there; with `watch`, again whenever there is more, until the study is complete.
 
     Args:
@@ -87,13 +112,10 @@ def _one(study: Study, console: Console, reports: Path, *, watch: bool, figures:
 
     results, study = open_store(study.storage), with_facts(study)
 
-    def write() -> bool:
+    def write() -> Written:
         return write_report(study, results, console, reports, figures=figures, refresh=watch)
 
-    if watch:
-        return follow(study, results, console, write)
-    write()
-    return DONE
+    return follow(study, results, console, write) if watch else write()
 
 
 def write_report(
@@ -104,8 +126,8 @@ def write_report(
     *,
     figures: Literal["", "svg", "pdf"] = "",
     refresh: bool = False,
-) -> bool:
-    """Write the page of what the store holds of a study, and print what it says. Returns whether that is all of it.
+) -> Written:
+    """Write the page of what the store holds of a study, and print what it says.
 
     Args:
         figures: writes each figure as a file, too.
@@ -125,12 +147,11 @@ def write_report(
     headline = build(runs, reports / safe_name(study.name), figures=figures)
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
-    count(results, runs, console)
-    return now.complete
+    return Written(runs, headline, count(results, runs, console))
 
 
-def count(results: Results, runs: Runs, console: Console) -> None:
-    """Write into the ledger what was shown. Whoever may only read a store may look at it, and is told."""
+def count(results: Results, runs: Runs, console: Console) -> bool:
+    """Write into the ledger what was shown. Who may only read a store may look at it, and is told: then it is False."""
     from rich.markup import escape
 
     from kdsweep.report.facts.shown import record
@@ -141,20 +162,21 @@ def count(results: Results, runs: Runs, console: Console) -> None:
         why = (str(error).splitlines() or [""])[0]
         note = f"note: this look is not counted, the storage cannot be written to: {escape(why)}"
         console.print(note, style="yellow", soft_wrap=True)
+        return False
+    return True
 
 
 def follow(
     study: Study,
     results: Results,
     console: Console,
-    write: Callable[[], bool],
+    write: Callable[[], Written],
     *,
     wait: Callable[[float], None] = time.sleep,
-) -> int:
-    """Call `write` now, and again whenever there is more, until the study is complete. Returns the exit code.
+) -> Written:
+    """Call `write` now, and again whenever there is more, until the study is complete. Returns the last report.
 
     Args:
-        write: says whether the study is complete.
         wait: for so many seconds.
     """
     from kdsweep.run.journal import read_state
@@ -166,14 +188,15 @@ def follow(
         took = 0.0
         if seen is NOTHING or now != seen:
             started = time.monotonic()
-            if write():
-                return DONE
+            written = write()
+            if written.runs.study.complete:
+                return written
             seen, took = now, time.monotonic() - started
             console.print("unfinished: written again as it goes on. Ctrl-C ends this, not the study", soft_wrap=True)
         wait(max(LEAST, SHARE * took))
 
 
-def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
+def _compared(studies: Sequence[Study], console: Console, reports: Path) -> Written:
     """Compare what is there of each; runs nothing, and writes nothing into their stores but that they were looked at.
 
     Raises:
@@ -205,9 +228,8 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> int:
     written = build(runs, reports / safe_name("-".join(study.name for study in studies)))
     console.print(f"\n{escape(written.text)}, on {datasets}", soft_wrap=True)
     console.print(f"report: {escape(str(written.path))}", soft_wrap=True)
-    for results, shown in zip(stores, collected, strict=True):
-        count(results, shown, console)
-    return DONE
+    counted = [count(results, shown, console) for results, shown in zip(stores, collected, strict=True)]
+    return Written(runs, written, all(counted))
 
 
 def _imported(
@@ -220,7 +242,7 @@ def _imported(
     claim: str | None,
     against: Sequence[str],
     equivalent: float | None,
-) -> int:
+) -> Written:
     """Write the report of runs that kdsweep did not make: `report.facts.imported.read` says what the tables are.
 
     Raises:
@@ -237,4 +259,4 @@ def _imported(
     console.print(f"\n{escape(written.text)}", soft_wrap=True)
     console.print("budget, selection and number of looks: not verified", soft_wrap=True)
     console.print(f"report: {escape(str(written.path))}", soft_wrap=True)
-    return DONE
+    return Written(read, written)

@@ -315,10 +315,10 @@ def test_a_watched_report_marks_what_is_unfinished_until_it_is_there(done, tmp_p
 
     study = with_facts(replace(study_file.load(file), storage=str(copy)))
 
-    def write() -> bool:
+    def write() -> report_command.Written:
         return report_command.write_report(study, results, Console(quiet=True), tmp_path / "reports", refresh=True)
 
-    assert report_command.follow(study, results, Console(quiet=True), write, wait=wait) == 0
+    assert report_command.follow(study, results, Console(quiet=True), write, wait=wait).runs.study.complete
     assert "Unfinished: control 0 of 3." in pages[0]
     assert 'http-equiv="refresh"' in pages[0]
     assert "Unfinished" not in page.read_text()

@@ -23,8 +23,12 @@ INSIDE = 100_000  # bytes of a table's CSV up to which it lies in the page itsel
 class Headline(NamedTuple):
     """What a report says first, and where it lies."""
 
-    text: str
+    answer: Answer
     path: Path
+
+    @property
+    def text(self) -> str:
+        return self.answer.title
 
 
 def build(runs: Runs, out: Path, *, figures: files.Ink = "") -> Headline:
@@ -45,7 +49,7 @@ def build(runs: Runs, out: Path, *, figures: files.Ink = "") -> Headline:
     files.write_runs(out / "runs.parquet", runs)
     answer = next(section.answer(runs) for section in on_page if section.answer is not None)
     write_text(out / "index.html", page(runs, answer, parts))
-    return Headline(answer.title, out / "index.html")
+    return Headline(answer, out / "index.html")
 
 
 def kind(runs: Runs) -> Page:
