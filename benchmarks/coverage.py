@@ -3,7 +3,7 @@
 Each study has arms whose runs are right or wrong on each test sample, by the sample's ease, the arm's taste for it (or
 for its group) and the seed's skill: so a new seed and a new sample both matter, and what is true is known exactly.
 
-    python benchmarks/coverage.py [--studies 2000] [--only coverage|macro_f1|verdicts|looks|equivalence|tuning]
+    python benchmarks/coverage.py [--studies 2000] [--only PART]
 
 Prints the tables that docs/statistics.md quotes and writes them to benchmarks/results/coverage-DATE.json.
 """
@@ -14,7 +14,7 @@ import argparse
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +27,7 @@ from scipy.special import expit
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics import intervals, scores
+from kdsweep.report.statistics.collapses import Collapses
 from kdsweep.report.statistics.compare import Comparison
 from kdsweep.report.statistics.crossed import Crossed
 from kdsweep.report.statistics.verdicts import Verdict, judge
@@ -45,7 +46,10 @@ class World:
     Attributes:
         groups: sizes of the test set's groups; empty where samples are independent.
         collapse: share of runs that lose 2 logits, as diverging ones do.
+        lone: whether only the first arm's runs collapse.
         shift: logits by which the first arm is better.
+        correlation: of two arms' seeds and tastes.
+        base: logits of a sample of middling ease.
     """
 
     seeds: int = 10
@@ -53,7 +57,10 @@ class World:
     groups: tuple[int, ...] = ()
     seed_sd: float = SMALL
     collapse: float = 0.0
+    lone: bool = False
     shift: float = 0.0
+    correlation: float = 0.0
+    base: float = BASE
 
     def __str__(self) -> str:
         test = f"{self.samples} samples"
@@ -61,38 +68,58 @@ class World:
             sizes = {*self.groups}
             size = f"{min(sizes)}" if len(sizes) == 1 else f"{min(sizes)} to {max(sizes)}"
             test = f"{len(self.groups)} groups of {size}"
-        noise = f"seed noise {self.seed_sd:g}" + (f", {self.collapse:.0%} collapse" if self.collapse else "")
-        return f"{self.seeds} seeds, {test}, {noise}"
+        words = [f"{self.seeds} seeds", test, f"seed noise {self.seed_sd:g}"]
+        if self.collapse:
+            words.append(f"{self.collapse:.0%} {'of one arm ' if self.lone else ''}collapse")
+        if self.correlation:
+            words.append(f"arms correlated {self.correlation:g}")
+        if self.base != BASE:
+            words.append(f"{100 * self.accuracy(0.0):.1f}% accuracy")
+        return ", ".join(words)
 
     def units(self, rng: np.random.Generator, *, arms: int = 2, seeds: int = 0) -> Array:
         """Values of the test units [arms, S, I], as a report reads them."""
         S = seeds or self.seeds
         sizes = np.array(self.groups or [1] * self.samples)
         shared = rng.normal(scale=EASE, size=len(sizes)) if not self.groups else 0.7 * rng.normal(size=len(sizes))
-        taste = rng.normal(scale=TASTE, size=(arms, len(sizes)))
+        taste = TASTE * self._of_arms(rng, arms, len(sizes))
         logit = np.repeat(shared + taste, sizes, axis=1)
         if self.groups:
             logit = logit + rng.normal(scale=EASE, size=logit.shape[1])
-        skill = self.seed_sd * rng.normal(size=(arms, S)) - 2 * (rng.random((arms, S)) < self.collapse)
+        falls = rng.random((arms, S)) < self.collapse
+        if self.lone:
+            falls[1:] = False
+        skill = self.seed_sd * self._of_arms(rng, arms, S) - 2 * falls
         skill[0] += self.shift
-        chance = expit((BASE + logit[:, None] + skill[:, :, None]).astype(np.float32))
+        chance = expit((self.base + logit[:, None] + skill[:, :, None]).astype(np.float32))
         right = rng.random(chance.shape, dtype=np.float32) < chance
         if not self.groups:
             return right.astype(float)
         sums = np.add.reduceat(right.astype(float), np.cumsum([0, *sizes[:-1]]), axis=2)
         return sums * len(sizes) / sizes.sum()
 
-    @property
-    def truth(self) -> float:
-        """Expected difference of the first arm from another: the logits are normal, so one integral each."""
+    def _of_arms(self, rng: np.random.Generator, arms: int, count: int) -> Array:
+        """Standard normal [arms, count]; every arm is correlated with the first."""
+        drawn = rng.normal(size=(arms, count))
+        if self.correlation:
+            drawn[1:] = self.correlation * drawn[0] + np.sqrt(1 - self.correlation**2) * drawn[1:]
+        return drawn
+
+    def accuracy(self, shift: float) -> float:
+        """Of runs that do not collapse: the logits are normal, so one integral."""
         spread = (0.7**2 if self.groups else 0.0) + EASE**2 + TASTE**2 + self.seed_sd**2
         nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+        return float((weights * expit(self.base + shift + np.sqrt(spread) * nodes)).sum() / weights.sum())
 
-        def accuracy(shift: float) -> float:
-            at = BASE + shift + np.sqrt(spread) * nodes
-            return float((weights * ((1 - self.collapse) * expit(at) + self.collapse * expit(at - 2))).sum())
-
-        return (accuracy(self.shift) - accuracy(0.0)) / float(weights.sum())
+    @property
+    def truth(self) -> float:
+        """Expected difference of the first arm from another."""
+        other = 0.0 if self.lone else self.collapse
+        first, second = (
+            (1 - rate) * self.accuracy(shift) + rate * self.accuracy(shift - 2)
+            for shift, rate in ((self.shift, self.collapse), (0.0, other))
+        )
+        return first - second
 
 
 EQUAL_GROUPS = (20,) * 27
@@ -107,26 +134,136 @@ WORLDS = [
     for seeds, test, noise, shift in itertools.product((5, 10), TESTS, (SMALL, LARGE), (0.0, 0.25))
     if not shift or test != {"samples": 2000}
 ]
-# Outside what Student's t assumes: printed, so that nobody has to guess.
-COLLAPSING = [World(seeds=seeds, seed_sd=SMALL, collapse=0.05) for seeds in (5, 10)]
+SOME_GROUPS = (10, 20, 30, 40, 60, 80, 20, 100)
+FEW = [(30, 60, 90, 180), (120, 240)]
+# What an interval has to hold in: few seeds, few and unequal groups, small and large seed noise, arms that go together
+# and apart, and nearly no errors at all.
+SETTINGS = [
+    *(
+        World(seeds=seeds, seed_sd=noise, **test)
+        for seeds, test, noise in itertools.product(
+            (3, 5, 10),
+            [{"samples": 360}, *({"groups": sizes} for sizes in (EQUAL_GROUPS, UNEQUAL_GROUPS, SOME_GROUPS, *FEW))],
+            (SMALL, LARGE),
+        )
+    ),
+    *(World(seeds=seeds, samples=360, correlation=c) for seeds in (3, 5, 10) for c in (0.95, -0.95)),
+    *(World(seeds=seeds, samples=360, base=6.2) for seeds in (3, 5, 10)),
+    *(World(seeds=10, shift=0.25, seed_sd=noise, **test) for noise in (SMALL, LARGE) for test in TESTS[1::3]),
+]
 
 
 def coverage(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """How often 95% intervals hold the truth: crossed, and over seeds or samples alone."""
+    """How often 95% intervals hold the truth: the report's, what it was before no part might exceed it, its parts; and
+    the first two among the studies where a component of the variance comes out negative."""
     rows = []
-    for world in [*WORLDS, *COLLAPSING]:
-        held = {"crossed": 0, "seeds only": 0, "samples only": 0}
+    for world in SETTINGS:
+        names = ("crossed", "without its parts", "seeds only", "samples only")
+        held, widths = dict.fromkeys(names, 0), dict.fromkeys(names, 0.0)
+        among, negative = dict.fromkeys(names, 0), 0
         for _ in range(studies):
             a, b = world.units(rng)
             D = a - b
-            each = (Crossed.of(D).interval, intervals.over(D.mean(1)), intervals.over(D.mean(0)))
-            for name, found in zip(held, each, strict=True):
+            crossed = Crossed.of(D)
+            bare = replace(crossed.interval, beside=())
+            drawn = (crossed.interval, bare, intervals.over(D.mean(1)), intervals.over(D.mean(0)))
+            odd = min(crossed.squares.seed, crossed.squares.sample) < crossed.squares.noise
+            negative += odd
+            for name, found in zip(names, drawn, strict=True):
                 low, high = found.bounds()
-                held[name] += low <= world.truth <= high
-        shares = {name: count / studies for name, count in held.items()}
-        rows.append({"setting": str(world), "difference": round(100 * world.truth, 1), **shares})
+                inside = low <= world.truth <= high
+                held[name] += inside
+                among[name] += inside and odd
+                widths[name] += high - low
+        rows.append(
+            {
+                "setting": str(world),
+                "difference": round(100 * world.truth, 1),
+                **{name: count / studies for name, count in held.items()},
+                "wider by": widths["crossed"] / widths["without its parts"] - 1,
+                "negative": negative / studies,
+                **{f"{name}, if negative": among[name] / max(negative, 1) for name in names[:2]},
+            }
+        )
         print(rows[-1], flush=True)
     return rows
+
+
+def collapses(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """What is said where one arm's runs collapse in 5 or 10%, or none do: both arms are equal otherwise, and the margin
+    is what collapses make of the difference (3.4 points for 10%), or 3 points."""
+    rows = []
+    for rate, seeds in ((0.1, 5), (0.1, 10), (0.1, 20), (0.05, 10), (0.0, 10), (0.0, 50), (0.0, 100)):
+        world = World(seeds=seeds, collapse=rate, lone=True)
+        margin = 100 * abs(world.truth) if rate else 3.0
+        said, held = [], 0
+        for _ in range(studies):
+            values = world.units(rng)
+            low, high = Crossed.of(values[0] - values[1]).interval.bounds()
+            held += low <= world.truth <= high
+            said.append(
+                (verdicts_of(values, equivalent=margin, counted=False)[0], verdicts_of(values, equivalent=margin)[0])
+            )
+        rows.append(
+            {
+                "setting": f"{world}, margin {margin:.1f}" if rate else f"{world}, no collapse, margin 3",
+                "interval": held / studies,
+                "equivalent, before": sum(before.word == "equivalent" for before, _ in said) / studies,
+                "equivalent": sum(now.word == "equivalent" for _, now in said) / studies,
+                "if no run collapses": sum(now.provided for _, now in said) / studies,
+            }
+        )
+        print(rows[-1], flush=True)
+    return rows
+
+
+def heavy_tails(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Correlations of two unequal arms whose targets and errors have heavy tails: 10 seeds, 300 samples."""
+    rows = []
+    for name, df in itertools.product(("pearson", "ccc"), (3, 5, 100)):
+        own = {"pearson": lambda v: 1 / np.sqrt(1 + v), "ccc": lambda v: 2 / (2 + v)}[name]
+        scales = np.array([0.7, 1.2])
+        truth = float(np.subtract(*own(scales**2 + 0.15**2)))
+        held = 0
+        for _ in range(studies):
+            y = rng.standard_t(df, 300)
+            each = scales[:, None] * rng.standard_t(df, (2, 300))
+            runs = y + each[:, None] + 0.15 * rng.standard_t(df, (2, 10, 300)) + 0.02 * rng.normal(size=(2, 10, 1))
+            values = [[_correlated(name, x, y) for x in arm] for arm in runs]
+            low, high = Crossed.of(np.subtract(*np.array(values))).interval.bounds()
+            held += low <= truth <= high
+        rows.append({"setting": f"{name}, Student's t with {df} degrees of freedom", "crossed": held / studies})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def _correlated(name: str, x: Array, y: Array) -> Array:
+    table = pd.DataFrame({"sample": np.arange(len(x)), "label": list(y[:, None]), "prediction": list(x[:, None])})
+    return cast(pd.Series, scores.units(table, METRICS[name])).to_numpy()
+
+
+def rare_class(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Unweighted average recall of two equal arms where one class of three has few of 200 test samples: 10 seeds."""
+    rows = []
+    for few in (2, 3, 5, 10, 20):
+        label = np.repeat([0, 1, 2], [120 - few, 80, few])
+        held = 0
+        for _ in range(studies):
+            ease, taste = rng.normal(size=200), rng.normal(scale=TASTE, size=(2, 1, 200))
+            right = rng.random((2, 10, 200)) < expit(BASE + ease + taste + SMALL * rng.normal(size=(2, 10, 1)))
+            # A class's recall, less its sample: the same as leaving it out of a table of predictions.
+            values = np.array([[_recalls(run, label) for run in arm] for arm in right])
+            low, high = Crossed.of(values[0] - values[1]).interval.bounds()
+            held += low <= 0 <= high
+        rows.append({"setting": f"{few} of 200 samples", "crossed": held / studies})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def _recalls(right: Array, label: NDArray[np.int64]) -> Array:
+    guess = np.where(right, label, (label + 1) % 3)
+    table = pd.DataFrame({"sample": np.arange(len(label)), "label": label, "prediction": guess})
+    return cast(pd.Series, scores.units(table, METRICS["uar"])).to_numpy()
 
 
 def macro_f1(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -151,8 +288,14 @@ def macro_f1(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     return rows
 
 
-def verdicts_of(values: Array, *, equivalent: float | None = None, look: int = 1) -> list[Verdict]:
-    """What the report says of the first arm against each other, from units [arms, S, I]: one family."""
+def verdicts_of(
+    values: Array, *, equivalent: float | None = None, look: int = 1, counted: bool = True
+) -> list[Verdict]:
+    """What the report says of the first arm against each other, from units [arms, S, I]: one family.
+
+    Args:
+        counted: whether collapses are looked for; the classes are four.
+    """
     family = []
     for b in values[1:]:
         crossed = Crossed.of(values[0] - b)
@@ -172,6 +315,12 @@ def verdicts_of(values: Array, *, equivalent: float | None = None, look: int = 1
                 failures=(0, 0),
                 pairs=pairs,
                 scores=runs,
+                collapses=tuple(
+                    Collapses.of(name, scored, maximize=True, chance=0.25)
+                    for name, scored in zip("ab", runs, strict=True)
+                )
+                if counted
+                else (),
             )
         )
     study = SimpleNamespace(equivalent=equivalent)
@@ -219,7 +368,8 @@ def equivalence(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         world = World(seeds=seeds, seed_sd=noise, shift=0.25, **test)
         wrong = 0
         for _ in range(studies):
-            said = verdicts_of(world.units(rng, arms=arms), equivalent=100 * world.truth)
+            # No run of this world collapses, and nothing else is asked here.
+            said = verdicts_of(world.units(rng, arms=arms), equivalent=100 * world.truth, counted=False)
             wrong += _any(said, "equivalent")
         rows.append({"setting": f"{world}, {arms - 1} baselines", "false equivalent": wrong / studies})
         print(rows[-1], flush=True)
@@ -279,7 +429,9 @@ def _any(said: Sequence[Verdict], *words: str) -> bool:
     return any(one.word in words for one in said)
 
 
-PARTS = {part.__name__: part for part in (coverage, macro_f1, verdicts, looks, equivalence, tuning)}
+# In this order, which gives each its stream.
+EVERY = (coverage, macro_f1, verdicts, looks, equivalence, tuning, collapses, heavy_tails, rare_class)
+PARTS = {part.__name__: part for part in EVERY}
 
 
 def main() -> None:

@@ -54,6 +54,8 @@ class Metric:
         unit: of the printed value.
         per_sample: [N] each sample's score in a table of kept predictions, where the metric is the mean of such scores.
         jackknife: of such a table, the unit of every row [N] from 0 and the number of units, where it is no such mean.
+        chance: what the best answer that is the same for every sample scores, of such a table; 0 for what is searched,
+            and None where that means nothing.
         by_class: whether it is a mean over the classes or labels that occur, so that each has to rest on several units.
         tested: whether two methods are compared unit by unit: not where a unit's score hangs on the others.
     """
@@ -65,6 +67,7 @@ class Metric:
     unit: str = "%"
     per_sample: Callable[[pd.DataFrame], Array] | None = None
     jackknife: Callable[[pd.DataFrame, NDArray[np.intp], int], Jackknife] | None = None
+    chance: Callable[[pd.DataFrame], float] | None = None
     by_class: bool = False
     tested: bool = True
 

@@ -286,16 +286,64 @@ def _mean_f1(counts: Array, occurs: NDArray[np.bool_]) -> Array:
     return mean
 
 
+# --- of the best constant answer
+
+
+def _shares(predictions: pd.DataFrame) -> Array:
+    """Of the classes that occur, the largest first."""
+    counts = np.sort(np.bincount(predictions["label"].to_numpy(dtype=np.int64)))[::-1]
+    shares: Array = counts[counts > 0] / counts.sum()
+    return shares
+
+
+def _entropy(shares: Array) -> float:
+    return float(-(shares * np.log(shares)).sum())
+
+
+def _majority_f1(shares: Array) -> float:
+    return float(2 * shares[0] / (1 + shares[0]) / len(shares))
+
+
 LABELS = Classes()
 SOFTMAX = Softmax()
 LOGISTIC = Logistic()
 METRICS = {
     # The "weighted accuracy" of the literature on emotions; its "unweighted accuracy" is uar.
-    "accuracy": Metric("accuracy", lambda seen: (seen.ranks_KN == 0).mean(1), per_sample=_right_each),
-    "top5": Metric("top-5 accuracy", lambda seen: (seen.ranks_KN < 5).mean(1), per_sample=_top5_each),
-    "macro_f1": Metric("macro F1", _macro_f1, jackknife=_of_counts(_mean_f1, said=True), by_class=True),
-    "uar": Metric("unweighted average recall", _uar, jackknife=_of_counts(_mean_recall, said=False), by_class=True),
-    "log_loss": Metric("log loss", _log_loss, maximize=False, scale=1.0, unit="nats", per_sample=_log_loss_each),
+    "accuracy": Metric(
+        "accuracy",
+        lambda seen: (seen.ranks_KN == 0).mean(1),
+        per_sample=_right_each,
+        chance=lambda predictions: float(_shares(predictions)[0]),
+    ),
+    "top5": Metric(
+        "top-5 accuracy",
+        lambda seen: (seen.ranks_KN < 5).mean(1),
+        per_sample=_top5_each,
+        chance=lambda predictions: float(_shares(predictions)[:5].sum()),
+    ),
+    "macro_f1": Metric(
+        "macro F1",
+        _macro_f1,
+        jackknife=_of_counts(_mean_f1, said=True),
+        chance=lambda predictions: _majority_f1(_shares(predictions)),
+        by_class=True,
+    ),
+    "uar": Metric(
+        "unweighted average recall",
+        _uar,
+        jackknife=_of_counts(_mean_recall, said=False),
+        chance=lambda predictions: 1 / len(_shares(predictions)),
+        by_class=True,
+    ),
+    "log_loss": Metric(
+        "log loss",
+        _log_loss,
+        maximize=False,
+        scale=1.0,
+        unit="nats",
+        per_sample=_log_loss_each,
+        chance=lambda predictions: _entropy(_shares(predictions)),
+    ),
     # Its bias does not average out: intervals over samples were found to hold in 65-76 % of cases, not 95 %.
     "ece": Metric("expected calibration error", _calibration_error, maximize=False, tested=False),
 }

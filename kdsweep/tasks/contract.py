@@ -144,6 +144,27 @@ def a_jackknife_is_the_metric_without_each_unit(task: Task) -> None:
             assert np.isclose(without[2], others), f"{name} without a unit of {size}: {without[2]}, not {others}"
 
 
+def a_constant_answer_is_no_better_than_its_chance(task: Task) -> None:
+    """Chance is finite, and on its side of every metric: a network that ignores its input does no better."""
+    kept = _kept(task, _network(task, 0))
+    rest = _kept(task, _network(task, 0, constant=True))
+    for name, metric in task.metrics.items():
+        if metric.chance is None or task.searches:
+            continue
+        chance = metric.chance(kept)
+        assert np.isfinite(chance), name
+        assert np.isclose(chance, metric.chance(rest)), f"{name}: chance is of the labels alone"
+        if metric.per_sample is not None:
+            scored = float(metric.per_sample(rest).mean())
+        elif metric.jackknife is not None:
+            scored = metric.jackknife(rest, np.arange(ROWS), ROWS).whole
+        else:
+            continue
+        behind = chance - scored if metric.maximize else scored - chance
+        # Scores may be kept in half precision.
+        assert behind >= -1e-2 * max(1.0, abs(chance)), f"{name}: a constant answer scores {scored}, chance is {chance}"
+
+
 CHECKS = (
     labels_come_back_from_a_file,
     a_row_may_have_no_label,
@@ -155,6 +176,7 @@ CHECKS = (
     metrics_know_no_other_network,
     kept_predictions_give_the_metrics_back,
     a_jackknife_is_the_metric_without_each_unit,
+    a_constant_answer_is_no_better_than_its_chance,
 )
 
 
@@ -171,14 +193,14 @@ def _scores(task: Task) -> tuple[Tensor, Tensor, Tensor]:
     return torch.as_tensor(labels), student, teacher
 
 
-def _network(task: Task, seed: int) -> Judged:
-    """What a network says of sixty rows that are its own gallery."""
+def _network(task: Task, seed: int, *, constant: bool = False) -> Judged:
+    """What a network says of sixty rows that are its own gallery; a constant one says the same of each."""
     import torch
 
     labels, classes = task.labels.example(ROWS, np.random.default_rng(0))
     rng = torch.Generator().manual_seed(seed)
     outputs: Any = SimpleNamespace(
-        logits=torch.randn(ROWS, len(classes), generator=rng),
+        logits=torch.randn(1 if constant else ROWS, len(classes), generator=rng).expand(ROWS, -1),
         embedding=torch.randn(ROWS, 4, generator=rng),
         present=torch.ones(ROWS, dtype=torch.bool),
     )

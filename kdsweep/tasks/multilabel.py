@@ -277,13 +277,56 @@ def _precision(scores: Array, true: NDArray[np.bool_]) -> float:
     return float((hits * above / until).sum() / hits.sum()) if hits.sum() else 0.0
 
 
+# --- of the best constant answer
+
+
+def _rates(predictions: pd.DataFrame) -> Array:
+    """[C]: how often each label is true."""
+    rates: Array = stacked(predictions, "label").mean(0)
+    return rates
+
+
+def _entropy(rates: Array) -> float:
+    inside = np.clip(rates, 1e-12, 1 - 1e-12)
+    return float(-(inside * np.log(inside) + (1 - inside) * np.log(1 - inside)).mean())
+
+
+def _constant_micro_f1(rates: Array) -> float:
+    """Of saying the k most frequent labels of every row, for the best k."""
+    said = np.arange(1, len(rates) + 1)
+    return float((2 * np.sort(rates)[::-1].cumsum() / (rates.sum() + said)).max())
+
+
 METRICS = {
-    "macro_ap": Metric("mAP over labels", _macro_ap, jackknife=_macro_ap_without, by_class=True),
-    "macro_f1": Metric(
-        "macro F1", lambda seen: _f1(seen, "macro"), jackknife=of_sums(_counts, _macro_f1), by_class=True
+    "macro_ap": Metric(
+        "mAP over labels",
+        _macro_ap,
+        jackknife=_macro_ap_without,
+        chance=lambda predictions: float((rates := _rates(predictions))[rates > 0].mean()),
+        by_class=True,
     ),
-    "micro_f1": Metric("micro F1", lambda seen: _f1(seen, "micro"), jackknife=of_sums(_counts, _micro_f1)),
-    "log_loss": Metric("log loss", _log_loss, maximize=False, scale=1.0, unit="nats", per_sample=_log_loss_each),
+    "macro_f1": Metric(
+        "macro F1",
+        lambda seen: _f1(seen, "macro"),
+        jackknife=of_sums(_counts, _macro_f1),
+        chance=lambda predictions: float((2 * (rates := _rates(predictions)) / (1 + rates)).mean()),
+        by_class=True,
+    ),
+    "micro_f1": Metric(
+        "micro F1",
+        lambda seen: _f1(seen, "micro"),
+        jackknife=of_sums(_counts, _micro_f1),
+        chance=lambda predictions: _constant_micro_f1(_rates(predictions)),
+    ),
+    "log_loss": Metric(
+        "log loss",
+        _log_loss,
+        maximize=False,
+        scale=1.0,
+        unit="nats",
+        per_sample=_log_loss_each,
+        chance=lambda predictions: _entropy(_rates(predictions)),
+    ),
 }
 TASK = Task(
     NAME,

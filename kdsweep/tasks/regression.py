@@ -209,9 +209,25 @@ def _ccc_of(sums: Array) -> Array:
     return agreement
 
 
+# --- of the best constant answer
+
+
+def _mae_of_the_median(predictions: pd.DataFrame) -> float:
+    y = stacked(predictions, "label")
+    return float(np.abs(y - np.median(y, axis=0)).mean())
+
+
 TARGET_UNIT = "target unit"
 METRICS = {
-    "mae": Metric("mean absolute error", _mae, maximize=False, scale=1.0, unit=TARGET_UNIT, per_sample=_mae_each),
+    "mae": Metric(
+        "mean absolute error",
+        _mae,
+        maximize=False,
+        scale=1.0,
+        unit=TARGET_UNIT,
+        per_sample=_mae_each,
+        chance=_mae_of_the_median,
+    ),
     "rmse": Metric(
         "root mean squared error",
         _rmse,
@@ -219,9 +235,24 @@ METRICS = {
         scale=1.0,
         unit=TARGET_UNIT,
         jackknife=of_sums(_moments, _rmse_of),
+        chance=lambda predictions: float(stacked(predictions, "label").std(0).mean()),
     ),
-    "pearson": Metric("Pearson correlation", _pearson, scale=1.0, unit="r", jackknife=of_sums(_moments, _pearson_of)),
-    "ccc": Metric("concordance correlation", _ccc, scale=1.0, unit="ρc", jackknife=of_sums(_moments, _ccc_of)),
+    "pearson": Metric(
+        "Pearson correlation",
+        _pearson,
+        scale=1.0,
+        unit="r",
+        jackknife=of_sums(_moments, _pearson_of),
+        chance=lambda predictions: 0.0,
+    ),
+    "ccc": Metric(
+        "concordance correlation",
+        _ccc,
+        scale=1.0,
+        unit="ρc",
+        jackknife=of_sums(_moments, _ccc_of),
+        chance=lambda predictions: 0.0,
+    ),
 }
 TASK = Task(
     NAME,

@@ -6,16 +6,19 @@ import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics import intervals, scores
+from kdsweep.report.statistics.collapses import Collapses
 from kdsweep.report.statistics.crossed import Crossed
 from kdsweep.report.statistics.intervals import Interval
 
 FEWEST = 3  # seeds (or repeats, or folds) below which no verdict is given
+HUNDREDTH = 100  # of the samples, which should not make up most of a difference's variance
 FEW_GROUPS = 4  # test groups up to which a comparison says how few they are
 Key = tuple[int, int, int]  # repeat, fold, seed
 
@@ -76,6 +79,7 @@ class Comparison:
         pairs: the runs' differences.
         scores: of a's and b's finished runs, shared or not.
         cautions: sentences about the interval that stand beside it.
+        collapses: of a and of b; empty where nobody counted.
     """
 
     a: str
@@ -91,6 +95,12 @@ class Comparison:
     pairs: tuple[float, ...]
     scores: tuple[tuple[float, ...], tuple[float, ...]]
     cautions: tuple[str, ...] = ()
+    collapses: tuple[Collapses, ...] = ()
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """A sentence for each side of which runs collapsed."""
+        return tuple(filter(None, (side.finding for side in self.collapses)))
 
     @property
     def difference(self) -> float | None:
@@ -140,7 +150,8 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
     word = "folds" if folded else "repeats" if repeated else "seeds"
 
     crossed, samples_only, over, table = None, None, f"{word} only", None
-    alone = () if folded else resting(runs)
+    about = tested_on(runs)
+    alone = () if folded else about.resting
     if not folded and runs.metric.tested and not alone:
         table = _differences(runs, [(key, a.finished[key], b.finished[key]) for key in pairs.index])
     if table is not None and min(table.shape) >= 2:
@@ -171,7 +182,11 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
         failures=(a.failed, b.failed),
         pairs=tuple(pairs),
         scores=(_scores(test, a), _scores(test, b)),
-        cautions=_few_groups(runs, crossed),
+        cautions=tuple(filter(None, [_few_groups(runs, crossed), _heavy_tails(runs, table)])),
+        collapses=tuple(
+            Collapses.of(side.label, _scores(test, side), maximize=runs.metric.maximize, chance=about.chance)
+            for side in (a, b)
+        ),
     )
 
 
@@ -183,7 +198,7 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> Interva
     """
     signed = [*((1, side) for side in plus), *((-1, side) for side in minus)]
     shared = sorted(set.intersection(*(set(side.finished) for _, side in signed)))
-    if len(shared) < 2 or runs.study.data.folds > 1 or resting(runs):
+    if len(shared) < 2 or runs.study.data.folds > 1 or tested_on(runs).resting:
         return None
     rows: dict[object, list[pd.Series]] = {}
     for key in shared:
@@ -198,29 +213,56 @@ def contrast(runs: Runs, plus: Sequence[Side], minus: Sequence[Side]) -> Interva
     return Crossed.of(table.to_numpy().T).interval if min(table.shape) >= 2 else None
 
 
+class TestedOn(NamedTuple):
+    """What a study's test part means for its metric.
+
+    Attributes:
+        resting: names of classes (or labels) that occur in one test unit only, where the metric is a mean over them.
+        chance: what the best constant answer scores; None where that is not known.
+    """
+
+    resting: tuple[str, ...] = ()
+    chance: float | None = None
+
+
 @functools.lru_cache(maxsize=4)
-def resting(runs: Runs) -> tuple[str, ...]:
-    """Names of classes (or labels) that occur in one test unit only, where the metric is a mean over them."""
-    if not runs.metric.by_class:
-        return ()
+def tested_on(runs: Runs) -> TestedOn:
+    """From the predictions of any run: all are tested on the same samples."""
     for trial in runs.test().index:
         predictions = runs.predictions(trial)
         if predictions is not None and not predictions.empty:
-            # All runs are tested on the same samples.
-            return tuple(map(runs.class_name, scores.resting(predictions, runs.metric, grouped=runs.grouped)))
-    return ()
+            chance = runs.metric.chance
+            return TestedOn(
+                tuple(map(runs.class_name, scores.resting(predictions, runs.metric, grouped=runs.grouped))),
+                chance(predictions) if chance is not None else None,
+            )
+    return TestedOn()
 
 
 def _is_share(runs: Runs) -> bool:
     return runs.metric.unit == "%"
 
 
-def _few_groups(runs: Runs, crossed: Crossed | None) -> tuple[str, ...]:
+def _few_groups(runs: Runs, crossed: Crossed | None) -> str:
     if crossed is None or not runs.grouped or crossed.samples > FEW_GROUPS:
-        return ()
+        return ""
     return (
         f"The test part has {crossed.samples} groups: what is said of a new one rests on {crossed.samples}, which must "
-        "be like it. More groups would say more than more seeds.",
+        "be like it. More groups would say more than more seeds."
+    )
+
+
+def _heavy_tails(runs: Runs, table: np.ndarray | None) -> str:
+    """That a correlation or an error hangs on few samples: a share of right answers cannot."""
+    if table is None or _is_share(runs) or table.shape[1] < 2 * HUNDREDTH:
+        return ""
+    squares = np.sort((table.mean(0) - table.mean()) ** 2)[::-1]
+    most = squares[: len(squares) // HUNDREDTH or 1].sum() / max(squares.sum(), 1e-300)
+    if most <= 0.5:
+        return ""
+    return (
+        f"Heavy tails: one sample in {HUNDREDTH} makes up {most:.0%} of the variance of this difference, and intervals "
+        "hold a little less often than they say (93% of 95%)."
     )
 
 

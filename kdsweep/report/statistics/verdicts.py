@@ -16,6 +16,7 @@ from kdsweep.report.statistics.intervals import Interval
 from kdsweep.report.statistics.multiplicity import Adjusted
 
 ALPHA = 0.05
+MOST = 500  # runs beyond which nobody is advised to go
 Word = Literal["better", "worse", "equivalent", "undecided", "no verdict"]
 
 
@@ -30,6 +31,10 @@ class Verdict:
             0 out where one is better or worse, and lies inside the margin where they are equivalent (90% in a family of
             one: two one-sided tests at 5%). None without a verdict.
         within: whether a better or worse one lies within what the study calls equal.
+        provided: whether an undecided pair is equivalent provided that no run collapses; `margin` and `level` are then
+            those of equivalence.
+        proviso: what runs without a collapse do not exclude, a sentence that a table prints once; "" where runs
+            collapsed, which is a finding of its own (`comparison.findings`), and where nothing is said of the pair.
     """
 
     word: Word
@@ -39,10 +44,14 @@ class Verdict:
     advised: int | None = None
     level: float | None = None
     within: bool = False
+    provided: bool = False
+    proviso: str = ""
 
     def __str__(self) -> str:
         if self.within:
             return f"{self.word}, within {self.margin}"
+        if self.provided:
+            return f"equivalent within {self.margin} if no run collapses"
         return f"equivalent within {self.margin}" if self.word == "equivalent" else self.word
 
 
@@ -106,7 +115,7 @@ def _verdict(
     ahead = (interval.mean > 0) == metric.maximize
     margin = runs.study.equivalent
     written = f"±{margin:g} {unit(metric.unit)}" if margin is not None else ""
-    level = 1 - alpha / differ.times
+    level, proviso = 1 - alpha / differ.times, _proviso(comparison)
     inside = equal is not None and equal.p <= alpha
     if differ.p <= alpha:
         winner, failed = (comparison.a, comparison.failures[0]) if ahead else (comparison.b, comparison.failures[1])
@@ -114,14 +123,33 @@ def _verdict(
             detail = f"{failed} of {winner}'s confirm runs failed, so it cannot be called better"
             return Verdict("undecided", differ.p, detail, level=level)
         if not inside:
-            return Verdict("better" if ahead else "worse", differ.p, level=level)
-        detail = f"the difference is real, and within what the study calls equal, {written}"
-        return Verdict("better" if ahead else "worse", differ.p, detail, written, level=level, within=True)
+            return Verdict("better" if ahead else "worse", differ.p, level=level, proviso=proviso)
+        return Verdict(
+            "better" if ahead else "worse",
+            differ.p,
+            f"the difference is real, and within what the study calls equal, {written}",
+            written,
+            level=level,
+            within=True,
+            proviso=proviso,
+        )
     if equal is not None and inside:
         if sum(comparison.failures):
             detail = f"confirm runs failed, so it cannot be called equivalent within {written}"
             return Verdict("undecided", differ.p, detail, level=level)
-        return Verdict("equivalent", differ.p, margin=written, level=1 - 2 * alpha / equal.times)
+        level, (open_, seeds) = 1 - 2 * alpha / equal.times, _overturned(runs, comparison, written)
+        if not open_:
+            return Verdict("equivalent", differ.p, margin=written, level=level, proviso=proviso)
+        return Verdict(
+            "undecided",
+            differ.p,
+            open_,
+            written,
+            advised=seeds,
+            level=level,
+            provided=not comparison.findings,
+            proviso=proviso,
+        )
     detail, advised = _what_would_decide(runs, comparison, family, written)
     return Verdict("undecided", differ.p, detail, advised=advised, level=level)
 
@@ -129,6 +157,45 @@ def _verdict(
 class Advice(NamedTuple):
     words: str
     seeds: int | None
+
+
+def _proviso(comparison: Comparison) -> str:
+    if not comparison.collapses or comparison.findings:
+        return ""
+    n = min(side.runs for side in comparison.collapses)
+    return (
+        f"{n} runs of a method without a collapse do not exclude that up to {min(3 / n, 1):.0%} of its runs collapse."
+    )
+
+
+def _overturned(runs: Runs, comparison: Comparison, margin: str) -> Advice:
+    """Why collapses that were not seen could carry equivalent sides apart; without words where they could not.
+
+    A side's mean may lie lower by what its runs do not exclude: the rate 3/n (or, where some collapsed, the upper bound
+    of their rate) times the loss of a collapse. No ten runs exclude that: in 35% of studies an arm that collapses in a
+    tenth of its runs shows none in ten.
+    """
+    metric, width = runs.metric, (runs.study.equivalent or 0.0) / runs.metric.scale
+    lead = _interval(comparison).mean * (1 if metric.maximize else -1)
+    rooms = zip((width + lead, width - lead), comparison.collapses, strict=False)
+    risks = [(room, side) for room, side in rooms if room < side.unseen]
+    if not risks:
+        return Advice("", None)
+    if found := [side.name for _, side in risks if side.seen]:
+        names = " and ".join(dict.fromkeys(found))
+        return Advice(
+            f"runs of {names} collapsed, at a rate that could carry the two further apart than {margin}", None
+        )
+    room, side = max(risks, key=lambda risk: risk[1].loss / risk[0])
+    if not math.isfinite(side.loss):
+        return Advice(f"{side.runs} runs without a collapse do not exclude some, and what one costs is not known", None)
+    needed = math.ceil(3 * side.loss / room)
+    return Advice(
+        f"{side.runs} runs without a collapse do not exclude a rate of {side.highest:.0%}, and from a rate of "
+        f"{room / side.loss:.1%} on, at {amount(side.loss * metric.scale)} {unit(metric.unit)} each, collapses of "
+        f"{side.name} would carry the two further apart; {needed} runs without one would exclude that",
+        needed if needed <= MOST else None,
+    )
 
 
 def _what_would_decide(runs: Runs, comparison: Comparison, family: int, margin: str) -> Advice:
