@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -123,6 +124,31 @@ def test_unequal_budgets_get_no_verdict():
 def test_calibration_error_gets_no_verdict():
     runs = report_fakes.make(metric="ece", equivalent=None)
     assert (pair(runs).over, judge(runs, [pair(runs)])[0].word) == ("seeds only", "no verdict")
+
+
+def test_a_class_that_rests_on_one_sample_gets_its_difference_and_a_sentence_and_no_interval():
+    runs = report_fakes.make(metric="uar", seeds=4)
+
+    def rare(trial):
+        kept = made(trial)
+        return None if kept is None else kept.assign(label=kept["label"].where(kept.index > 0, 4))
+
+    made = runs.predictions
+    found = pair(replace(runs, predictions=rare))
+    assert found.interval is None
+    assert found.difference == pytest.approx(np.mean(found.pairs))
+    assert "rests on one test sample" in judge(runs, [found])[0].detail
+    assert pair(runs).interval is not None
+
+
+def test_the_printed_difference_of_a_set_s_metric_is_that_of_the_printed_scores():
+    found = pair(report_fakes.make(metric="macro_f1", seeds=4, samples=80))
+    assert found.interval.mean == pytest.approx(np.mean(found.scores[0]) - np.mean(found.scores[1]))
+
+
+def test_few_groups_say_so():
+    assert "4 groups" in pair(report_fakes.make(groups=4, seeds=4)).cautions[0]
+    assert pair(report_fakes.make(groups=27, seeds=4)).cautions == ()
 
 
 def test_an_unfinished_study_gets_no_verdict():

@@ -16,7 +16,7 @@ from kdsweep.report.facts import timeline as times
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.searches import searched
 from kdsweep.report.sections import importance, landscape, rungs, schedules, timeline
-from kdsweep.report.statistics.importance import ranked
+from kdsweep.report.statistics.importance import SHUFFLES, above_chance, ranked
 from tests.helpers import report_fakes
 
 START = pd.Timestamp("2026-01-01T10:00:00Z")
@@ -169,3 +169,9 @@ def test_the_timeline_names_every_stage_that_ran():
     machines, stages = timeline.table(runs)
     assert [row["stage"] for row in stages.rows] == ["teacher"]  # one start for all: the fake's are one pack
     assert machines.rows[0]["trials"] == len(set(runs.roles["trial"]))
+
+
+def test_above_chance_is_a_test_at_five_percent():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4000, SHUFFLES + 1))
+    assert np.mean([above_chance(one[0], one[1:]) for one in values]) == pytest.approx(0.05, abs=0.01)

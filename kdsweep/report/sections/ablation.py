@@ -16,7 +16,7 @@ from kdsweep.report.statistics.ablated import judged_rows
 from kdsweep.report.statistics.compare import Side, confirmed
 from kdsweep.report.statistics.controls import controlled_arm, judged_controls
 from kdsweep.report.statistics.health import unexplained
-from kdsweep.report.statistics.verdicts import Verdict, unit
+from kdsweep.report.statistics.verdicts import unit
 from kdsweep.values.control import CONTROLS, NONE
 
 TITLE = "Ablation"
@@ -25,7 +25,6 @@ ORDER = 30
 RESTS = ("search", "finalists", "confirm", "ablate")
 COLUMNS = ("row", "question", "difference", "p", "verdict", "n", "retuned", "teacher")
 OWN = "its own search"
-MIRRORED = {"better": "worse", "worse": "better"}
 
 
 def table(runs: Runs) -> list[Table]:
@@ -155,7 +154,6 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
         shown = difference(comparison.interval, -runs.metric.scale)
         if shown is not None:
             shown = type(shown)(shown.value, shown.high, shown.low)
-        word = MIRRORED.get(verdict.word, verdict.word)
         rows.append(
             {
                 **dict.fromkeys(columns),
@@ -164,7 +162,7 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
                 name: _mean(runs, side),
                 "difference": shown,
                 "p": p_value(verdict.p),
-                "verdict": Verdict(word, verdict.p, verdict.detail, verdict.margin),  # type: ignore[arg-type]
+                "verdict": verdict.mirrored,
                 "n": side.count,
                 "retuned": OWN if CONTROLS.get(control, NONE).searched else "no",
                 "teacher": teachers.in_words(runs, side.roles),

@@ -22,7 +22,7 @@ RESTS = ("search",)
 GLOSSARY = {
     "PED-ANOVA": "How far the best tenth of the trials stands apart from all, by this number alone; a share.",
     "fANOVA": "Share of the score's variance over the whole range that this number explains, bad regions included.",
-    "above chance": "More than 19 of 20 searches with shuffled scores would show for this number.",
+    "above chance": "More than shuffled scores show for this number, at 5%.",
 }
 
 
@@ -42,8 +42,8 @@ def table(runs: Runs) -> list[Table]:
         ]
     caption = "Importance of each searched number (%), summing to 100 in each arm; from trials that finished."
     notes = (
-        f"Above chance: more than 19 of {SHUFFLES} searches with shuffled scores would show. Without it, the rank of a "
-        "number says nothing.",
+        f"Above chance: more than all but one of {SHUFFLES} searches with shuffled scores show (a test at 5%). Without "
+        "it, the rank of a number says nothing.",
         f"PED-ANOVA reads at most {MOST} trials of an arm and fANOVA {FOREST}, evenly over the search.",
         f"Arms with fewer than {FEWEST} finished trials, or fewer than two searched numbers, are left out.",
     )

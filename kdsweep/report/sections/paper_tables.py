@@ -16,7 +16,6 @@ CHAPTER = "paper"
 ORDER = 83
 RESTS = ("search", "finalists", "confirm", "ablate", "control")
 PAGES = ("study", "imported")
-MIRRORED = {"better": "worse", "worse": "better"}
 FULL = "vs. full"
 
 
@@ -94,9 +93,7 @@ def _mirrored(found: Finding | None) -> Finding | None:
     if found is None or found.verdict is None:
         return None
     shown, verdict = found.difference, found.verdict
-    word = MIRRORED.get(verdict.word, verdict.word)
-    turned = Verdict(word, verdict.p, verdict.detail, verdict.margin)  # type: ignore[arg-type]
-    return Finding(Difference(-shown.value, -shown.high, -shown.low), turned)
+    return Finding(Difference(-shown.value, -shown.high, -shown.low), verdict.mirrored)
 
 
 def _spread(runs: Runs, side: Side) -> Spread | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from kdsweep.report.facts.searches import Searched, searched, thinned
 FEWEST = 10  # finished trials below which a ranking is noise
 MOST = 300  # trials that PED-ANOVA reads, evenly over the search
 FOREST, TREES = 100, 32  # trials and trees of fANOVA, whose cost grows with the square of the trials
-SHUFFLES = 20
+SHUFFLES = 39
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Importance:
 
     Attributes:
         ped, fanova: shares that sum to 1 over the arm's numbers.
-        above_chance: whether its PED-ANOVA is above what 19 of 20 shuffles of the scores give it.
+        above_chance: whether its PED-ANOVA is above what shuffles of the scores give it, at 5%.
     """
 
     name: str
@@ -68,11 +68,16 @@ def ranked(runs: Runs, arm: str) -> tuple[Importance, ...]:
             name,
             ped_share[name],
             fanova_share[name],
-            above_chance=sum(raw[name] > other for other in chance[name]) >= SHUFFLES - 1,
+            above_chance=above_chance(raw[name], chance[name]),
         )
         for name in search.space
     ]
     return tuple(sorted(importances, key=lambda importance: -importance.ped))
+
+
+def above_chance(value: float, shuffled: Sequence[float], level: float = 0.05) -> bool:
+    """Whether the value is above chance: (1 + those of the shuffled that reach it) / (1 + all) ≤ level."""
+    return (1 + sum(other >= value for other in shuffled)) / (1 + len(shuffled)) <= level
 
 
 def _study(search: Searched, trials: pd.DataFrame) -> Any:

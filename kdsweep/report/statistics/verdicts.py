@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from kdsweep.report.facts.runs import Runs
@@ -46,6 +46,12 @@ class Verdict:
     within: bool = False
     provided: bool = False
     proviso: str = ""
+
+    @property
+    def mirrored(self) -> Verdict:
+        """The same of b against a."""
+        words: dict[Word, Word] = {"better": "worse", "worse": "better"}
+        return replace(self, word=words.get(self.word, self.word))
 
     def __str__(self) -> str:
         if self.within:
