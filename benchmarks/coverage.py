@@ -158,6 +158,7 @@ def coverage(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     the first two among the studies where a component of the variance comes out negative."""
     rows = []
     for world in SETTINGS:
+        truth = world.truth
         names = ("crossed", "without its parts", "seeds only", "samples only")
         held, widths = dict.fromkeys(names, 0), dict.fromkeys(names, 0.0)
         among, negative = dict.fromkeys(names, 0), 0
@@ -171,7 +172,7 @@ def coverage(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
             negative += odd
             for name, found in zip(names, drawn, strict=True):
                 low, high = found.bounds()
-                inside = low <= world.truth <= high
+                inside = low <= truth <= high
                 held[name] += inside
                 among[name] += inside and odd
                 widths[name] += high - low
@@ -195,12 +196,13 @@ def collapses(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     rows = []
     for rate, seeds in ((0.1, 5), (0.1, 10), (0.1, 20), (0.05, 10), (0.0, 10), (0.0, 50), (0.0, 100)):
         world = World(seeds=seeds, collapse=rate, lone=True)
-        margin = 100 * abs(world.truth) if rate else 3.0
+        truth = world.truth
+        margin = 100 * abs(truth) if rate else 3.0
         said, held = [], 0
         for _ in range(studies):
             values = world.units(rng)
             low, high = Crossed.of(values[0] - values[1]).interval.bounds()
-            held += low <= world.truth <= high
+            held += low <= truth <= high
             said.append(
                 (verdicts_of(values, equivalent=margin, counted=False)[0], verdicts_of(values, equivalent=margin)[0])
             )
@@ -366,10 +368,10 @@ def equivalence(studies: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         [(10, SMALL, 2), (10, SMALL, 4), (10, LARGE, 2), (20, SMALL, 2)], TESTS[1:4]
     ):
         world = World(seeds=seeds, seed_sd=noise, shift=0.25, **test)
-        wrong = 0
+        margin, wrong = 100 * world.truth, 0
         for _ in range(studies):
             # No run of this world collapses, and nothing else is asked here.
-            said = verdicts_of(world.units(rng, arms=arms), equivalent=100 * world.truth, counted=False)
+            said = verdicts_of(world.units(rng, arms=arms), equivalent=margin, counted=False)
             wrong += _any(said, "equivalent")
         rows.append({"setting": f"{world}, {arms - 1} baselines", "false equivalent": wrong / studies})
         print(rows[-1], flush=True)

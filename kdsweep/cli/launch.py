@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdsweep.cli.errors import DONE, INCOMPLETE, INTERRUPTED
-from kdsweep.cli.options import Address, Local, Reports, Storage, StudyFile, Takeover, console, load
+from kdsweep.cli.options import Address, Local, PilotFile, Reports, Storage, StudyFile, Takeover, console, load
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,17 +30,21 @@ def launch(
     local: Local = False,
     address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run and what it can show")] = False,
+    pilot: PilotFile = None,
     takeover: Takeover = False,
     storage: Storage = None,
     reports: Reports = Path("reports"),
 ) -> int:
     """Run a study to its end, and write its report. Launch again to resume, or after editing the file."""
+    if pilot is not None and not dry_run:
+        raise ValueError("--pilot says what a study can show before it runs: it goes with --dry-run")
     return run(
         load(study, storage),
         console(),
         local=local,
         address=address,
         dry_run=dry_run,
+        pilot=load(pilot, storage) if pilot else None,
         takeover=takeover,
         reports=reports,
     )
@@ -65,6 +69,7 @@ def run(
     local: bool,
     address: str | None,
     dry_run: bool,
+    pilot: Study | None,
     takeover: bool,
     reports: Path,
 ) -> int:
@@ -93,6 +98,7 @@ def run(
             local=local,
             address=address,
             dry_run=dry_run,
+            pilot=pilot,
             takeover=takeover,
             reports=reports,
             starting=starting,
@@ -107,6 +113,7 @@ def _run(
     local: bool,
     address: str | None,
     dry_run: bool,
+    pilot: Study | None,
     takeover: bool,
     reports: Path,
     starting: Starting | None,
@@ -131,7 +138,7 @@ def _run(
         ) from error
     console.print(_plan_table(driver, by_arm))
     if dry_run:
-        estimate.show(driver, everything, console)
+        estimate.show(driver, everything, console, estimate.pilot_of(pilot or study, asked=pilot is not None))
         return DONE
     try:
         with display:

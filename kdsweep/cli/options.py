@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 StudyFile = Annotated[Path, typer.Argument(help="a study, as YAML", metavar="STUDY", show_default=False)]
 Storage = Annotated[str | None, typer.Option(help="root of the results; default: the study's `storage`")]
 Reports = Annotated[Path, typer.Option(help="folder of the rendered reports")]
+PilotFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--pilot",
+        help="a study that has run on such data: its variances say what this one can show",
+        metavar="STUDY",
+    ),
+]
 Local = Annotated[bool, typer.Option("--local", help="in this process, without Ray")]
 Address = Annotated[str | None, typer.Option(help="of a Ray cluster; default: Ray on this machine")]
 Takeover = Annotated[

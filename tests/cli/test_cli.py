@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,8 +15,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from rich.console import Console
 
+from kdsweep.cli import estimate, options
 from kdsweep.cli.main import app
+from kdsweep.run.launch import with_facts
 from kdsweep.run.store import Results
 from tests.helpers.commands import TINY, kdsweep, launch, one_line, write
 
@@ -299,3 +303,25 @@ def test_a_study_without_a_claim_has_nothing_to_register(tmp_path):
     assert answer.exit_code == 2
     assert "what is registered is a claim" in one_line(answer.output)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_what_a_study_can_show_comes_from_its_last_launch_or_from_a_pilot(done, tmp_path):
+    file, storage, _ = done
+
+    def shown(study, pilot):
+        console = Console(file=(text := io.StringIO()), width=300)
+        estimate.what_it_shows(with_facts(study), pilot, console)
+        return text.getvalue()
+
+    study = options.load(file, str(storage))
+    own = estimate.pilot_of(study, asked=False)
+    assert "with the variances that tiny found (1 comparisons)" in shown(study, own)
+    other = options.load(write(tmp_path, "other.yaml", name="other", metric="uar"), str(storage))
+    assert estimate.pilot_of(other, asked=False) is None
+    assert "not known before a run: name a study that has run, --pilot STUDY" in shown(other, None)
+    with pytest.raises(ValueError, match="a pilot measures what the study measures, uar; tiny measures accuracy"):
+        shown(other, own)
+    with pytest.raises(ValueError, match="a pilot has two arms with runs"):
+        estimate.pilot_of(other, asked=True)
+    assert "it goes with --dry-run" in one_line(launch(file, storage, "--pilot", file).output)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdsweep.cli.data.loading import load, write
-from kdsweep.cli.options import Dataset, LoaderOption, console, pairs
+from kdsweep.cli.options import Dataset, LoaderOption, PilotFile, console, pairs
+from kdsweep.cli.options import load as study
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from kdsweep.report.render.data_page import Findings
+    from kdsweep.report.statistics.pilot import Pilot
 
 
 def describe(
@@ -22,6 +24,7 @@ def describe(
     option: LoaderOption = None,
     split_seed: Annotated[int, typer.Option(help="where the data have no split")] = 0,
     scores: Annotated[bool, typer.Option(help="also fit a linear model to each modality")] = True,
+    pilot: PilotFile = None,
     html: Annotated[Path | None, typer.Option(help="also write a page that needs no network")] = None,
 ) -> None:
     """Show what a dataset holds, what may be wrong with it, and what its test part can tell apart."""
@@ -38,11 +41,18 @@ def describe(
         scores=list(linear.scores(dataset, split)) if scores else [],
         measure=tasks.load(dataset.card.task).linear.measure,
         fingerprint=dataset.fingerprint,
+        pilot=_pilot(pilot),
     )
     show(findings, console())
     if html is not None:
         write(html, render(findings))
         typer.echo(f"wrote {html}")
+
+
+def _pilot(file: Path | None) -> Pilot | None:
+    from kdsweep.cli.estimate import pilot_of
+
+    return None if file is None else pilot_of(study(file), asked=True)
 
 
 def show(findings: Findings, console: Console) -> None:
@@ -51,6 +61,7 @@ def show(findings: Findings, console: Console) -> None:
 
     from kdsweep.report.data_sections import power
     from kdsweep.report.render.data_page import headline
+    from kdsweep.report.statistics.verdicts import amount
 
     console.print(escape(headline(findings)), style="bold", soft_wrap=True)
     card, audit = findings.card, findings.audit
@@ -65,8 +76,11 @@ def show(findings: Findings, console: Console) -> None:
     console.print(escape(f"licence: {card.licence or 'not stated'}. source: {card.source or 'not stated'}"))
     console.print(_modalities(findings))
     _labels(findings, console)
-    for seeds, share in power.differences(findings).items():
-        console.print(f"{seeds} seeds can show a difference of about {100 * share:.1f} points of accuracy on test")
+    for line in power.lines(findings):
+        console.print(
+            f"{line.seeds} seeds can show a difference of about {amount(line.difference)} {line.unit} of {line.metric} "
+            "on test"
+        )
     for warning in audit.warnings:
         console.print(escape(f"warning: {warning}"), style="yellow")
 

@@ -14,6 +14,7 @@ from kdsweep.report.render.section import discover
 if TYPE_CHECKING:
     from kdsweep.data.look.audit import Audit
     from kdsweep.data.look.linear import Score
+    from kdsweep.report.statistics.pilot import Pilot
     from kdsweep.values.card import Card
 
 
@@ -26,6 +27,7 @@ class Findings:
         scores: of linear models; empty where none was fitted.
         measure: what a score is.
         fingerprint: of the whole content; "" where it is not known.
+        pilot: whose variances say what the test part can show; None: typical ones do, for shares of right answers.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Findings:
     scores: Sequence[Score]
     measure: str
     fingerprint: str = ""
+    pilot: Pilot | None = None
 
 
 def headline(findings: Findings) -> str:
