@@ -317,7 +317,7 @@ def test_what_a_study_can_show_comes_from_its_last_launch_or_from_a_pilot(done, 
     study = options.load(file, str(storage))
     own = estimate.pilot_of(study, asked=False)
     assert "with the variances that tiny found (1 comparisons)" in shown(study, own)
-    other = options.load(write(tmp_path, "other.yaml", name="other", metric="uar"), str(storage))
+    other = options.load(write(tmp_path, "other.yaml", metric="uar"), str(storage))
     assert estimate.pilot_of(other, asked=False) is None
     assert "not known before a run: name a study that has run, --pilot STUDY" in shown(other, None)
     with pytest.raises(ValueError, match="a pilot measures what the study measures, uar; tiny measures accuracy"):
