@@ -24,9 +24,17 @@ def check(dataset: Dataset, *, where: str) -> Dataset:
     if not isinstance(dataset, Dataset):
         raise ValueError(f"{where}: a loader returns a kdsweep.Dataset, got {type(dataset).__name__}")
     rows = len(dataset.labels)
-    for name, values in (("ids", dataset.ids), ("split", dataset.split), ("groups", dataset.groups)):
+    for name, values in (
+        *(("ids", dataset.ids), ("split", dataset.split), ("groups", dataset.groups)),
+        *dataset.groupings.items(),
+    ):
         if values is not None and len(values) != rows:
             raise ValueError(f"{where}: every column has one value a label, got {len(values)} {name} of {rows}")
+    if tuple(dataset.groupings) != dataset.card.groupings:
+        told, got = (", ".join(names) or "none" for names in (dataset.card.groupings, dataset.groupings))
+        raise ValueError(f"{where}: a dataset has the groupings of its card, {told}, got {got}")
+    if dataset.groupings and dataset.groups is None:
+        raise ValueError(f"{where}: a dataset with groupings has groups, those of one of them, got none")
     if not rows:
         raise ValueError(f"{where}: a dataset has at least one row, got none")
     unique, counts = np.unique(dataset.ids, return_counts=True)

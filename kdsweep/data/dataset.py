@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +36,7 @@ class Dataset:
         ids: [N] str, unique; what a result names a sample by.
         split: [N] of "train", "valid", "test", or None where the study draws it.
         groups: [N] str (speaker, subject, recording), or None.
+        groupings: [N] str each, by the names that the card has of them, where there is more than one way to group.
         fingerprint: of the whole content, where it is stored beside it; "": it is computed when it is asked for.
     """
 
@@ -46,6 +47,7 @@ class Dataset:
     ids: Array
     split: Array | None = None
     groups: Array | None = None
+    groupings: Mapping[str, Array] = field(default_factory=dict)
     fingerprint: str = ""
 
     def __len__(self) -> int:
@@ -71,8 +73,24 @@ class Dataset:
         chosen = asked.select(np.concatenate([rows[part] for part in parts]))
         return replace(chosen, split=np.concatenate([np.full(len(rows[part]), part) for part in parts]))
 
-    def facts(self, split: Split) -> Facts:
-        """What identifies this dataset's content under a split."""
+    def grouped_by(self, name: str) -> Array | None:
+        """The groups of a grouping; of no name, those that stand where nothing else is said.
+
+        Raises:
+            ValueError: there is no such grouping.
+        """
+        if name and name not in self.groupings:
+            raise ValueError(
+                f"rows are grouped by {', '.join(self.groupings) or 'nothing that has a name'}, got {name!r}"
+            )
+        return self.groupings[name] if name else self.groups
+
+    def facts(self, split: Split, *, over: str = "") -> Facts:
+        """What identifies this dataset's content under a split.
+
+        Args:
+            over: the grouping that a new draw would be new in; "": that of the split.
+        """
         parted = [self.parts(split, fold) for fold in range(split.folds or 1)]
         folds = [
             Rows(
@@ -84,15 +102,16 @@ class Dataset:
         ]
         content = self.fingerprint or self.digest()
         whole = Facts(content, tuple(folds), tested=self._tested(split), given=self._given(split))
-        if self.groups is None:
+        groups = self.grouped_by(over or split.by)
+        if groups is None:
             return whole
         rows, first = np.concatenate([parts["test"] for parts in parted]), parted[0]
-        tested = set(self.groups[first["test"]])
+        tested = set(groups[first["test"]])
         return replace(
             whole,
-            groups=dict(zip(self.ids[rows].tolist(), self.groups[rows].tolist(), strict=True)),
+            groups=dict(zip(self.ids[rows].tolist(), groups[rows].tolist(), strict=True)),
             test_groups=len(tested),
-            known_groups=len(tested & set(self.groups[np.concatenate([first["train"], first["valid"]])])),
+            known_groups=len(tested & set(groups[np.concatenate([first["train"], first["valid"]])])),
         )
 
     def _given(self, split: Split) -> Literal["", "test", "all"]:
@@ -194,6 +213,7 @@ class Dataset:
             ids=self.ids[rows],
             split=self.split[rows] if self.split is not None else None,
             groups=self.groups[rows] if self.groups is not None else None,
+            groupings={name: groups[rows] for name, groups in self.groupings.items()},
         )
 
     def _altered(self, **changes: Any) -> Dataset:

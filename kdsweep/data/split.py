@@ -109,9 +109,17 @@ def unlabelled(dataset: Dataset, split: Split, fold: int = 0) -> dict[Part, int]
 
 
 def _assigned(dataset: Dataset, split: Split, fold: int) -> dict[Part, Array]:
-    """All rows of each part: drawn where there are folds, or the dataset has no split, or no valid part."""
+    """All rows of each part: drawn where there are folds, or the dataset has no split, or no valid part.
+
+    Raises:
+        ValueError: there is no grouping to split by, or the dataset's own parts split its groups.
+    """
+    if split.by:
+        dataset = replace(dataset, groups=dataset.grouped_by(split.by))
     if split.folds:
         return _fold(dataset, split, fold)
+    if dataset.split is not None and split.by:
+        _check_apart(dataset, split.by)
     if dataset.split is None:
         rest, test = _hold_out(dataset, np.arange(len(dataset)), 5, split.seed)
     else:
@@ -121,6 +129,19 @@ def _assigned(dataset: Dataset, split: Split, fold: int) -> dict[Part, Array]:
         rest, test = given["train"], given["test"]
     train, valid = _hold_out(dataset, rest, 4, split.seed + 1)
     return {"train": train, "valid": valid, "test": test}
+
+
+def _check_apart(dataset: Dataset, by: str) -> None:
+    """That a given split is what a study says of it.
+
+    Raises:
+        ValueError: a group is in two parts.
+    """
+    assert dataset.split is not None
+    parts_of = pd.DataFrame({"group": dataset.groups, "part": dataset.split}).groupby("group")["part"].unique()
+    if len(torn := parts_of[parts_of.map(len) > 1]):
+        where = " and ".join(torn.iloc[0])
+        raise ValueError(f"data split by {by} have each of its groups in one part, got {torn.index[0]} in {where}")
 
 
 def _fold(dataset: Dataset, split: Split, fold: int) -> dict[Part, Array]:

@@ -309,6 +309,7 @@ def with_facts(study: Study) -> Study:
         StudyError: its parts do not fit each other (`kdsweep.study_file.compatibility`).
     """
     compatibility.check(study)
-    found = replace(study, facts=source.load(study.data.reference).facts(study.data.split))
+    over = study.data.infer_over or ""
+    found = replace(study, facts=source.load(study.data.reference).facts(study.data.split, over=over))
     compatibility.check_facts(found)
     return found

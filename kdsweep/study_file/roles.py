@@ -42,6 +42,10 @@ def describe(data: Data, findings: Findings) -> Card | None:
             seen.add(name)
     if data.folds is not None and data.folds.by == "group" and not card.grouped:
         findings.refuse(("data", "folds", "by"), "folds by group need data that names groups, got data without")
+    for key, grouping in (("split_by", data.split_by), ("infer_over", data.infer_over)):
+        if grouping is not None and grouping not in card.groupings:
+            message = f"the data has no grouping {grouping!r}: it has {listed(card.groupings) or 'none with a name'}"
+            findings.refuse(("data", key), message + did_you_mean(grouping, card.groupings))
     return card if seen <= set(card.modalities) else None
 
 

@@ -41,6 +41,8 @@ class Card:
         classes: names, in the order of the labels.
         task: the task it is made for; a study may name another.
         grouped: whether rows name a group (speaker, subject, recording).
+        groupings: columns of groups by which a study may split and over which it may infer, by name; the first is the
+            one that stands where a study names none.
         licence, source: of the data, for whoever is about to use or share them.
         id_column: what the files that the data came from call the column that names rows.
     """
@@ -49,6 +51,7 @@ class Card:
     classes: tuple[str, ...]
     task: str = "classification"
     grouped: bool = False
+    groupings: tuple[str, ...] = ()
     licence: str = ""
     source: str = ""
     id_column: str = "id"
@@ -75,10 +78,12 @@ class Split:
     Attributes:
         seed: of the drawing.
         folds: of cross-validation, each of which tests once; 0: there are none, and a dataset's own parts stand.
+        by: the grouping whose groups are never split; "": the dataset's own.
     """
 
     seed: int = 0
     folds: int = 0
+    by: str = ""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,12 @@ class Data(Section):
     student: tuple[str, ...] = Field(min_length=1, description="modalities seen at deployment")
     auxiliary: tuple[str, ...] | None = Field(None, description="seen in training only; default: all the others")
     split_seed: int = 0
+    split_by: str | None = Field(
+        None, description="grouping of the data whose groups are never split; default: its own"
+    )
+    infer_over: str | None = Field(
+        None, description="grouping that intervals speak of new groups of; default: that of the split"
+    )
     folds: Folds | None = None
     standardise: bool | None = Field(
         None, description="put inputs on one scale by the training part's mean and deviation; default: of a path, yes"
@@ -54,7 +60,7 @@ class Data(Section):
 
     @property
     def split(self) -> Split:
-        return Split(self.split_seed, self.folds.count if self.folds else 0)
+        return Split(self.split_seed, self.folds.count if self.folds else 0, self.split_by or "")
 
 
 class Columns(Section):

@@ -144,6 +144,35 @@ def test_facts_say_which_parts_the_data_name_and_which_groups_are_in_several():
     assert parts.facts(Split(folds=2)).given == ""
 
 
+def test_a_study_may_split_by_one_grouping_and_infer_over_another():
+    made = blobs(groups=12)
+    talks = np.array([f"talk {row // 6}" for row in range(120)])
+    both = replace(made, card=replace(made.card, groupings=("speaker", "talk")))
+    both = replace(both, groupings={"speaker": made.groups, "talk": talks})
+    for by, groups in (("speaker", made.groups), ("talk", talks)):
+        parts = both.parts(Split(by=by))
+        assert not set(groups[parts["train"]]) & set(groups[parts["test"]])
+    facts = both.facts(Split(by="speaker"), over="talk")
+    tested = both.parts(Split(by="speaker"))["test"]
+    assert facts.groups == dict(zip(both.ids[tested], talks[tested], strict=True))
+    assert both.facts(Split(by="talk")).groups.keys() == set(both.ids[both.parts(Split(by="talk"))["test"]])
+    with pytest.raises(ValueError, match="rows are grouped by speaker, talk, got 'talks'"):
+        both.facts(Split(), over="talks")
+
+
+def test_a_given_split_that_tears_a_group_which_a_study_splits_by_is_refused():
+    made = blobs(groups=12)
+    given = replace(
+        made,
+        card=replace(made.card, groupings=("speaker",)),
+        groupings={"speaker": made.groups},
+        split=np.array(["train", "valid", "test"]).repeat(40),
+    )
+    assert len(given.parts(Split())["test"]) == 40
+    with pytest.raises(ValueError, match="in one part, got group 0 in train and valid and test"):
+        given.parts(Split(by="speaker"))
+
+
 def test_the_documented_loader_runs(tmp_path, monkeypatch):
     """docs/data.md: its function is a dataset that a study can name."""
     (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy.io import wavfile
 from typer.testing import CliRunner
 
+from kdsweep import study_file
 from kdsweep.cli.main import app
 from kdsweep.data.disk import format
 from kdsweep.data.importing import files, media
@@ -61,6 +63,25 @@ def test_files_are_joined_by_id_and_what_is_missing_is_counted(told):
         assert whole.card.classes[whole.labels[row]] == ("run" if number % 2 else "jump")
         assert whole.groups[row] == f"s{number // 3}"
     assert list(whole.split) == ["train"] * 12 + ["valid"] * 6 + ["test"] * 6
+
+
+def test_several_groupings_are_kept_by_their_columns_and_the_first_stands(told):
+    table = pd.read_csv("y.csv")
+    table.assign(talk="talk " + (table.index // 6).astype(str)).to_csv("y.csv", index=False)
+    groups = ["--group", "speaker", "--group", "y.csv:talk"]
+    code, said = data_command("import", *BASE, "--id", "clip", *groups, "--split", "fold", "--out", "d")
+    assert code == 0, said
+    dataset = format.read(Path("d"))
+    assert dataset.card.groupings == ("speaker", "talk")
+    assert list(dataset.groupings["speaker"]) == list(dataset.groups)
+    assert set(dataset.groupings["talk"]) == {f"talk {number}" for number in range(4)}
+    assert list(dataset.select(np.array([5])).groupings["talk"]) == [dataset.groupings["talk"][5]]
+    arms = {"student_only": {}, "kd": {}}
+    study = {"data": {"path": "d", "student": ["video"], "split_by": "speaker", "infer_over": "talk"}, "arms": arms}
+    assert study_file.parse(yaml.safe_dump(study), name="two").data.split.by == "speaker"
+    study["data"]["infer_over"] = "talks"
+    with pytest.raises(ValueError, match="no grouping 'talks': it has speaker, talk"):
+        study_file.parse(yaml.safe_dump(study), name="two")
 
 
 def test_ids_that_do_not_match_are_left_out_and_counted(told):

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args, get_origin
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
+from kdsweep.data.dataset import Dataset
 from kdsweep.protocol.plan import Role
 from kdsweep.study_file.sections import File
 from kdsweep.values.study import Data, Folds, Study, Train
@@ -151,9 +153,12 @@ CONTENT = {"data.name", "data.path", "data.python", "data.options"}
 ROWS = {
     "data.split_seed": {"split_seed": 1},
     "data.folds.count": {"folds": Folds(count=3)},
+    "data.split_by": {"split_by": "talk"},
 }
 # Rows of a group never part, whatever it says: it is a promise about the data, which reading a study checks.
 CHECKED = {"data.folds.by"}
+# What a report joins to predictions decides no trial.
+JOINED = {"data.infer_over"}
 
 
 def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -184,7 +189,7 @@ RECIPE["train.lr"] = Key({"train": {**SMALL["train"], "lr": 0.5}}, new=ALL, amon
 
 
 def test_every_key_of_a_study_says_what_it_decides():
-    assert set(fields(File)) == KEYS.keys() | RECIPE.keys() | ROWS.keys() | CONTENT | CHECKED
+    assert set(fields(File)) == KEYS.keys() | RECIPE.keys() | ROWS.keys() | CONTENT | CHECKED | JOINED
 
 
 @dataclass(frozen=True)
@@ -252,9 +257,26 @@ def test_the_size_of_a_generation_makes_other_searches_where_their_budget_is_lar
     assert eight == nine
 
 
+def talking() -> Dataset:
+    """Rows of speakers, and of talks in which several of them speak."""
+    made = blobs(groups=12)
+    groupings = {"speaker": made.groups, "talk": np.array([f"talk {row // 6}" for row in range(len(made))])}
+    return replace(made, card=replace(made.card, groupings=tuple(groupings)), groupings=groupings)
+
+
+def test_what_intervals_speak_of_decides_no_rows():
+    split = Data(name="blobs", student=("seen",)).split
+    speakers, talks = (talking().facts(split, over=over) for over in ("", "talk"))
+    assert replace(talks, groups=None, test_groups=None, known_groups=0) == replace(
+        speakers, groups=None, test_groups=None
+    )
+    assert set(speakers.groups.values()).isdisjoint(talks.groups.values())
+    assert (speakers.known_groups, talks.known_groups > 0) == (0, True)
+
+
 @pytest.mark.parametrize("key", ROWS)
 def test_a_key_of_the_split_decides_which_rows_there_are(key):
-    grouped = blobs(groups=12)
+    grouped = talking()
     folds = {"folds": Folds(count=2)} if "folds" in key else {}
     before, after = (
         grouped.facts(Data(name="blobs", student=("seen",), **changes).split) for changes in (folds, folds | ROWS[key])

@@ -35,6 +35,8 @@ def test_whose_split_it_is_is_said_with_the_rows_of_each_part(made):
 
 def test_groups_that_are_in_two_parts_are_not_said_to_be_apart(made):
     assert "6 groups, none of which has rows in another part" in said(made)
+    levels = said(made, data={"split_by": "speaker", "infer_over": "talk"})
+    assert "No speaker is in two parts. Intervals are over the groups by talk." in levels
     known = replace(made, study=replace(made.study, data=replace(made.study.data, known_groups=2)))
     sentence = "2 of 6 test groups also have rows in training or validation"
     assert sentence in methods_text.listing(known)

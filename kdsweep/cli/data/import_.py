@@ -22,7 +22,10 @@ def import_(
     id_: Annotated[
         str | None, typer.Option("--id", help="column that names rows; without it they match by order")
     ] = None,
-    group: Annotated[str | None, typer.Option(help="FILE:COLUMN, or a column beside the label: never split")] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="FILE:COLUMN, or a column beside the label: never split; of several a study may name one"),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="FILE:COLUMN, or a column beside the label")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="NAME=KIND, where an array's axes do not tell")] = None,
     store: Annotated[list[str] | None, typer.Option(help="NAME=float32|float16|uint8")] = None,
@@ -48,7 +51,9 @@ def import_(
     joined = importing.join(
         pieces,
         label_piece,
-        group=files.read(_beside(group, label), id_column=id_) if group else None,
+        groups={
+            one.rpartition(":")[2]: files.read(_beside(one, label), id_column=id_) for one in dict.fromkeys(group or [])
+        },
         split=files.read(_beside(split, label), id_column=id_) if split else None,
         task=made_for,
         kinds=_known("--kind", kind, sources),

@@ -37,6 +37,7 @@ VERSION = 1
 KEY = b"kdsweep"
 # What the columns beside the modalities are called.
 RESERVED = ("id", "label", "split", "group")
+GROUPING = "group."  # and its name
 # Without a split of its own a dataset is one file.
 FILES = ("rows.parquet", *(f"{part}.parquet" for part in PARTS))
 GROUP_BYTES = 32 * 2**20
@@ -77,6 +78,7 @@ def describe(folder: Path) -> Description:
         tuple(told["classes"]),
         task=told["task"],
         grouped=told["grouped"],
+        groupings=tuple(told.get("groupings", ())),
         licence=told["licence"],
         source=told["source"],
         # Folders that were written before this was kept do not say it.
@@ -93,7 +95,7 @@ def read(folder: Path) -> Dataset:
         ValueError: there is none, or a file is damaged.
     """
     card, files, scales, fingerprint = describe(folder)
-    texts = _texts(files)
+    texts = _texts(files, ("id", "split", "group", *(GROUPING + name for name in card.groupings)))
     made = (Column(files, name, modality, scales.get(name)) for name, modality in card.modalities.items())
     values, present = maps.columns(made, rows=len(texts["id"]), folder=folder, fingerprint=fingerprint)
     return Dataset(
@@ -105,6 +107,7 @@ def read(folder: Path) -> Dataset:
         ids=texts["id"],
         split=texts.get("split"),
         groups=texts.get("group"),
+        groupings={name: texts[GROUPING + name] for name in card.groupings},
         fingerprint=fingerprint,
     )
 
@@ -122,8 +125,8 @@ def write(dataset: Dataset, folder: Path, *, storage: Mapping[str, Storage] | No
     if folder.exists():
         raise ValueError(f"a dataset is written to a new folder, and {folder} exists")
     for name in dataset.card.modalities:
-        if name in RESERVED:
-            raise ValueError(f"a modality has a name other than {', '.join(RESERVED)}, got {name!r}")
+        if name in RESERVED or name.startswith(GROUPING):
+            raise ValueError(f"a modality has a name other than {', '.join(RESERVED)} and {GROUPING}*, got {name!r}")
     check(dataset, where=str(folder))
     order = np.concatenate(list(_files(dataset).values()))
     kept = {}
@@ -190,8 +193,8 @@ def _read(files: tuple[Path, ...], asked: Iterable[str]) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def _texts(files: tuple[Path, ...]) -> dict[str, Array]:
-    table = _read(files, ("id", "split", "group"))
+def _texts(files: tuple[Path, ...], asked: Iterable[str]) -> dict[str, Array]:
+    table = _read(files, asked)
     return {name: np.array(table[name].cast(pa.string()).to_pylist(), dtype=str) for name in table.column_names}
 
 
@@ -208,7 +211,8 @@ def _table(dataset: Dataset, rows: Array, kept: Mapping[str, _Kept]) -> pa.Table
         "id": pa.array(dataset.ids[rows].tolist(), pa.string()),
         "label": tasks.load(dataset.card.task).labels.encode(dataset.labels[rows], dataset.card.classes),
     }
-    for name, texts in (("split", dataset.split), ("group", dataset.groups)):
+    groupings = ((GROUPING + name, groups) for name, groups in dataset.groupings.items())
+    for name, texts in (("split", dataset.split), ("group", dataset.groups), *groupings):
         if texts is not None:
             columns[name] = pa.array(texts[rows].tolist(), pa.string())
     return pa.table(columns | {name: one.column(rows) for name, one in kept.items()})
@@ -226,6 +230,7 @@ def _metadata(dataset: Dataset, order: Array, kept: Mapping[str, _Kept]) -> byte
         "task": card.task,
         "classes": card.classes,
         "grouped": dataset.groups is not None,
+        "groupings": list(dataset.groupings),
         "licence": card.licence,
         "source": card.source,
         "id_column": card.id_column,

@@ -58,7 +58,7 @@ def join(
     modalities: Mapping[str, Piece],
     label: Piece,
     *,
-    group: Piece | None = None,
+    groups: Mapping[str, Piece] | None = None,
     split: Piece | None = None,
     task: str = "classification",
     kinds: Mapping[str, str] | None = None,
@@ -73,6 +73,7 @@ def join(
 
     Args:
         kinds: of modalities whose arrays do not tell.
+        groups: by name; a study splits by the first where it names none.
         classes: their names in the order of the labels, or those of the targets; default: those that occur, sorted.
         id_column: what the files call it, to be kept beside the ids.
         scratch: folder for what is larger than memory, in files without a name.
@@ -82,7 +83,8 @@ def join(
         ValueError: something is wrong with the data: names the file, the row and the column.
     """
     pieces = {**modalities, "label": label}
-    pieces |= {name: piece for name, piece in (("group", group), ("split", split)) if piece is not None}
+    groups = groups or {}
+    pieces |= {f"group {name}": piece for name, piece in groups.items()} | ({"split": split} if split else {})
     by_id = {name: _by_id(piece, pieces, empty=piece is label) for name, piece in pieces.items()}
     wanted = {id_ for name in modalities for id_ in by_id[name]}
     ids = [id_ for id_ in by_id["label"] if id_ in wanted]
@@ -105,12 +107,14 @@ def join(
     for name, piece in modalities.items():
         rows = [by_id[name].get(id_) for id_ in ids]
         made[name] = _modality(piece, rows, ids, (kinds or {}).get(name), scratch, functools.partial(show, name=name))
+    grouped = {name: np.array(_texts(piece, by_id[f"group {name}"], ids)) for name, piece in groups.items()}
     dataset = Dataset(
         card=Card(
             {name: one.modality for name, one in made.items()},
             labelled.classes,
             task=task,
-            grouped=group is not None,
+            grouped=bool(groups),
+            groupings=tuple(groups),
             licence=licence,
             source=source,
             id_column=id_column,
@@ -120,7 +124,8 @@ def join(
         labels=spread(labelled.labels, there),
         ids=np.array(ids),
         split=np.array([WORDS.get(word, word) for word in _texts(split, by_id["split"], ids)]) if split else None,
-        groups=np.array(_texts(group, by_id["group"], ids)) if group else None,
+        groups=next(iter(grouped.values()), None),
+        groupings=grouped,
     )
     counts = Counts(
         rows=len(ids),

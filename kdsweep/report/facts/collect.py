@@ -106,6 +106,8 @@ def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -
             test=counts["test"],
             test_groups=study.facts.test_groups,
             known_groups=study.facts.known_groups,
+            split_by=study.data.split_by or "",
+            infer_over=study.data.infer_over or "",
             grouping=digest(dict(study.facts.groups)) if study.facts.groups else "",
             folds=len(study.facts.folds),
             search_fold=study.data.folds.search if study.data.folds else "each",

@@ -39,6 +39,7 @@ class DescribedData:
         standardised: whether inputs are put on one scale by the training part.
         test_groups: groups of test samples (speakers, subjects); None where a new sample is a new unit.
         known_groups: how many of them have rows in another part, too.
+        split_by, infer_over: groupings that the study names for its parts and its intervals; "" where it names none.
         grouping: names which sample is in which of them; "" where there are none.
         folds: how often the data was cut.
         search_fold: "first" where the first fold's data chose the settings of all folds, else "each".
@@ -56,6 +57,8 @@ class DescribedData:
     standardised: bool = False
     test_groups: int | None = None
     known_groups: int = 0
+    split_by: str = ""
+    infer_over: str = ""
     grouping: str = ""
     folds: int = 1
     search_fold: str = "each"

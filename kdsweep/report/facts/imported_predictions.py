@@ -72,13 +72,14 @@ def read_predictions(path: Path, metric: str) -> Predictions:
     if "group" in table and (table["group"] == "").any():
         alone = table.loc[table["group"] == "", "sample"].iloc[0]
         raise ValueError(f"{path}: every sample has a group or none has, got {alone} without")
-    for column in [name for name in table if name not in TEXTS]:
+    for column in [str(name) for name in table if name not in TEXTS]:
         table[column] = _numbers(table[column], column, path)
     task = _task(table, metric)
     if task.scores.softmax:
         table, classes = _as_classes(table, path)
     else:
-        table = table.assign(**{name: _lists(table[name], name, path) for name in ("label", "prediction")})
+        numbers = {name: _lists(table[name], name, path) for name in ("label", "prediction")}
+        table = table.assign(label=numbers["label"], prediction=numbers["prediction"])
         widths = {len(cell) for name in ("label", "prediction") for cell in table[name]}
         if len(widths) > 1:
             raise ValueError(f"{path}: labels and predictions are equally many numbers, got {sorted(widths)}")
@@ -147,10 +148,8 @@ def on_shared_samples(scores: Scores, given: Predictions, metric: str, path: Pat
     rescored = {key: _score(frame, given.task.metrics[metric]) for key, frame in by_run.items()}
     # Scores of other metrics stand for samples that are not compared.
     table = scores.table[scores.table["metric"] == metric]
-    values = [
-        np.nan if np.isnan(value) else rescored[key]
-        for key, value in zip(table[KEYS].itertuples(index=False, name=None), table["value"], strict=True)
-    ]
+    anew = pd.Series([rescored[key] for key in table[KEYS].itertuples(index=False, name=None)], table.index, float)
+    values = anew.where(table["value"].notna())
     note = f"tested: {said}; scored anew and compared on the {sum(map(len, shared.values())):,} that all runs share"
     return scores._replace(table=table.assign(value=values)), replace(given, by_run=by_run), note
 
@@ -183,12 +182,12 @@ def _as_classes(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, tuple[st
     return table.assign(**{column: text.map(codes).astype(int) for column, text in texts.items()}), tuple(found)
 
 
-def _lists(column: pd.Series, name: str, path: Path) -> list[list[float]]:
+def _lists(column: pd.Series, name: str, path: Path) -> pd.Series:
     cells = [_cell(cell) for cell in column]
     for cell, text in zip(cells, column, strict=True):
         if not cell:
             raise ValueError(f"{path}: a {name} is a number, or several, got {str(text)!r}")
-    return [cell for cell in cells if cell]
+    return pd.Series(cells, column.index)
 
 
 def _numbers(column: pd.Series, name: str, path: Path) -> pd.Series:

@@ -39,5 +39,12 @@ def _groups(runs: Runs) -> str:
     if not runs.grouped:
         return ""
     if known_groups(runs):
-        return known_groups(runs)
-    return f"Test samples are in {runs.study.data.test_groups} groups, none of which has rows in another part."
+        return " ".join([known_groups(runs), *_levels(runs)])
+    said = f"Test samples are in {runs.study.data.test_groups} groups, none of which has rows in another part."
+    return " ".join([said, *_levels(runs)])
+
+
+def _levels(runs: Runs) -> list[str]:
+    data = runs.study.data
+    parts = [f"No {data.split_by} is in two parts."] if data.split_by else []
+    return parts + ([f"Intervals are over the groups by {data.infer_over}."] if data.infer_over else [])
