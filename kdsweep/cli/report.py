@@ -27,6 +27,10 @@ NOTHING = object()  # not even that there is no launch
 SHARE = 2  # and so many times what writing one takes: a sweep on the same cores goes on meanwhile
 
 
+class Venue(StrEnum):
+    neurips = "neurips"
+
+
 class Ink(StrEnum):
     svg = "svg"
     pdf = "pdf"
@@ -38,6 +42,7 @@ def report(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="write it anew until the study is complete")] = False,
     figures: Annotated[Ink | None, typer.Option(help="write each figure as a file, too")] = None,
+    checklist: Annotated[Venue | None, typer.Option(help="write a paper's checklist, too")] = None,
     runs: Annotated[Path | None, typer.Option(help="runs made elsewhere: arm, seed, fold, metric, value")] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="theirs: arm, seed, fold, sample, group, label, prediction")
@@ -59,6 +64,8 @@ def report(
         raise ValueError("--watch follows one study, for people")
     if figures is not None and (watch or len(files) != 1):
         raise ValueError("--figures are those of one study")
+    if checklist is not None and (watch or len(files) != 1):
+        raise ValueError("--checklist is about one study")
     screen = console(aside=as_json)
     if runs is not None:
         written = _imported(
@@ -76,6 +83,8 @@ def report(
     else:
         ink: Any = figures.value if figures else ""
         written = _one(load(files[0], storage), screen, reports, watch=watch, figures=ink)
+    if checklist is not None:
+        _write_checklist(written, screen)
     if not (as_json or exit_code):
         return DONE
     from kdsweep.report.summary import summary
@@ -148,6 +157,17 @@ def write_report(
     console.print(f"\n{escape(headline.text)}", soft_wrap=True)
     console.print(f"report: {escape(str(headline.path))}", soft_wrap=True)
     return Written(runs, headline, count(results, runs, console))
+
+
+def _write_checklist(written: Written, console: Console) -> None:
+    from rich.markup import escape
+
+    from kdsweep.atomic import write_text
+    from kdsweep.report.render.checklist import neurips
+
+    path = written.headline.path.with_name("checklist.md")
+    write_text(path, neurips(written.runs))
+    console.print(f"checklist: {escape(str(path))}", soft_wrap=True)
 
 
 def count(results: Results, runs: Runs, console: Console) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -148,9 +149,10 @@ def test_launching_again_trains_nothing(done):
 def test_a_report_runs_nothing(done, tmp_path):
     file, storage, _ = done
     before = sorted((storage / "trials").iterdir())
-    answer = kdsweep("report", file, "--storage", storage, "--reports", tmp_path)
+    answer = kdsweep("report", file, "--storage", storage, "--reports", tmp_path, "--checklist", "neurips")
     assert answer.exit_code == 0, answer.output
     assert (tmp_path / "tiny" / "index.html").exists()
+    assert re.search(r"In all \d+ trials", (tmp_path / "tiny" / "checklist.md").read_text())
     assert sorted((storage / "trials").iterdir()) == before
 
 

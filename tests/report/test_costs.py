@@ -29,8 +29,8 @@ def test_every_trial_is_counted_once_with_what_failed_and_what_was_set_aside(run
     assert sum(part.trials for part in parts.values()) == len(runs.trials)
     assert sum(part.device_seconds for part in parts.values()) == pytest.approx(runs.trials["seconds"].sum())
     assert parts["set aside"].ended == {"complete": 3, "pruned": 0, "failed": 1}
-    # Search, finalists and confirm of one arm.
-    assert parts["KD"].ended == {"complete": 3 + 6 + 3, "pruned": 0, "failed": 1}
+    # Search, finalists, confirm, and its published settings.
+    assert parts["KD"].ended == {"complete": 3 + 6 + 3 + 3, "pruned": 0, "failed": 1}
     assert set(parts) == {"Student only", "KD", "AMID", *(costs.MODELS, costs.ABLATION, costs.CONTROLS, costs.ASIDE)}
 
 
