@@ -66,15 +66,21 @@ def builds(method: Method) -> list[Objective]:
 
 
 def terms(method: Method) -> list[str]:
-    """Every term that some choice builds, with what it trains and its paper."""
+    """Every term that some choice builds, with the rows that it counts, what it trains and its paper."""
     built: dict[str, Term] = {}
     for made in reversed(builds(method)):
         built |= dict(made.items())
     rows = [
-        f"| `{name}` | {summary(built[name])} | {built[name].trains} | {cited(built[name])} |"
+        f"| `{name}` | {summary(built[name])} | {counted(built[name])} | {built[name].trains} | {cited(built[name])} |"
         for name in getattr(method.module, "TERMS", ("ce",))
     ]
-    return ["## Terms", "", "| term | what it does | trains | paper |", "| --- | --- | --- | --- |", *rows, ""]
+    head = ["| term | what it does | rows | trains | paper |", "| --- | --- | --- | --- | --- |"]
+    return ["## Terms", "", *head, *rows, ""]
+
+
+def counted(term: Term) -> str:
+    """Which rows count, by what it reads; of each, everything read has to be there."""
+    return "with a label" if "labels" in term.reads else "all"
 
 
 def cited(term: Term) -> str:

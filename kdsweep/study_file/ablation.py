@@ -104,12 +104,14 @@ class _Reader:
                     yield from self._beside_labels_alone(self._change("each", {key: option}, here, index))
 
     def _beside_labels_alone(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """The rows; one with other labels and nothing else comes with the student that learns from those alone."""
+        """The rows; one with other labels and nothing else comes with the student that learns from those alone, and
+        with the one that learns from the study's own."""
         optional = tuple(term for term in self.terms if term not in self.method.required)
         for row in rows:
             yield row
             if row.data.keys() == {"drop_labels"} and not (row.choices or row.numbers) and not self.is_arm(row):
                 yield replace(row, name=f"labels alone, {row.name}", dropped=optional)
+                yield Row("labels alone", row.kind, dropped=optional)
 
     def _dropped(self, value: Any, path: Path) -> tuple[str, ...]:
         if not isinstance(value, list) or not value:

@@ -9,6 +9,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.sections import (
     ablation,
     budget,
+    fewer_labels,
     scarcity,
     settings,
     term_effects,
@@ -22,13 +23,24 @@ SCARCE = {
     "half": {"skill": 1.6, "kind": "each", "data": {"drop_auxiliary": 0.5}},
     "nearly none": {"skill": 1.25, "kind": "each", "data": {"drop_auxiliary": 0.9}},
 }
+POORER = {
+    "labels alone": {"skill": 1.2, "kind": "each", "dropped": ["kd", "mi_teacher", "entropy"]},
+    **{
+        row: {"skill": skill, "kind": "each", "data": {"drop_labels": share}, "dropped": dropped}
+        for share, both in ((0.5, (1.6, 1.0)), (0.9, (1.4, 0.3)))
+        for row, skill, dropped in (
+            (f"labels {share}", both[0], []),
+            (f"labels alone {share}", both[1], ["kd", "mi_teacher", "entropy"]),
+        )
+    },
+}
 # What mi_teacher does alone, so that its interaction can be told.
 ALONE = {"only mi_teacher": {"skill": 1.9, "kind": "add_one_in", "dropped": ["kd", "entropy"]}}
 
 
 @pytest.fixture(scope="module")
 def runs() -> Runs:
-    return report_fakes.make(more_rows=SCARCE | ALONE, retuned=True, search=4, samples=300)
+    return report_fakes.make(more_rows=SCARCE | POORER | ALONE, retuned=True, search=4, samples=300)
 
 
 def mean(runs: Runs, side) -> float:
@@ -83,6 +95,17 @@ def test_scarcity_is_a_curve_over_what_was_taken_away(runs):
     leads = [row["− Student only"].value for row in table.rows]
     assert leads == sorted(leads, reverse=True)
     assert scarcity.drawing(runs).numbers["without auxiliary (%)"].tolist() == [0.0, 50.0, 90.0]
+
+
+def test_fewer_labels_are_a_curve_beside_the_student_that_learns_from_those_alone(runs):
+    (table,) = fewer_labels.table(runs)
+    assert [row["labels left (%)"] for row in table.rows] == pytest.approx([10.0, 50.0, 100.0])
+    few, half, whole = table.rows
+    assert few["AMID"] < half["AMID"] < whole["AMID"]
+    assert few["difference"].value > half["difference"].value > 0
+    expected = compare(runs, *(ablated(runs, row, retuned=False) for row in ("labels 0.9", "labels alone 0.9")))
+    assert few["difference"].value == pytest.approx(100 * expected.interval.mean)
+    assert fewer_labels.drawing(runs).numbers["arm"].tolist() == ["AMID"] * 3 + ["labels alone"] * 3
 
 
 def test_a_teacher_is_followed_by_epoch_beside_its_student(runs):

@@ -33,6 +33,15 @@ def test_whose_split_it_is_is_said_with_the_rows_of_each_part(made):
     assert "cut at random into 5 folds" in said(made, data={"folds": 5})
 
 
+def test_whose_label_is_missing_is_said(made):
+    assert "label" not in said(made).partition("Networks")[0]
+    dropped = said(made, data={"drop_labels": 0.8})
+    assert "Of the training labels 80% were taken away, of every class alike." in dropped
+    missing = said(made, data={"unlabelled": {"train": 600, "valid": 3, "test": 4}})
+    assert "600 training samples have no label." in missing
+    assert "3 validation samples and 4 test samples without a label were left out." in missing
+
+
 def test_groups_that_are_in_two_parts_are_not_said_to_be_apart(made):
     assert "6 groups, none of which has rows in another part" in said(made)
     levels = said(made, data={"split_by": "speaker", "infer_over": "talk"})

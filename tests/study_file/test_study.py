@@ -208,6 +208,7 @@ def test_a_row_with_fewer_labels_comes_with_the_student_that_learns_from_those_a
     assert {name: (row.dropped, dict(row.data)) for name, row in found.items()} == {
         "data.drop_labels = 0.5": ((), {"drop_labels": 0.5}),
         "labels alone, data.drop_labels = 0.5": (terms, {"drop_labels": 0.5}),
+        "labels alone": (terms, {}),
         "data.drop_labels = 0.5, entropy.steps = 2": ((), {"drop_labels": 0.5}),
     }
 

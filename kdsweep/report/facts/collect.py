@@ -113,6 +113,8 @@ def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -
             search_fold=study.data.folds.search if study.data.folds else "each",
             classes=study.card.classes,
             drop_auxiliary=study.data.drop_auxiliary,
+            drop_labels=study.data.drop_labels,
+            unlabelled=study.facts.folds[0].unlabelled,
             fingerprint=study.facts.fingerprint,
             tested=study.facts.tested,
             parts=tuple(fold.digests for fold in study.facts.folds),

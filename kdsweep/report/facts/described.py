@@ -45,6 +45,8 @@ class DescribedData:
         search_fold: "first" where the first fold's data chose the settings of all folds, else "each".
         classes: their names, in the order of the labels.
         drop_auxiliary: the share of training samples whose auxiliary modalities the study takes away.
+        drop_labels: the share of the training labels that the study takes away.
+        unlabelled: samples that have no label in the data: of train among its samples, of other parts beside them.
         fingerprint: names the content.
         tested: names the test rows, by their ids and labels.
         parts: digests of the row ids of each fold's parts.
@@ -64,6 +66,8 @@ class DescribedData:
     search_fold: str = "each"
     classes: tuple[str, ...] = ()
     drop_auxiliary: float = 0.0
+    drop_labels: float = 0.0
+    unlabelled: Mapping[Part, int] = field(default_factory=dict)
     fingerprint: str = ""
     tested: str = ""
     parts: tuple[Mapping[Part, str], ...] = ()

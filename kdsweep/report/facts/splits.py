@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kdsweep.report.facts.runs import Runs
 
+NAMES = {"valid": "validation", "test": "test"}
+
 
 def sentence(runs: Runs) -> str:
     """Whose split it is, and how many samples its parts have."""
@@ -21,7 +23,7 @@ def sentence(runs: Runs) -> str:
         )
     else:
         how = f"The data were split at random, once for all runs ({sizes})."
-    return " ".join(filter(None, [how, _groups(runs)]))
+    return " ".join(filter(None, [how, _labels(runs), _groups(runs)]))
 
 
 def known_groups(runs: Runs) -> str:
@@ -33,6 +35,24 @@ def known_groups(runs: Runs) -> str:
         f"{data.known_groups} of {data.test_groups} test groups also have rows in training or validation: intervals "
         "over groups do not speak of new ones."
     )
+
+
+def _labels(runs: Runs) -> str:
+    """Whose label is missing; "" where none is."""
+    data = runs.study.data
+    gone = dict(data.unlabelled)
+    trained = gone.pop("train", 0)
+    said = []
+    if trained:
+        said.append(f"{trained:,} training samples have no label.")
+    if data.drop_labels:
+        said.append(f"Of the training labels {100 * data.drop_labels:g}% were taken away, of every class alike.")
+    if trained or data.drop_labels:
+        said.append("A term that reads labels counts the samples that have one, every other term counts all.")
+    if gone:
+        parts = " and ".join(f"{count:,} {NAMES[part]} samples" for part, count in gone.items())
+        said.append(f"{parts} without a label were left out.")
+    return " ".join(said)
 
 
 def _groups(runs: Runs) -> str:
