@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, f1_score, log_loss, recall_
 from kdsweep.report import build
 from kdsweep.report.facts import imported as elsewhere
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.sections import headline
 from kdsweep.report.statistics.compare import compare, confirmed
 from kdsweep.report.statistics.verdicts import against_baselines
 from tests.helpers import report_fakes
@@ -169,7 +170,7 @@ def test_per_cent_are_told_from_shares_by_their_column_and_said(files):
         there = read(files)
         assert there.test().to_dict() == pytest.approx(before.to_dict(), abs=5e-3)
         (note,) = [note for what, _, note in there.study.checks if what.startswith("shares")]
-        assert note == "accuracy: read as per cent, since the column goes beyond 1"
+        assert note == "accuracy is read as per cent"
 
 
 @pytest.mark.parametrize("name", ["None", "NaN", "null", "NA", "01", "True", " kd "])
@@ -205,6 +206,7 @@ def test_arms_tested_on_other_samples_are_compared_on_the_shared_ones(files):
     (note,) = [note for what, _, note in there.study.checks if what.startswith("every run was tested")]
     assert note.startswith("tested: amid on 400, kd on 100, student_only on 400; scored anew and compared on the 100")
     assert there.study.data.test == 100
+    assert f"Not so that every run was tested on the same samples: {note}." in headline.answer(there).cautions
 
 
 def test_folds_without_predictions_get_an_interval_over_folds(files):

@@ -111,7 +111,7 @@ def _checks(scores: Scores, given: Predictions | None, metric: str, restricted: 
             Check(
                 "shares are written from 0 to 1",
                 "no",
-                f"{_listed(scores.percent)}: read as per cent, since the column goes beyond 1",
+                f"{_listed(scores.percent)} {'is' if len(scores.percent) == 1 else 'are'} read as per cent",
             )
         )
     agreement = "scores are those of the predictions"

@@ -151,7 +151,7 @@ def facts(runs: Runs) -> tuple[str, ...]:
     if runs.grouped:
         test += f" in {study.data.test_groups} groups"
     if study.imported:
-        known = [f"{study.budget.seeds} seeds", *([f"{study.data.test:,} test samples"] if study.data.test else [])]
+        known = [f"{study.budget.seeds} seeds", *([test] if study.data.test else [])]
         return (*known, "made elsewhere: budget and selection not verified")
     return (
         f"{study.budget.seeds} seeds",

@@ -35,6 +35,7 @@ def cautions(runs: Runs) -> tuple[str, ...]:
         _random_only(runs),
         *unexplained(runs, "ablation", "controls"),
         splits.known_groups(runs),
+        *(f"Not so that {check.what}: {check.note}." for check in runs.study.checks if check.state == "no"),
     ]
     return tuple(filter(None, said))
 
