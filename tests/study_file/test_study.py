@@ -78,7 +78,7 @@ def test_every_key_of_the_format_is_read():
 def test_the_quickstart_is_valid_and_has_twelve_lines():
     study = study_file.load(QUICKSTART)
     assert study.name == "quickstart"
-    assert study.ablated == "amid"
+    assert (study.ablated, study.claim.against) == ("kd", ("student_only",))
     assert len(QUICKSTART.read_text().splitlines()) == 12
 
 
