@@ -127,6 +127,7 @@ def barrier(a: Runs, b: Runs) -> str:
 def settings(study: Described) -> dict[str, str]:
     """What may differ between studies that are compared, and a reader has to know: "train.epochs": "8"."""
     words = {"auxiliary": json.dumps(study.auxiliary)}
+    words |= {f"data.{name}": f"{getattr(study.data, name):g}" for name in ("drop_auxiliary", "drop_labels")}
     for name, keys in (("networks", study.networks), ("train", study.train)):
         words |= {f"{name}.{key}": json.dumps(value, sort_keys=True) for key, value in keys.items()}
     return words | {"search trials": str(study.budget.search_trials), "seeds": str(study.budget.seeds)}
