@@ -61,13 +61,17 @@ def scope(nodeid: str) -> str:
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Ray with two processors, whatever the machine has, and without its dashboard."""
+    """Ray with two processors, whatever the machine has, and of its processes only those that we need."""
     from kdsweep.run.ray import runner  # isort: skip  (it says how Ray is to be imported)
     import ray
+    from ray.cluster_utils import Cluster
 
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 * 2**20)
+    few = {"include_dashboard": False, "no_monitor": True, "include_log_monitor": False}
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200 * 2**20, **few})
+    ray.init(nodes.address, log_to_driver=False)
     yield runner
     ray.shutdown()
+    nodes.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,19 +18,9 @@ from kdsweep.run.journal import Journal, read_state, running, standing
 from kdsweep.run.launch import Launch
 from kdsweep.run.store import Results
 from kdsweep.values.study import Study
+from tests.helpers import processes
 from tests.helpers.commands import write
 from tests.helpers.fakes import made_up_facts
-
-HOLD = """
-import sys, time
-from kdsweep import study_file
-from kdsweep.run.journal import Journal
-from kdsweep.run.store import Results
-Journal(study_file.load(sys.argv[1]), Results(sys.argv[2])).claim()
-print("claimed", flush=True)
-time.sleep(60)
-"""
-
 
 # Rows and description of a finished trial.
 STAGED = [(1, "valid/accuracy", 0.5, 0.1)], {"state": "complete", "selected": 1, "valid": {}}
@@ -57,12 +44,18 @@ def results(tmp_path) -> Results:
 @pytest.fixture
 def elsewhere(file, results):
     """Another process that runs the study."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, file, results.root], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "claimed\n"
+    told, tells = processes.pipe()
+    process = processes.start(hold, file, results.root, tells)
+    assert told.recv() == "claimed"
     yield process
     process.kill()
-    process.wait()
+    process.join()
+
+
+def hold(file: Path, root: str, tells: Any) -> None:
+    Journal(study_file.load(file), Results(root)).claim()
+    tells.send("claimed")
+    time.sleep(60)
 
 
 def change(results: Results, **changes: object) -> None:
@@ -86,7 +79,7 @@ def test_a_second_launch_of_a_running_study_is_refused(file, results, elsewhere)
 
 
 def test_a_killed_launch_on_this_machine_is_followed_at_once(file, results, elsewhere):
-    elsewhere.send_signal(signal.SIGKILL)
+    elsewhere.kill()
     while (state := read_state("tiny", results)) is not None and state.alive:
         time.sleep(0.01)
     Journal(load(file), results).claim()
@@ -229,7 +222,7 @@ def test_strays_are_left_while_another_launch_runs_and_staged_rows_are_adopted(f
     assert "a" * 24 in results.known()
     assert weights.exists()
     elsewhere.kill()
-    elsewhere.wait()
+    elsewhere.join()
     Launch(other, results).begin(places=1)
     assert not weights.exists()
 
