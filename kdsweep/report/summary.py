@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+import kdsweep
 from kdsweep.report.facts import progress
 from kdsweep.report.facts.ledger import Entry
 from kdsweep.report.facts.runs import Runs
@@ -194,13 +195,11 @@ def summary(runs: Runs, headline: Headline, *, counted: bool = True) -> Report:
     Args:
         counted: whether the ledger knows of it.
     """
-    from kdsweep import __version__
-
     study, metric, answer = runs.study, runs.metric, headline.answer
     of_a_study = kind(runs) != "compared"
     return Report(
         format=FORMAT,
-        kdsweep=__version__,
+        kdsweep=kdsweep.__version__,
         kind=kind(runs),
         study=study.name,
         file=study.path,
