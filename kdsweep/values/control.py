@@ -38,6 +38,7 @@ class Control:
 
     Attributes:
         question: what it answers, as a report prints it.
+        broken: what is done, in a few words.
         inputs: of the auxiliary modalities. "student": the student's stand in for them, for the models that a trial
             reads as well; "shuffled": permuted within class, in the training part.
         teacher: "untrained": at its initial weights and frozen; "labels": smoothed labels in its place, and no model is
@@ -48,6 +49,7 @@ class Control:
 
     name: str
     question: str
+    broken: str = ""
     inputs: Literal["own", "student", "shuffled"] = "own"
     teacher: Literal["own", "untrained", "labels"] = "own"
     searched: bool = False
@@ -97,23 +99,27 @@ CONTROLS = {
         Control(
             "student_only_teacher",
             "Does the other modality matter, or any soft teacher? This one sees only the student's.",
+            "teacher sees the student's modalities alone",
             inputs="student",
             searched=True,
         ),
         Control(
             "shuffled_within_class",
             "Does the pairing matter beyond the class? Auxiliary inputs are permuted within it.",
+            "auxiliary inputs shuffled within class",
             inputs="shuffled",
             applies=_classes_are_known,
         ),
         Control(
             "untrained_teacher",
             "Does what the teacher learned matter? It stays at its initial weights.",
+            "teacher at its initial weights",
             teacher="untrained",
         ),
         Control(
             "label_smoothing",
             "Is it plain regularisation? Smoothed labels stand in for the teacher's scores.",
+            "smoothed labels as teacher",
             teacher="labels",
             applies=_labels_can_teach,
         ),

@@ -275,6 +275,15 @@ def _confirm(
     world.role(trial, stage, arm, row=row, control=control, repeat=r, fold=f, seed=s, retuned=retuned)
 
 
+def crowded(runs: Runs, *, arms: int) -> Runs:
+    """The same study with so many arms: all beyond its own are KD's runs under other names."""
+    names = [f"variant_{i}" for i in range(arms - len(runs.arms))]
+    kd = runs.index[runs.index["arm"] == "kd"]
+    index = pd.concat([runs.index, *(kd.assign(arm=name) for name in names)], ignore_index=True)
+    more = {name: replace(runs.study.arms["kd"], name=name, label=f"A variant, number {name[8:]}") for name in names}
+    return replace(runs, study=replace(runs.study, arms={**runs.study.arms, **more}), index=index)
+
+
 NASTY = "<img src=x onerror=alert(1)>"
 
 

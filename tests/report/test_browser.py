@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,27 +14,26 @@ import pytest
 from kdsweep.report import build
 from kdsweep.report.render import glossary
 from tests.helpers import report_fakes
-from tests.helpers.report_fakes import elements
+from tests.helpers.browser import CHROMIUM, Browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = "4.10.3"  # one version, so that it finds the same every time
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
+OPEN = "document.querySelectorAll('details.chapter').forEach(chapter => { chapter.open = true; })"
+DRAWN = """(async () => {
+    const drawn = () => [...document.querySelectorAll(".ink")].every(ink => ink.classList.contains("js-plotly-plot"));
+    for (let i = 0; i < 400 && !drawn(); i++) await new Promise(done => setTimeout(done, 50));
+    return drawn();
+})()"""
+SIDEWAYS = """[document.documentElement, ...document.querySelectorAll(".box")]
+    .filter(box => box.clientWidth && box.scrollWidth > box.clientWidth + 1)
+    .map(box => box.querySelector("table")?.getAttribute("aria-labelledby") || box.tagName)"""
 
-def rendered(path: Path, *options: str) -> str:
-    """The page's elements after its scripts ran."""
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000", "--dump-dom"]
-    return subprocess.run(
-        [*command, *options, f"file://{path}"], capture_output=True, text=True, timeout=120, check=True
-    ).stdout
 
-
-def scripted(path: Path, script: str) -> Path:
-    """The page with one more script, which its own policy would forbid."""
-    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text())
-    other = path.with_name("scripted.html")
-    other.write_text(page.replace("</body>", f"<script>{script}</script></body>"))
-    return other
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -42,64 +42,73 @@ def path(tmp_path_factory) -> Path:
     return build(runs, tmp_path_factory.mktemp("report")).path
 
 
-def test_every_figure_is_drawn_and_no_name_runs(tmp_path):
-    attacked = build(report_fakes.nasty(), tmp_path).path
-    # Without the policy as well: nothing may rest on it alone.
-    for page in (rendered(attacked), rendered(scripted(attacked, "window.alert = () => document.title = 'ran'"))):
-        found = elements(page)
-        assert not [attrs for tag, attrs in found if tag == "img" and attrs.get("src") == "x"]
-        assert not [attrs for _, attrs in found if "onerror" in attrs]
-        assert "<title>ran" not in page
-        inks = [attrs for tag, attrs in found if tag == "div" and "ink" in (attrs.get("class") or "").split()]
-        assert len(inks) >= 8
-        assert all("js-plotly-plot" in (attrs["class"] or "") for attrs in inks)
-
-
-USE = """{
-    const told = document.body.dataset;
-
-    const score = [...document.querySelectorAll("#arms th button")].find(b => b.textContent.startsWith("accuracy"));
-    const column = score.closest("th").cellIndex, body = score.closest("table").tBodies[0];
-    const values = () => [...body.rows].map(row => row.cells[column].dataset.sort).join();
-    score.click(); told.up = values();
-    score.click(); told.down = values();
-
-    const holder = document.querySelector("#replay .table"), field = holder.querySelector(".filter input");
-    field.value = "amid 2"; field.dispatchEvent(new Event("input", {bubbles: true}));
-    const rows = [...holder.querySelectorAll("tbody tr")].filter(row => !row.hidden);
-    told.rows = rows.map(row => row.cells[0].textContent + row.cells[2].textContent).join();
-    told.said = holder.querySelector("output").textContent;
-
-    const word = [...document.querySelectorAll("#arms th button")].find(button => button.textContent === "IQM");
-    word.dispatchEvent(new FocusEvent("focusin", {bubbles: true}));
-    const tip = document.getElementById(word.getAttribute("aria-describedby"));
-    told.tip = tip.hidden ? "" : tip.textContent;
-    document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
-    told.gone = tip.hidden;
-}"""
-
-
 @pytest.fixture(scope="module")
-def told(path) -> dict[str, str | None]:
-    """What the page tells of itself after it was used."""
-    (body,) = [attrs for tag, attrs in elements(rendered(scripted(path, USE))) if tag == "body"]
-    return {name.removeprefix("data-"): value for name, value in body.items()}
+def crowded(tmp_path_factory) -> Path:
+    """Thirty arms, and as many classes as a page has ever seen."""
+    runs = report_fakes.crowded(report_fakes.make(search=3, seeds=3, samples=600, classes=500), arms=30)
+    return build(runs, tmp_path_factory.mktemp("crowded")).path
 
 
-def test_a_click_on_a_column_head_sorts_its_table(told):
-    up, down = ([float(value) for value in told[way].split(",")] for way in ("up", "down"))
+def test_nothing_is_drawn_by_a_script_before_a_chapter_is_opened(browser, path):
+    browser.open(path)
+    assert browser.run("[...document.querySelectorAll('.ink')].filter(ink => ink.checkVisibility()).length") == 0
+    assert browser.run("typeof Plotly") == "undefined"
+    assert browser.run("[...document.querySelectorAll('.board svg')].filter(ink => ink.checkVisibility()).length") > 10
+
+
+@pytest.mark.parametrize("policy", [True, False])
+def test_every_figure_is_drawn_when_its_chapter_is_opened_and_no_name_runs(browser, tmp_path, policy):
+    page = build(report_fakes.nasty(), tmp_path).path
+    if not policy:  # nothing may rest on it alone
+        page.write_text(re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text()))
+    browser.before_load("window.alert = () => { window.ran = true; };")
+    browser.open(page)
+    browser.run(OPEN)
+    assert browser.run(DRAWN)
+    assert browser.run("document.querySelectorAll('.ink').length") >= 8
+    assert browser.run("window.ran === undefined && !document.querySelector('img, [onerror]')")
+
+
+def test_a_click_on_a_column_head_sorts_its_table(browser, path):
+    browser.open(path)
+    browser.run(OPEN)
+    sorted_ = """(() => {
+        const table = document.querySelector("#classes table");
+        const score = [...table.querySelectorAll("th button")].find(button => button.textContent === "AMID");
+        const column = score.closest("th").cellIndex;
+        score.click();
+        return [...table.tBodies[0].rows].map(row => Number(row.cells[column].dataset.sort));
+    })()"""
+    up, down = browser.run(sorted_), browser.run(sorted_)
     assert up == sorted(up)
     assert down == up[::-1]
 
 
-def test_words_in_the_field_leave_only_the_rows_that_hold_them(told):
-    assert "AMID2" in told["rows"].split(",")
-    assert all(row.startswith("AMID") for row in told["rows"].split(","))
-    assert re.fullmatch(r"\d+ of 27 rows", told["said"])
+def test_words_in_the_field_leave_only_the_rows_that_hold_them(browser, path):
+    browser.open(path)
+    browser.run(OPEN)
+    rows, said = browser.run("""(() => {
+        const holder = document.querySelector("#replay .table"), field = holder.querySelector(".filter input");
+        field.value = "amid without"; field.dispatchEvent(new Event("input", {bubbles: true}));
+        const rows = [...holder.querySelectorAll("tbody tr")].filter(row => row.checkVisibility());
+        return [rows.map(row => row.cells[0].textContent), holder.querySelector("output").textContent];
+    })()""")
+    assert set(rows) == {"AMID"}
+    assert re.fullmatch(r"\d+ of 9 rows", said)
 
 
-def test_a_word_is_explained_to_the_keyboard_as_well(told):
-    assert (told["tip"], told["gone"]) == (glossary.words()["IQM"], "true")
+def test_a_word_is_explained_to_the_keyboard_as_well(browser, path):
+    browser.open(path)
+    browser.run(OPEN)
+    told, gone = browser.run("""(() => {
+        const heads = [...document.querySelectorAll("#certainty th button")];
+        const word = heads.find(button => button.textContent === "difference");
+        word.focus();
+        const tip = document.getElementById(word.getAttribute("aria-describedby")), told = tip.textContent;
+        document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
+        return [told, tip.hidden];
+    })()""")
+    assert (told, gone) == (glossary.words()["difference"], True)
 
 
 @pytest.fixture(scope="module")
@@ -116,31 +125,70 @@ def axe(tmp_path_factory) -> str:
     return (folder / "node_modules/axe-core/axe.min.js").read_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(path, axe, scheme):
-    run = """
-        setTimeout(async () => {
-          const found = await axe.run({resultTypes: ["violations"]});
-          document.body.dataset.scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-          document.body.dataset.checked = found.passes.length;
-          document.body.dataset.found = JSON.stringify(found.violations.map(one => [one.impact, one.id]));
-        }, 2000);
-    """
-    page = scripted(path, f"{axe}</script><script>{run}")
-    dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
-    (body,) = [attrs for tag, attrs in elements(rendered(page, *dark)) if tag == "body"]
-    assert body["data-scheme"] == scheme
-    assert int(body["data-checked"]) > 20
-    assert [one for one in json.loads(body["data-found"]) if one[0] in ("serious", "critical")] == []
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing(browser, path, axe, dark):
+    browser.open(path, dark=dark)
+    browser.run(OPEN)
+    browser.run(axe)
+    found = json.loads(
+        browser.run("axe.run({resultTypes: ['violations']}).then(found => JSON.stringify("
+                    "[found.passes.length, ...found.violations.map(one => [one.impact, one.id])]))")
+    )  # fmt: skip
+    assert browser.run("matchMedia('(prefers-color-scheme: dark)').matches") is dark
+    assert found[0] > 20
+    assert found[1:] == []
 
 
-def test_a_narrow_screen_scrolls_inside_the_tables_only(path):
-    tell = "setTimeout(() => parent.postMessage(document.documentElement.scrollWidth, '*'), 3000)"
-    scripted(path, tell)
-    frame = path.with_name("frame.html")
-    frame.write_text(
-        "<body><script>onmessage = event => document.body.dataset.width = event.data</script>"
-        '<iframe src="scripted.html" style="width: 400px; height: 800px; border: 0"></iframe>'
-    )
-    (body,) = [attrs for tag, attrs in elements(rendered(frame)) if tag == "body"]
-    assert int(body["data-width"]) <= 400
+def test_nothing_scrolls_sideways_on_a_screen_of_1000_pixels(browser, path):
+    browser.open(path, width=1000)
+    assert browser.run(SIDEWAYS) == []
+    assert not browser.run("document.querySelector('.board .cards')")
+    browser.run(OPEN)
+    browser.run("new Promise(done => setTimeout(done, 300))")
+    assert browser.run(SIDEWAYS) == []
+
+
+def test_thirty_arms_and_five_hundred_classes_stay_on_the_screen(browser, crowded):
+    browser.open(crowded, width=1000)
+    assert browser.run(SIDEWAYS) == []
+    assert browser.run("document.querySelectorAll('#arms .board tbody tr').length") == 30
+    browser.run(OPEN)
+    browser.run("new Promise(done => setTimeout(done, 300))")
+    assert browser.run(SIDEWAYS) == []
+    assert browser.run("document.querySelectorAll('#classes #table-classes ~ .box tbody tr').length") <= 60
+
+
+def test_on_a_phone_a_row_is_a_card_that_shows_its_verdict(browser, path):
+    browser.open(path, width=400, height=800)
+    assert browser.run(SIDEWAYS) == []
+    seen = browser.run("""[...document.querySelectorAll("#arms .board tbody .verdict")].map(verdict => {
+        const at = verdict.getBoundingClientRect();
+        return at.width > 0 && at.left >= 0 && at.right <= innerWidth;
+    })""")
+    assert len(seen) == 3
+    assert all(seen)
+
+
+def test_the_main_table_is_eight_stops_away_at_most(browser, path):
+    browser.open(path)
+    before = browser.run("""(() => {
+        const table = document.querySelector(".board table");
+        return [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
+            .filter(stop => stop.checkVisibility())
+            .filter(stop => stop.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING).length;
+    })()""")
+    assert before <= 8
+
+
+def test_a_screen_reader_hears_the_numbers_of_the_main_table(browser, path):
+    browser.open(path)
+    browser.send("Accessibility.enable")
+    nodes = browser.send("Accessibility.getFullAXTree")["nodes"]
+    heard = " ".join(str(node.get("name", {}).get("value", "")) for node in nodes if not node.get("ignored"))
+    assert re.search(r"AMID: 3 runs, [\d.]+ to [\d.]+, mean [\d.]+", heard)
+    assert re.search(r"\+[\d.]+ \[[−\d.]+, [−\d.]+\]", heard)
+
+
+def test_a_printed_page_is_short(browser, path):
+    browser.open(path)
+    assert len(re.findall(rb"/Type\s*/Page\b", browser.pdf())) <= 12

@@ -19,7 +19,7 @@ from kdsweep.report.facts import costs, ledger
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import csv, glossary, latex
 from kdsweep.report.render import page as render
-from kdsweep.report.render.section import discover
+from kdsweep.report.render.section import CHAPTERS, discover
 from kdsweep.report.render.tables import Command, Difference, P, Table, text
 from kdsweep.report.sections import ablation, arms, certainty, controls, headline, papers, term_effects
 from kdsweep.report.statistics.compare import compare, confirmed
@@ -376,7 +376,7 @@ def test_latex_escapes_what_it_would_run():
 
 
 def test_a_report_is_one_page_its_tables_and_its_runs(runs, folder):
-    assert (folder / "index.html").stat().st_size < 6e6
+    assert (folder / "index.html").stat().st_size < 2.5e6
     assert {"arms.csv", "arms.tex", "ablation.csv"} <= {path.name for path in (folder / "tables").iterdir()}
     stored = pd.read_parquet(folder / "runs.parquet")
     assert len(stored) == len(runs.index)
@@ -397,12 +397,16 @@ def test_the_page_needs_nothing_from_elsewhere(page):
     assert loaded == []
 
 
-def test_every_section_is_linked_headed_and_not_broken(page):
+def test_every_section_is_headed_in_its_chapter_and_not_broken(page):
     found = elements(page)
     shown = [attrs["id"] for tag, attrs in found if tag == "section"]
-    links = [attrs.get("href") for tag, attrs in found if tag == "a"]
+    heads = [attrs.get("id") for tag, attrs in found if tag in ("h2", "h3")]
     assert len(shown) >= 15
-    assert all(f"#{name}" in links for name in shown)
+    assert all(f"{name}-title" in heads for name in shown)
+    assert [tag for tag, _ in found if tag == "summary"] == ["summary"] * (len(CHAPTERS) - 1)
+    front, *folded = page.split("<details")
+    assert [name for name in shown if f'id="{name}"' in front] == ["arms", "ablation"]
+    assert all(title in part for title, part in zip(list(CHAPTERS.values())[1:], folded, strict=True))
     assert "could not be drawn" not in page
     assert all(attrs.get("aria-label") for tag, attrs in found if tag == "div" and attrs.get("class") == "ink")
 

@@ -48,6 +48,22 @@ def scores(runs: Runs, roles: pd.DataFrame) -> dict[str, pd.Series]:
     return {"": joint.fillna(roles["teacher"].map(test).astype(float))}
 
 
+def at_chance(runs: Runs, roles: pd.DataFrame) -> bool:
+    """Whether the kept predictions of their teachers are right no more often than always saying the commonest class.
+
+    On average over the teachers, within a standard error of one test set; False where it is not known.
+    """
+    if not runs.task.recognises:
+        return False
+    kept = [runs.predictions(model) for model in models_of(roles)]
+    known = [predictions for predictions in kept if predictions is not None and len(predictions)]
+    if not known:
+        return False
+    right = sum(float((one["prediction"] == one["label"]).mean()) for one in known) / len(known)
+    chance = float(known[0]["label"].value_counts(normalize=True).max())
+    return right <= chance + math.sqrt(chance * (1 - chance) / len(known[0]))
+
+
 def named(runs: Runs, models: Sequence[str]) -> dict[str, str]:
     """The models that make up a teacher, by their names: a single one has none."""
     return {runs.trains.get(model, model[:8]) if len(models) > 1 else "": model for model in models}

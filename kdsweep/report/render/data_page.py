@@ -59,6 +59,7 @@ def render(findings: Findings) -> str:
         headline=headline(findings),
         parts=[part for part in parts if not part.empty],
         facts=_facts(findings),
+        tip=lambda column: None,
     )
 
 

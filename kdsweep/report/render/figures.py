@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -135,3 +136,51 @@ def forest(
     )
     drawn.update_xaxes(title=title)
     return drawn
+
+
+MOST_NAMES = 8  # in a legend: with more, colours are told apart no longer, and names stand at the marks
+LINE = 14  # pixels a name takes
+
+
+def named_at_marks(figure: go.Figure) -> go.Figure:
+    """With more than eight names, each at the right end of what it names, in its colour, and no legend."""
+    named = [trace for trace in figure.data if trace.name and trace.showlegend is not False and trace.type == "scatter"]
+    panels = {trace.xaxis for trace in figure.data}
+    if len(named) <= MOST_NAMES or len(panels) > 1:
+        return figure
+    ends = {name: end for trace in named if (end := _end(figure, trace)) is not None for name in [trace.name]}
+    if not ends:
+        return figure
+    figure.layout.height = max(figure.layout.height, 110 + LINE * len(ends))
+    heights = [y for trace in named for y in _scaled(trace.y, figure.layout.yaxis.type) if math.isfinite(y)]
+    gap = LINE * (max(heights) - min(heights)) / (figure.layout.height - 90)
+    right, level = max(end.x for end in ends.values()), -math.inf
+    for name, end in sorted(ends.items(), key=lambda item: item[1].y):
+        # Names that would lie on each other move up.
+        level = max(end.y, level + gap)
+        figure.add_annotation(
+            x=right, y=level, text=f" {name}", xanchor="left", showarrow=False, font={"size": 11, "color": end.color}
+        )
+    width = max(len(html.unescape(name)) for name in ends)
+    return figure.update_layout(showlegend=False, margin_r=20 + 7 * width)
+
+
+class _End(NamedTuple):
+    x: float
+    y: float
+    color: str
+
+
+def _end(figure: go.Figure, trace: Any) -> _End | None:
+    """The rightmost point of a trace, in the coordinates of its axes."""
+    xs, ys = _scaled(trace.x, figure.layout.xaxis.type), _scaled(trace.y, figure.layout.yaxis.type)
+    points = [(x, y) for x, y in zip(xs, ys, strict=False) if math.isfinite(x) and math.isfinite(y)]
+    if not points:
+        return None
+    color = (trace.line.color if trace.mode and "lines" in trace.mode else trace.marker.color) or GREY
+    return _End(*max(points), color if isinstance(color, str) else GREY)
+
+
+def _scaled(values: Any, kind: str | None) -> list[float]:
+    numbers = [math.nan if value is None else float(value) for value in values if not isinstance(value, str)]
+    return [math.log10(number) if number > 0 else math.nan for number in numbers] if kind == "log" else numbers

@@ -11,13 +11,10 @@ from kdsweep.atomic import write_text
 from kdsweep.report import sections
 from kdsweep.report.facts import progress
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.render import csv, files, html
+from kdsweep.report.render import files, html
 from kdsweep.report.render.glossary import explained, words
 from kdsweep.report.render.part import Part, draw
-from kdsweep.report.render.section import Answer, Page, Section, discover
-from kdsweep.report.render.tables import Table
-
-INSIDE = 100_000  # bytes of a table's CSV up to which it lies in the page itself
+from kdsweep.report.render.section import CHAPTERS, Answer, Page, Section, discover
 
 
 class Headline(NamedTuple):
@@ -77,22 +74,22 @@ def part(section: Section, runs: Runs) -> Part:
 
 def page(runs: Runs, answer: Answer, parts: Sequence[Part]) -> str:
     # What has nothing to show and waits for nothing is named at the end, and takes no room.
-    silent = [part for part in parts if part.empty and not part.unfinished]
+    absent = [part for part in parts if part.empty and not part.unfinished]
+    seen = [part for part in parts if not part.silent and not (part.empty and part.chapter == "front")]
+    seen = [part for part in seen if part not in absent]
+    # The front says once what the study still waits for.
+    waits = max((part.unfinished for part in parts if part.chapter == "front"), key=len, default="")
+    seen = [replace(part, unfinished="") if part.chapter == "front" else part for part in seen]
+    chapters = [(title, [part for part in seen if part.chapter == name]) for name, title in CHAPTERS.items()]
     explanations = words()
     return html.render(
         "page.html",
         study=runs.study,
         answer=answer,
-        parts=[part for part in parts if part not in silent],
-        absent=[part.title for part in silent],
-        csv=_csv,
-        inside=html.inside,
-        numbers=lambda table: {column for column in table.columns if table.numeric(column)},
+        chapters=[(title, there) for title, there in chapters if there],
+        waits=waits,
+        absent=[part.title for part in absent],
+        files=html.files,
+        inside=lambda part: html.linked(part.numbers, f"figures/{part.slug}.csv"),
         tip=lambda column: explained(column, explanations),
     )
-
-
-def _csv(table: Table) -> str:
-    """Where a table's CSV lies: in the page, unless that would make it heavy."""
-    text = csv.render(table)
-    return html.inside(text) if len(text) <= INSIDE else f"tables/{table.name}.csv"

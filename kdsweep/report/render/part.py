@@ -9,6 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kdsweep.report.render.board import Board
+from kdsweep.report.render.figures import named_at_marks
 from kdsweep.report.render.section import Section
 from kdsweep.report.render.tables import Table
 
@@ -20,9 +22,13 @@ class Part:
     """A section as the page shows it.
 
     Attributes:
+        chapter: where it stands.
         about: its caption.
+        boards: what of its tables the page shows, in the place of the tables that the section has boards for.
+        shown, linked: the tables that the page shows, and those whose files alone it names.
         words: paragraphs.
         figure: JSON of a plotly figure; "" where there is none.
+        pictured: whether the page draws it: what has boards leaves it to the files.
         caption: of the figure.
         alt: what the figure shows, in words.
         numbers: what it draws, as CSV.
@@ -34,11 +40,16 @@ class Part:
 
     slug: str
     title: str
+    chapter: str = "front"
     about: str = ""
     words: tuple[str, ...] = ()
     listing: str = ""
     tables: tuple[Table, ...] = ()
+    boards: tuple[Board, ...] = ()
+    shown: tuple[Table, ...] = ()
+    linked: tuple[Table, ...] = ()
     figure: str = ""
+    pictured: bool = True
     caption: str = ""
     alt: str = ""
     numbers: str = ""
@@ -52,6 +63,13 @@ class Part:
         """Whether it has nothing to show, and nothing went wrong."""
         return self.trouble == EMPTY
 
+    @property
+    def silent(self) -> bool:
+        """Whether the page has no place for it: its content is in the files, or shown by another part."""
+        figure = self.figure if self.pictured else ""
+        there = (self.words, self.listing, self.boards, self.shown, self.linked, figure, self.trouble)
+        return not any(there)
+
 
 def draw(section: Section, subject: Any) -> Part:
     """A section's part of the page; a broken one costs its own place, never the report."""
@@ -60,22 +78,30 @@ def draw(section: Section, subject: Any) -> Part:
     except Exception as error:
         warnings.warn(f"the report's section {section.slug!r} failed: {error!r}", stacklevel=2)
         trouble = f"This section could not be drawn ({type(error).__name__}: {error})."
-        return Part(section.slug, section.title, trouble=trouble)
+        return Part(section.slug, section.title, section.chapter, trouble=trouble)
 
 
 def _drawn(section: Section, subject: Any) -> Part:
     tables = tuple(table for table in section.table(subject) if table.rows)
+    boards = None if section.boards is None else tuple(board for board in section.boards(subject) if board.rows)
+    # A board stands for its tables; where a section could have one and has none, another part shows its numbers.
+    behind = {name for board in boards or () for name in board.files}
+    rest = [table for table in tables if table.name not in behind] if boards != () else []
     words, listing = tuple(section.words(subject)), section.listing(subject)
     content: dict[str, Any] = {
         "about": section.about,
         "words": words,
         "listing": listing,
         "tables": tables,
+        "boards": boards or (),
+        "pictured": boards is None,
+        "shown": tuple(table for table in rest if table.page),
+        "linked": tuple(table for table in rest if not table.page),
         "files": tuple(section.files(subject).items()),
     }
     drawing = section.drawing(subject)
     if drawing is not None and section.figure is not None:
-        figure = section.figure(subject, drawing)
+        figure = named_at_marks(section.figure(subject, drawing))
         content |= {
             "figure": _json(_short(json.loads(figure.to_json()))),
             "caption": section.caption,
@@ -85,7 +111,8 @@ def _drawn(section: Section, subject: Any) -> Part:
         }
     elif not (tables or words or listing):
         content["trouble"] = EMPTY
-    return Part(section.slug, section.title, **content)
+    title = section.heading(subject) if section.heading else section.title
+    return Part(section.slug, title, section.chapter, **content)
 
 
 def _json(value: Any) -> Markup:

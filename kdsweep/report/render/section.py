@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import plotly.graph_objects as go
 
+from kdsweep.report.render.board import Board
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Table
 
@@ -66,7 +67,9 @@ class Section:
         captions: CAPTIONS, other words than `about` on a kind of page.
         glossary: GLOSSARY, words of its column heads, explained: tooltips, and lines of the glossary.
         applies: whether it has a meaning for this subject at all, as Recall at k has none for a classification.
-        table: the numbers.
+        heading: its heading, where that depends on what was found.
+        table: the numbers, all of them: the files, and the page where there is no board.
+        boards: the few of them that the page shows, drawn and written; a figure is then left to the files.
         drawing: the numbers of a figure; None where there is nothing to draw.
         figure: the ink, with a height, of such numbers; its docstring is the figure's caption, and names the interval.
         words: paragraphs.
@@ -85,7 +88,9 @@ class Section:
     captions: Mapping[Page, str] = field(default_factory=dict)
     glossary: Mapping[str, str] = field(default_factory=dict)
     applies: Callable[[Any], bool] = lambda _: True
+    heading: Callable[[Any], str] | None = None
     table: Callable[[Any], list[Table]] = lambda _: []
+    boards: Callable[[Any], list[Board]] | None = None
     drawing: Callable[[Any], Drawing | None] = lambda _: None
     figure: Callable[[Any, Drawing], go.Figure] | None = None
     words: Callable[[Any], list[str]] = lambda _: []
@@ -104,7 +109,7 @@ class Section:
 
 
 CONSTANTS = ("TITLE", "CHAPTER", "ORDER", "RESTS", "PAGES", "CAPTIONS", "GLOSSARY")
-FUNCTIONS = ("applies", "table", "drawing", "figure", "words", "listing", "answer", "files")
+FUNCTIONS = ("applies", "heading", "table", "boards", "drawing", "figure", "words", "listing", "answer", "files")
 
 
 def read(module: ModuleType) -> Section:

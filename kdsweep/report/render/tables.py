@@ -76,6 +76,9 @@ class Table:
         rows: cells by column; every row has the columns of the first.
         digits: decimals by column; 2 where none is named.
         prose: columns of sentences, which a printed table has no room for.
+        aside: columns that the files alone have: a page has no room for them.
+        page: whether the page shows it, or links its files alone.
+        most: rows that the page shows; as many as it shows of any table where None.
         notes: what a reader must know beside the caption.
         bold: cells (row, column) that are the best of their column.
         dagger: cells (row, column) whose difference is significant after adjustment.
@@ -88,6 +91,9 @@ class Table:
     digits: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     prose: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+    page: bool = True
+    most: int | None = None
     bold: frozenset[tuple[int, str]] = frozenset()
     dagger: frozenset[tuple[int, str]] = frozenset()
     narrow: bool = False
@@ -95,6 +101,11 @@ class Table:
     @property
     def columns(self) -> list[str]:
         return list(self.rows[0]) if self.rows else []
+
+    @property
+    def shown(self) -> list[str]:
+        """Columns of the page."""
+        return [column for column in self.columns if column not in self.aside]
 
     def text(self, row: Row, column: str) -> str:
         return text(row[column], self.digits.get(column, 2))

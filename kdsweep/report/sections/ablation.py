@@ -9,17 +9,18 @@ import plotly.graph_objects as go
 from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.board import Across, Board, BoardCell, Has, Head, Name, forest
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
 from kdsweep.report.statistics import power
-from kdsweep.report.statistics.ablated import judged_rows
+from kdsweep.report.statistics.ablated import JudgedRow, judged_rows
 from kdsweep.report.statistics.compare import Side, confirmed
-from kdsweep.report.statistics.controls import controlled_arm, judged_controls
+from kdsweep.report.statistics.controls import JudgedControl, controlled_arm, judged_controls
 from kdsweep.report.statistics.health import unexplained
 from kdsweep.report.statistics.verdicts import unit
 from kdsweep.values.control import CONTROLS, NONE
 
-TITLE = "Ablation"
+TITLE = "Which terms matter"
 CHAPTER = "front"
 ORDER = 30
 RESTS = ("search", "finalists", "confirm", "ablate")
@@ -86,6 +87,87 @@ def table(runs: Runs) -> list[Table]:
     return [main]
 
 
+def heading(runs: Runs) -> str:
+    """Which terms are missed, each taken away alone."""
+    if not runs.study.ablated:
+        return TITLE
+    title = f"Which terms of {runs.label(runs.study.ablated)} matter"
+    alone = [one for one in judged_rows(runs) if len(runs.study.rows[one.row].dropped) == 1]
+    alone = [one for one in alone if runs.study.rows[one.row].kind == "leave_one_out"]
+    if not alone or not runs.study.complete:
+        return title
+    missed = dict.fromkeys(runs.study.rows[one.row].dropped[0] for one in alone if one.verdict.word == "worse")
+    return f"{title}: {' and '.join(missed) if missed else 'none that this study could see'}"
+
+
+def boards(runs: Runs) -> list[Board]:
+    judgements = judged_rows(runs)
+    if not judgements:
+        return []
+    scale, terms = runs.metric.scale, runs.study.arms[runs.study.ablated].recipe.terms
+    full = confirmed(runs, runs.study.ablated)
+    rows: list[list[BoardCell]] = [[Name(f"{full.label} (full)"), *(Has(True) for _ in terms), _mean(runs, full), None]]
+    for judgement in judgements:
+        entry = runs.study.rows[judgement.row]
+        beside = ["own search"] if judgement.retuned else []
+        beside += [] if judgement.side.whole else [f"n = {judgement.side.count}"]
+        rows.append(
+            [
+                Name(judgement.row, ", ".join(beside + undistilled(runs, judgement.side))),
+                *(Has(term not in entry.dropped) for term in terms),
+                _mean(runs, judgement.side),
+                forest(judgement.comparison, judgement.verdict, scale),
+            ]
+        )
+    if controlled_arm(runs) == runs.study.ablated:
+        rows += [control_row(runs, judged, len(terms)) for judged in judged_controls(runs)]
+    margin, notes = runs.study.equivalent, not_asked(runs)
+    if any(not judgement.retuned for judgement in judgements):
+        notes.append("Rows run at the full method's settings, which favours it, unless they had their own search.")
+    notes.append("Exploratory; verdicts allow for several comparisons, rows and controls each as one family.")
+    return [
+        Board(
+            label=f"Rows of the ablation of {full.label}: their terms, and their distance from the full method",
+            heads=(
+                Head("row"),
+                *(Head(term, "term") for term in terms),
+                Head(f"{runs.metric.label} ({runs.metric.unit})", "number"),
+                Head(
+                    f"minus full {full.label}, {unit(runs.metric.unit)}",
+                    "forest",
+                    f"band: called equal (±{margin:g})" if margin is not None else "",
+                ),
+            ),
+            rows=rows,
+            digits=runs.digits,
+            strong=frozenset({0}),
+            margin=margin,
+            notes=tuple(notes),
+            files=("ablation", "ablation-paper"),
+        )
+    ]
+
+
+def control_row(runs: Runs, judged: JudgedControl, columns: int) -> list[BoardCell]:
+    """A control as what it loses against the full method, with what it breaks in the place of so many columns."""
+    entry = CONTROLS.get(judged.control, NONE)
+    beside = [] if judged.side.whole else [f"n = {judged.side.count}"]
+    name = Name(f"control: {judged.control.replace('_', ' ')}", ", ".join(beside + undistilled(runs, judged.side)))
+    cell = forest(judged.comparison, judged.verdict.mirrored, runs.metric.scale, turned=True)
+    return [name, *([Across(entry.broken, columns)] if columns else []), _mean(runs, judged.side), cell]
+
+
+def not_asked(runs: Runs) -> list[str]:
+    """Controls that say nothing about this arm, and why."""
+    why = [f"{control} ({reason})" for control, reason in runs.study.inapplicable.items()]
+    return [f"Controls without a meaning here: {'; '.join(why)}."] if why else []
+
+
+def undistilled(runs: Runs, side: Side) -> list[str]:
+    """That nothing was distilled into these runs, where their teachers recognise no more than chance does."""
+    return ["its teacher is at chance: nothing was distilled"] if teachers.at_chance(runs, side.roles) else []
+
+
 def drawing(runs: Runs) -> Drawing | None:
     value = f"row − full method, {runs.metric.label} ({unit(runs.metric.unit)})"
     rows = [
@@ -119,19 +201,30 @@ def words(runs: Runs) -> list[str]:
     judgements = judged_rows(runs)
     if not judgements or not runs.study.complete:
         return []
-    sentences = []
+    said = []
     for word, sentence in [
         ("worse", "Needed, since the row without it is worse: {}."),
         ("better", "Harmful here, since the row without it is better: {}."),
-        ("equivalent", "Can be left out, since the row is equivalent within the study's margin: {}."),
+        ("equivalent", "Equivalent to the full method, each row by itself: {}."),
         ("undecided", "Undecided, which is not the same as no effect: {}."),
         ("no verdict", "Without a verdict: {}."),
     ]:
         mine = [judgement for judgement in judgements if judgement.verdict.word == word]
         rows = [judgement.row + (" (retuned)" if judgement.retuned else "") for judgement in mine]
         if rows:
-            sentences.append(sentence.format(", ".join(rows)))
-    return [" ".join(sentences)]
+            said.append(sentence.format(", ".join(rows)))
+    return [" ".join([*said, *_together(runs, judgements)])]
+
+
+def _together(runs: Runs, judgements: list[JudgedRow]) -> list[str]:
+    """What may be left out: only terms that one row leaves out together, for terms can stand in for each other."""
+    same = [one for one in judgements if one.verdict.word == "equivalent"]
+    joint = [runs.study.rows[one.row].dropped for one in same if len(runs.study.rows[one.row].dropped) > 1]
+    whole = [dropped for dropped in joint if not any(set(dropped) < set(other) for other in joint)]
+    if whole:
+        return [f"Can be left out together, as one row does: {'; or '.join(map(', '.join, whole))}."]
+    single = [one for one in same if len(runs.study.rows[one.row].dropped) == 1]
+    return ["No row left these out together: terms can stand in for each other."] if len(single) > 1 else []
 
 
 def _question(runs: Runs, row: str) -> str:

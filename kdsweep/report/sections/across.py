@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from kdsweep.report.facts.compared_studies import Group
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.render.board import Board
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, difference, p_value
 from kdsweep.report.sections import arms
@@ -54,6 +55,14 @@ def table(runs: Runs) -> list[Table]:
             Table(f"same-arm-{i}", caption, rows, {"difference": group.runs.digits}),
         ]
     return tables
+
+
+def boards(runs: Runs) -> list[Board]:
+    return [
+        replace(board, label=f"{group.name}: {board.label}", files=(f"across-{i}",))
+        for i, group in enumerate(_groups(runs), start=1)
+        for board in arms.boards(group.runs)
+    ]
 
 
 def drawing(runs: Runs) -> Drawing | None:

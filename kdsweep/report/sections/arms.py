@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -11,14 +12,15 @@ import plotly.graph_objects as go
 from kdsweep.report.facts import costs, teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.board import Board, BoardCell, Head, Name, Seconds, Seeds, forest
 from kdsweep.report.render.drawing import Drawing
-from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
+from kdsweep.report.render.tables import Cell, Row, Spread, Table, difference, p_value, significant, text
 from kdsweep.report.statistics import power, summaries
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.verdicts import against_baselines, unit
 from kdsweep.tasks.registry import METRICS
 
-TITLE = "Main table"
+TITLE = "Every method, on the same seeds"
 CHAPTER = "front"
 ORDER = 20
 RESTS = ("search", "finalists", "confirm")
@@ -92,6 +94,82 @@ def main(runs: Runs) -> Table:
         bold=_best(runs, rows, name),
         dagger=significant(rows, verdicts),
     )
+
+
+def boards(runs: Runs) -> list[Board]:
+    judged = against_baselines(runs)
+    claim, scale = runs.study.claim, runs.metric.scale
+    scores = {arm: runs.test().reindex(list(confirmed(runs, arm).finished.values())).dropna() for arm in runs.arms}
+    worst = -math.inf if runs.metric.maximize else math.inf
+    means = {arm: float(values.mean()) if len(values) else worst for arm, values in scores.items()}
+    order = sorted(runs.arms, key=lambda arm: means[arm], reverse=runs.metric.maximize)
+    if claim:
+        order.sort(key=lambda arm: arm != claim.arm)
+    margin = runs.study.equivalent
+    band = f"band: called equal (±{margin:g})" if margin is not None else ""
+    heads = [Head("method"), Head(f"test {runs.metric.label}, each seed a dot", "seeds"), Head("mean ± SD", "number")]
+    heads += [
+        Head(f"against {runs.label(arm)}, {unit(runs.metric.unit)}", "forest", band if not i else "")
+        for i, arm in enumerate(runs.baselines)
+    ]
+    timed = not runs.study.imported
+    rows: list[list[BoardCell]] = []
+    for arm in order:
+        side, values = confirmed(runs, arm), scores[arm] * scale
+        beside = ["claim"] if claim and arm == claim.arm else []
+        beside += ["" if side.whole else f"n = {side.count}"]
+        row: list[BoardCell] = [
+            Name(runs.label(arm), ", ".join(filter(None, beside))),
+            Seeds(tuple(values)),
+            Spread(float(values.mean()), float(values.std()) if len(values) > 1 else None) if len(values) else None,
+        ]
+        for baseline in runs.baselines:
+            found = judged.get((arm, baseline))
+            row.append(forest(found.comparison, found.verdict, scale, solid=found.claimed) if found else None)
+        spent = costs.spent(runs, arm).get("device-seconds")
+        rows.append([*row, *([Seconds(float(spent))] if timed and isinstance(spent, int | float) else [])])
+    return [
+        Board(
+            label=f"Test {runs.metric.label} ({runs.metric.unit}) of every method, and its distance from each baseline",
+            heads=(*heads, *([Head("time", "number")] if timed else [])),
+            rows=rows,
+            digits=runs.digits,
+            strong=frozenset(i for i, arm in enumerate(order) if claim and arm == claim.arm),
+            margin=margin,
+            notes=_marks(runs),
+            files=("arms", "arms-paper"),
+        )
+    ]
+
+
+def _marks(runs: Runs) -> tuple[str, ...]:
+    """What the marks of the board mean, and who stands outside it."""
+    found = [judged.comparison for judged in against_baselines(runs).values()]
+    over = next((comparison.over for comparison in found if comparison.interval), "")
+    words = {"samples": "test sample", "groups": "test group"}
+    drawn = [f"a new {words.get(word, word.removesuffix('s'))}" for word in over.removesuffix(" only").split(" × ")]
+    new = " and ".join(drawn)
+    less = "" if runs.metric.maximize else " Less is better."
+    said = (
+        []
+        if not over
+        else [
+            f"Thick bars: 95 % for {new}; thin: the interval that agrees with the verdict, which allows for several "
+            f"comparisons. Filled: the claim; open: exploratory.{less}"
+        ]
+    )
+    outside = []
+    for arm in runs.references:
+        for label, roles in runs.references_of(arm).items():
+            values = runs.test().reindex(roles[roles["state"] == "complete"]["trial"]).dropna() * runs.metric.scale
+            if len(values):
+                outside.append(f"{label} {text(Spread(_mean(values) or 0.0, _sd(values)), runs.digits)}")
+    if outside:
+        said.append(f"Not in the comparison: {'; '.join(outside)}.")
+    for kind, words in GIVEN.items():
+        if labels := [runs.label(arm) for arm in runs.arms if teachers.shared(runs, arm) == kind]:
+            said.append(f"{', '.join(labels)}: given this teacher, {words}.")
+    return tuple(said)
 
 
 def drawing(runs: Runs) -> Drawing | None:

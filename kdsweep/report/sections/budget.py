@@ -36,7 +36,7 @@ def table(runs: Runs) -> list[Table]:
         rows.append({**row, "best of all": expected[count]})
     digits = dict.fromkeys([*(f"best of {n}" for n in SHOWN), "best of all"], runs.digits)
     caption = f"Expected best validation {runs.metric.label} ({runs.metric.unit}) of n search trials."
-    return [Table("budget", caption, rows, digits)]
+    return [Table("budget", caption, rows, digits, page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

@@ -78,6 +78,7 @@ def table(runs: Runs) -> list[Table]:
                 *power.note(runs, power.main(judged)),
             ),
             ("what would decide it", "over"),
+            aside=("part of", "over", "seeds only", "samples only"),
         ),
         _others(runs, judged),
         Table(
@@ -180,6 +181,7 @@ def _others(runs: Runs, judged: list[Judged]) -> Table:
             "All of these vary the seed and keep this very test set: read them beside the crossed interval, not in its "
             "place. p is unadjusted; a test that cannot reach its level in its family with these seeds is left out.",
         ),
+        page=False,
     )
 
 

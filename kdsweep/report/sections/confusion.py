@@ -66,7 +66,7 @@ def table(runs: Runs) -> list[Table]:
         f"{sides[0].label} minus {sides[1].label} (points) with a 95% interval over seeds × "
         f"{'groups' if runs.grouped else 'samples'} of that class, unadjusted."
     )
-    return [Table("confusion", caption, rows, digits)]
+    return [Table("confusion", caption, rows, digits, page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

@@ -9,9 +9,12 @@ import plotly.graph_objects as go
 from kdsweep.report.facts import teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
+from kdsweep.report.render.board import Board, Head
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
+from kdsweep.report.sections.ablation import control_row, not_asked
 from kdsweep.report.statistics import power
+from kdsweep.report.statistics.ablated import judged_rows
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.controls import controlled_arm, judged_controls
 from kdsweep.report.statistics.health import unexplained
@@ -66,6 +69,35 @@ def table(runs: Runs) -> list[Table]:
                 *power.note(runs, [judgement.comparison for judgement in judgements.values()]),
             ),
             ("what would decide it", "question"),
+        )
+    ]
+
+
+def boards(runs: Runs) -> list[Board]:
+    """Where no ablation of the same arm has them as its last rows."""
+    judged = judged_controls(runs)
+    if not judged or (controlled_arm(runs) == runs.study.ablated and judged_rows(runs)):
+        return []
+    full = confirmed(runs, controlled_arm(runs))
+    margin = runs.study.equivalent
+    return [
+        Board(
+            label=f"Controls of {full.label}, and their distance from it",
+            heads=(
+                Head("control"),
+                Head("what it breaks"),
+                Head(f"{runs.metric.label} ({runs.metric.unit})", "number"),
+                Head(
+                    f"minus {full.label}, {unit(runs.metric.unit)}",
+                    "forest",
+                    f"band: called equal (±{margin:g})" if margin is not None else "",
+                ),
+            ),
+            rows=[control_row(runs, one, 1) for one in judged],
+            digits=runs.digits,
+            margin=margin,
+            notes=("Exploratory; verdicts allow for several comparisons.", *not_asked(runs)),
+            files=("controls",),
         )
     ]
 

@@ -38,7 +38,7 @@ def table(runs: Runs) -> list[Table]:
         )
     digits = dict.fromkeys(["last, median", "lowest seed", "highest seed", "teacher, median"], runs.digits)
     caption = f"Validation {runs.metric.label} ({runs.metric.unit}) of the confirm runs at their last epoch."
-    return [Table("curves", caption, rows, digits)]
+    return [Table("curves", caption, rows, digits, page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

@@ -42,7 +42,7 @@ def table(runs: Runs) -> list[Table]:
     ]
     return [
         Table("states", "Trials by how they ended, by stage; ablation rows and controls count with their arm.", counts,
-              {"median epochs of the pruned": 1}),
+              {"median epochs of the pruned": 1}, page=bool(len(failed))),
         Table("failures", "Every failed trial, with the last line of its error.", errors),
     ]  # fmt: skip
 
@@ -50,7 +50,8 @@ def table(runs: Runs) -> list[Table]:
 def words(runs: Runs) -> list[str]:
     if not len(runs.roles) or (runs.roles["state"] == "failed").any():
         return []
-    return ["No trial failed."]
+    pruned = int((runs.roles["state"] == "pruned").sum())
+    return [f"No trial failed; {pruned} {'was' if pruned == 1 else 'were'} pruned."]
 
 
 def _who(runs: Runs, arm: str, trains: str) -> str:

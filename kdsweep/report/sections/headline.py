@@ -1,4 +1,4 @@
-"""What the study set out to show, and whether it does."""
+"""Every difference from a baseline in one picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from kdsweep.report.facts import teachers
+from kdsweep.report.facts import costs, teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.shown import claim_in_words, date, result_in_words
 from kdsweep.report.render import figures
@@ -18,11 +18,11 @@ from kdsweep.report.render.tables import difference, text
 from kdsweep.report.statistics.compare import confirmed
 from kdsweep.report.statistics.controls import judged_controls
 from kdsweep.report.statistics.health import beats, cautions
-from kdsweep.report.statistics.verdicts import Judged, against_baselines, unit
+from kdsweep.report.statistics.verdicts import ALPHA, Judged, against_baselines, amount, unit
 
-TITLE = "The answer"
-CHAPTER = "front"
-ORDER = 10
+TITLE = "The differences, drawn"
+CHAPTER = "paper"
+ORDER = 82
 RESTS = ("search", "finalists", "confirm")
 PAGES = ("study", "imported")
 
@@ -46,21 +46,18 @@ def answer(runs: Runs) -> Answer:
         title, state = f"{arm} is better than {everyone} in {metric}", "holds"
     elif "worse" in words:
         lost = [judgement.comparison.b for judgement in pairs if judgement.verdict.word == "worse"]
-        title, state = f"The claim does not hold: {arm} is worse than {_listed(lost)} in {metric}", "fails"
+        title, state = f"{arm} is worse than {_listed(lost)} in {metric}", "fails"
     elif "equivalent" in words:
         same = [judgement for judgement in pairs if judgement.verdict.word == "equivalent"]
-        title = (
-            f"The claim does not hold: {arm} and {_listed([judgement.comparison.b for judgement in same])} are "
-            f"{same[0].verdict} in {metric}"
-        )
-        state = "fails"
+        names = [judgement.comparison.b for judgement in same]
+        title, state = f"{arm} is no better than {_listed(names, 'or')} in {metric}", "fails"
     else:
         unclear = [judgement.comparison.b for judgement in pairs if judgement.verdict.word != "better"]
-        title, state = f"Undecided: {arm} is not shown to be better than {_listed(unclear)} in {metric}", "open"
+        title, state = f"Undecided: {arm} is not shown to be better than {_listed(unclear, 'or')} in {metric}", "open"
     sentences = [" ".join(_sentence(runs, arm, judgement) for judgement in pairs)]
     # Whether the modality helps takes controls, which a table of scores does not have.
     if runs.study.complete and not runs.study.imported:
-        sentences.append(helps(runs))
+        sentences += [helps(runs), costs_and_reach(runs)]
     if not runs.stated_before:
         title, state = f"Set after the test results were seen, exploratory: {title}", "open"
         sentences.insert(0, afterwards(runs))
@@ -140,6 +137,26 @@ def weak_teacher(runs: Runs) -> str:
     return ""
 
 
+def costs_and_reach(runs: Runs) -> str:
+    """What this study was likely to see, and what the claim's arm cost beside its cheapest rival with a teacher."""
+    claim = runs.study.claim
+    if claim is None:
+        return ""
+    judged = [one.comparison for one in against_baselines(runs).values() if one.claimed]
+    seen = [one.crossed.detectable(ALPHA / len(judged)) for one in judged if one.crossed and one.interval]
+    sentences = []
+    if known := [value for value in seen if value > 0]:
+        words = f"{amount(max(known) * runs.metric.scale)} {unit(runs.metric.unit)}"
+        sentences.append(f"This study was likely to see a difference of {words} or more.")
+    seconds = {arm: costs.spent(runs, arm).get("device-seconds", 0) for arm in (claim.arm, *runs.baselines)}
+    mine = seconds.pop(claim.arm)
+    rivals = {arm: spent for arm, spent in seconds.items() if isinstance(spent, float) and spent > 0}
+    if rivals and isinstance(mine, float) and mine > 0:
+        times = ", ".join(f"{amount(mine / spent)} times that of {runs.label(arm)}" for arm, spent in rivals.items())
+        sentences.append(f"Training of {runs.label(claim.arm)}, its search and teachers included, took {times}.")
+    return " ".join(sentences)
+
+
 def _printed(runs: Runs, score: float) -> str:
     return f"{runs.printed(score):.{runs.digits}f}"
 
@@ -209,5 +226,5 @@ def _sentence(runs: Runs, arm: str, judgement: Judged) -> str:
     return f"Against {b} there is no verdict{number}{detail}."
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+def _listed(names: Sequence[str], last: str = "and") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""

@@ -47,7 +47,7 @@ def table(runs: Runs) -> list[Table]:
         f"PED-ANOVA reads at most {MOST} trials of an arm and fANOVA {FOREST}, evenly over the search.",
         f"Arms with fewer than {FEWEST} finished trials, or fewer than two searched numbers, are left out.",
     )
-    return [Table("importance", caption, rows, {"PED-ANOVA": 0, "fANOVA": 0}, notes)]
+    return [Table("importance", caption, rows, {"PED-ANOVA": 0, "fANOVA": 0}, notes, page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

@@ -31,7 +31,7 @@ def table(runs: Runs) -> list[Table]:
         "Gradient share: what a term's weighted gradient has of all terms' norms in the student, at the end of "
         "training, on one batch; mean over seeds. A term that trains the teacher alone has none."
     )
-    return [Table("losses", "Training loss of each term, median over seeds.", rows, digits, (note,))]
+    return [Table("losses", "Training loss of each term, median over seeds.", rows, digits, (note,), page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

@@ -48,6 +48,7 @@ def arms(runs: Runs) -> Table:
         dict.fromkeys(heads, runs.digits),
         bold=frozenset({(best, name)} if best is not None else ()),
         narrow=True,
+        page=False,
     )
 
 
@@ -68,7 +69,7 @@ def ablation(runs: Runs) -> Table:
             rows.append({"row": f"control: {control}", name: _spread(runs, side), FULL: cell})
     subject = f"Ablation of {full.label}: test {runs.metric.label} ({runs.metric.unit})"
     caption = _caption(runs, subject, [judgement.comparison for judgement in judged])
-    return Table("ablation-paper", caption, rows, dict.fromkeys([name, FULL], runs.digits), narrow=True)
+    return Table("ablation-paper", caption, rows, dict.fromkeys([name, FULL], runs.digits), narrow=True, page=False)
 
 
 def _caption(runs: Runs, subject: str, shown: list[Comparison]) -> str:

@@ -10,6 +10,7 @@ from kdsweep.report.render.tables import Command, Row, Table
 TITLE = "Replay"
 CHAPTER = "reproduce"
 ORDER = 80
+MOST = 30
 RESTS = ("confirm", "ablate", "control")
 
 
@@ -17,6 +18,9 @@ def table(runs: Runs) -> list[Table]:
     roles = runs.roles[runs.roles["stage"].isin(["confirm", "ablate", "control"])]
     roles = roles[roles["state"] != "waiting"]
     test = runs.test()
+    # The first seed of every row comes first: the page shows those, the files have all.
+    roles = roles.sort_values(["repeat", "fold", "seed"], kind="stable")
+    first = int((roles["seed"] == roles["seed"].min()).sum()) if len(roles) else 0
     rows: list[Row] = [
         {
             "arm": runs.label(str(role["arm"])),
@@ -30,7 +34,8 @@ def table(runs: Runs) -> list[Table]:
         }
         for role in roles.to_dict("records")
     ]
-    return [Table("replay", "Runs that read test.", rows, {runs.metric.label: runs.digits})]
+    most = min(first, MOST) or None
+    return [Table("replay", "Runs that read test.", rows, {runs.metric.label: runs.digits}, most=most)]
 
 
 def _storage(runs: Runs) -> str:

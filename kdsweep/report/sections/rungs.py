@@ -46,7 +46,7 @@ def table(runs: Runs) -> list[Table]:
         "to reach there, set before it started; the first and the last of the search."
     )
     notes = ("Trials of the first generation have no bar and run in full; a schedule still rising delays the judging.",)
-    return [Table("rungs", caption, rows, {"bar, first": runs.digits, "bar, last": runs.digits}, notes)]
+    return [Table("rungs", caption, rows, {"bar, first": runs.digits, "bar, last": runs.digits}, notes, page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

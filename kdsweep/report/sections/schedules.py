@@ -74,7 +74,7 @@ def table(runs: Runs) -> list[Table]:
         "Schedule of the best quarter of each search's finished trials, medians; start, ramp and decay as fractions of "
         "training. Late share: how much of a term's weight falls into the second half of training (%)."
     )
-    return [Table("schedules", caption, rows, {"weight": 3, "late share": 0, "late share, all trials": 0})]
+    return [Table("schedules", caption, rows, {"weight": 3, "late share": 0, "late share, all trials": 0}, page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

@@ -39,7 +39,7 @@ def table(runs: Runs) -> list[Table]:
         "what they tried, and the best point."
     )
     notes = ("Trials that were pruned or failed count. Numbers that were not searched are in runs.parquet.",)
-    return [Table("settings", caption, rows, notes=notes)]
+    return [Table("settings", caption, rows, notes=notes, aside=("trials", "prior"))]
 
 
 def _rows(who: str, search: pd.DataFrame, chosen: pd.DataFrame, space: Mapping[str, Domain]) -> list[Row]:

@@ -27,7 +27,7 @@ def table(runs: Runs) -> list[Table]:
         for name, arm in runs.study.arms.items()
     ]
     command: list[Row] = [{"to do": "run it again", "command": Command(runs.study.command)}]
-    return [Table("study", "The arms.", rows), Table("command", "How this report was made.", command)]
+    return [Table("study", "The arms.", rows, page=False), Table("command", "How this report was made.", command)]
 
 
 def listing(runs: Runs) -> str:

@@ -39,6 +39,7 @@ NATS = (
     "of A, by seeing T), and what is left of T when S is seen, each unit of T on the scale of its own deviation. They "
     "know nothing of what is not linear, in the same way in every row, and are no critic's loss."
 )
+NATS_COLUMNS = tuple(column for column, probe in PROBES.items() if probe.startswith("nats/"))
 MISSING = float("nan")
 OPEN = [f"{name}-open" for name in ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "hexagon")]
 
@@ -68,7 +69,7 @@ def table(runs: Runs) -> list[Table]:
         "modality holds less of its models; a small H(T|S) shows as a teacher that the student can tell."
     )
     digits = {column: 0 if probe.startswith("explained/") else 1 for column, probe in PROBES.items()}
-    return [Table("teachers", caption, rows, {**scores, **digits}, (note, NATS))]
+    return [Table("teachers", caption, rows, {**scores, **digits}, (note, NATS), aside=NATS_COLUMNS)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

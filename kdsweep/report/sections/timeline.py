@@ -70,7 +70,7 @@ def table(runs: Runs) -> list[Table]:
             hosts,
             digits,
         ),
-        Table("stages", "Packs by stage.", stages, digits, notes),
+        Table("stages", "Packs by stage.", stages, digits, notes, page=False),
     ]
 
 

@@ -40,7 +40,7 @@ def table(runs: Runs) -> list[Table]:
     columns = ["teacher at its best", "teacher at the end", "lost", "student at the end", "gap at the end"]
     units = f"{runs.metric.unit}; differences in {unit(runs.metric.unit)}"
     caption = f"Validation {runs.metric.label} ({units}), medians over seeds."
-    return [Table("weakening", caption, rows, dict.fromkeys(columns, runs.digits))]
+    return [Table("weakening", caption, rows, dict.fromkeys(columns, runs.digits), page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

@@ -56,6 +56,11 @@ class Side:
         return max(self.planned - len(self.finished) - self.failed, 0)
 
     @property
+    def whole(self) -> bool:
+        """Whether every run that the study asks for is there."""
+        return len(self.finished) >= self.planned
+
+    @property
     def count(self) -> str:
         """n in words: "10", "9; 1 of 10 failed", "4; 6 of 10 unfinished"."""
         missing = [

@@ -1,7 +1,17 @@
-// Draws the figures in the page's colours, sorts and filters tables, explains words, copies commands.
+// Opens chapters and draws their figures then, sorts and filters tables, explains words, copies commands.
 "use strict";
 
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const pause = () => new Promise(done => setTimeout(done));
+
+// Plotly lies in the page packed: it is unpacked for the first figure, and its text is what the page's policy allows.
+let unpacked;
+const plotly = () => unpacked ??= (async () => {
+  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), letter => letter.charCodeAt(0));
+  const script = document.createElement("script");
+  script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  document.head.append(script);
+})();
 
 function themed(layout) {
   const axis = { gridcolor: style("--grid"), linecolor: style("--line"), tickcolor: style("--line") };
@@ -14,17 +24,58 @@ function themed(layout) {
   return layout;
 }
 
-function draw() {
-  for (const ink of document.querySelectorAll(".ink")) {
+async function draw(inks) {
+  if (!inks.length) return;
+  await plotly();
+  for (const ink of inks) {
+    await pause();
     // Read anew each time: plotly writes into what it is given.
     const figure = JSON.parse(ink.nextElementSibling.textContent);
     // On a narrow screen a legend takes a line for each name: it gets room of its own, not the axes'.
     const names = figure.data.filter(trace => trace.name && trace.showlegend !== false).length;
     if (ink.clientWidth < 500 && figure.layout.showlegend !== false) figure.layout.height += 19 * Math.max(0, names - 2);
     ink.style.height = `${figure.layout.height}px`;
-    Plotly.react(ink, figure.data, themed(figure.layout), { displayModeBar: false, responsive: true });
+    await Plotly.react(ink, figure.data, themed(figure.layout), { displayModeBar: false, responsive: true });
   }
 }
+
+const inks = where => [...where.querySelectorAll(".ink")];
+
+// A table that does not fit shows its rows as cards.
+function fit() {
+  for (const box of document.querySelectorAll(".box")) {
+    if (!box.offsetParent) continue;
+    box.classList.remove("cards");
+    box.classList.toggle("cards", box.scrollWidth > box.clientWidth + 1);
+  }
+}
+
+for (const chapter of document.querySelectorAll("details.chapter")) {
+  chapter.addEventListener("toggle", () => {
+    if (!chapter.open) return;
+    fit();
+    draw(inks(chapter).filter(ink => !ink.classList.contains("js-plotly-plot")));
+  });
+}
+
+function visit() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const chapter = target && target.closest("details");
+  if (!chapter || chapter.open) return;
+  chapter.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", visit);
+visit();
+
+let resized;
+addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(fit, 100); });
+fit();
+
+const redraw = () => draw(inks(document).filter(ink => ink.classList.contains("js-plotly-plot")));
+for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", redraw);
+// What no chapter holds is drawn at once, after the text has been.
+requestAnimationFrame(() => setTimeout(() => draw(inks(document).filter(ink => !ink.closest("details.chapter")))));
 
 function sort(head) {
   const table = head.closest("table"), body = table.tBodies[0], column = head.cellIndex;
@@ -97,6 +148,3 @@ document.addEventListener("click", event => {
   if (button.classList.contains("copy")) copy(button);
   else if (button.closest("thead")) sort(button.closest("th"));
 });
-if (matchMedia("(max-width: 60rem)").matches) document.querySelector("nav details").removeAttribute("open");
-for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", draw);
-draw();
