@@ -89,6 +89,13 @@ def test_the_words_say_which_terms_are_needed(runs):
     assert "Needed, since the row without it is worse" in said
 
 
+def test_the_words_call_no_term_needed_for_what_other_data_do(runs):
+    (said,) = ablation.words(runs)
+    assert not [row for row in [*SCARCE, *POORER] if row != "labels alone" and row in said]
+    questions = {row["row"]: row["question"] for row in ablation.table(runs)[0].rows}
+    assert questions["labels alone 0.9"] == "What do the labels alone give there?"
+
+
 def test_scarcity_is_a_curve_over_what_was_taken_away(runs):
     (table,) = scarcity.table(runs)
     assert [row["without auxiliary (%)"] for row in table.rows] == [0.0, 50.0, 90.0]

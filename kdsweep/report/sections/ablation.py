@@ -197,8 +197,8 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 
 
 def words(runs: Runs) -> list[str]:
-    """The verdicts in words."""
-    judgements = judged_rows(runs)
+    """The verdicts in words, of rows on the same data: what other data do says nothing of a term."""
+    judgements = [one for one in judged_rows(runs) if not runs.study.rows[one.row].data]
     if not judgements or not runs.study.complete:
         return []
     said = []
@@ -232,6 +232,8 @@ def _question(runs: Runs, row: str) -> str:
     dropped = ", ".join(entry.dropped)
     if entry.kind == "add_one_in":
         return "Is this term enough on its own?"
+    if dropped and entry.data:
+        return "What do the labels alone give there?"
     if dropped:
         return f"Is {dropped} needed?" if len(entry.dropped) == 1 else f"Are {dropped} needed together?"
     changed = [*entry.choices, *entry.numbers, *(f"data.{name}" for name in entry.data)]
