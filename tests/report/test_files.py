@@ -128,6 +128,27 @@ def test_the_tables_for_a_paper_hold_the_numbers_of_the_full_ones():
         assert row["vs. full"].verdict == ablated[row["row"]]["verdict"]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "mark"),
+    [
+        (Verdict("better", 0.01), "↑"),
+        (Verdict("worse", 0.01, margin="±2 points", within=True), "↓≈"),
+        (Verdict("equivalent", 0.5, margin="±2 points"), "≈"),
+        (Verdict("undecided", 0.5, margin="±2 points", provided=True), "(≈)"),
+        (Verdict("undecided", 0.5), "?"),
+        (Verdict("no verdict", None), ""),
+    ],
+)
+def test_every_verdict_has_a_mark_for_a_column_without_words(verdict, mark):
+    assert Finding(Difference(1.0, 0.5, 1.5), verdict).mark == mark
+
+
+def test_a_caption_explains_the_marks_that_its_table_has():
+    for table in paper_tables.table(report_fakes.make(search=2, samples=60)):
+        marks = {cell.mark for row in table.rows for cell in row.values() if isinstance(cell, Finding)}
+        assert marks == set(re.findall(r"([↑↓]≈|[↑↓]|\(≈\)|≈|\?)(?= )", table.caption.rpartition("Holm-adjusted")[2]))
+
+
 def test_a_finding_is_printed_with_its_mark_and_written_with_its_verdict():
     found = Finding(Difference(-1.0, -1.5, -0.5), Verdict("worse", 0.01))
     table = Table("t", "c", [{"a": Spread(50.0, 1.25), "d": found}], {"a": 1, "d": 1}, narrow=True)

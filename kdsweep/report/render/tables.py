@@ -38,7 +38,11 @@ class Finding:
 
     @property
     def mark(self) -> str:
-        return MARKS.get(self.verdict.word, "") if self.verdict else ""
+        if self.verdict is None:
+            return ""
+        if self.verdict.provided:
+            return "(≈)"
+        return MARKS.get(self.verdict.word, "") + ("≈" if self.verdict.within else "")
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def arms(runs: Runs) -> Table:
     heads = [name, *(_against(runs, baseline) for baseline in runs.baselines)]
     return Table(
         "arms-paper",
-        _caption(runs, f"Test {runs.metric.label} ({runs.metric.unit})", shown),
+        _caption(runs, f"Test {runs.metric.label} ({runs.metric.unit})", rows, shown),
         rows,
         dict.fromkeys(heads, runs.digits),
         bold=frozenset({(best, name)} if best is not None else ()),
@@ -68,19 +68,29 @@ def ablation(runs: Runs) -> Table:
             cell = _mirrored(_finding(runs, comparison, verdict))
             rows.append({"row": f"control: {control}", name: _spread(runs, side), FULL: cell})
     subject = f"Ablation of {full.label}: test {runs.metric.label} ({runs.metric.unit})"
-    caption = _caption(runs, subject, [judgement.comparison for judgement in judged])
+    caption = _caption(runs, subject, rows, [judgement.comparison for judgement in judged])
     return Table("ablation-paper", caption, rows, dict.fromkeys([name, FULL], runs.digits), narrow=True, page=False)
 
 
-def _caption(runs: Runs, subject: str, shown: list[Comparison]) -> str:
+def _caption(runs: Runs, subject: str, rows: list[Row], shown: list[Comparison]) -> str:
     """What the numbers are, what the interval is over, and what the marks mean: no more than a caption holds."""
     runs_of = "folds" if runs.study.data.folds > 1 else "repeats" if runs.study.budget.repeats > 1 else "seeds"
     over = f" over {shown[0].over}" if shown else ""
-    margin = runs.study.equivalent
-    same = f"≈ equivalent within ±{margin:g} {unit(runs.metric.unit)}, " if margin is not None else ""
+    margin = f"±{runs.study.equivalent or 0:g} {unit(runs.metric.unit)}"
+    marks = {
+        "↑": "better",
+        "↑≈": f"better, and within {margin}",
+        "↓": "worse",
+        "↓≈": f"worse, and within {margin}",
+        "≈": f"equivalent within {margin}",
+        "(≈)": f"equivalent within {margin} if no run collapses",
+        "?": "undecided",
+    }
+    found = {cell.mark for row in rows for cell in row.values() if isinstance(cell, Finding)}
+    key = ", ".join(f"{mark} {words}" for mark, words in marks.items() if mark in found)
     return (
         f"{subject}, mean ± SD over {runs_of}; differences in {unit(runs.metric.unit)} with 95% intervals{over}, "
-        f"unadjusted. Holm-adjusted: ↑ better, ↓ worse, {same}? undecided."
+        f"unadjusted.{f' Holm-adjusted: {key}.' if key else ''}"
     )
 
 
