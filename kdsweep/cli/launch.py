@@ -144,6 +144,10 @@ def _run(
         with display:
             display.launch = driver
             _train(driver, console, local=local, address=address, starting=starting)
+            if driver.complete and study.conditions:
+                from kdsweep.run.conditions import read_again
+
+                read_again(study, driver.plan, results)
         driver.close()
         _show_end(driver, console)
         with _ended_in_order():

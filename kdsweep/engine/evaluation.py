@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
+from torch import Tensor
 
 from kdsweep.data.tensors import Tensors
 from kdsweep.engine.workers import Workers
 from kdsweep.networks.base import Network
 from kdsweep.objective.batch import Outputs
 
+# What is done to inputs and presence of some rows before a network sees them, by modality.
+Change = Callable[
+    [Mapping[str, Tensor], Mapping[str, Tensor], Tensor], tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
+]
 # Rows at a time; large enough that small sets go in one piece.
 CHUNK = 2048
 
@@ -19,14 +26,21 @@ def half(precision: str, device: torch.device) -> torch.autocast:
 
 
 @torch.no_grad()
-def outputs(network: Network, part: Tensors, workers: Workers, precision: str = "float32") -> Outputs:
+def outputs(
+    network: Network,
+    part: Tensors,
+    workers: Workers,
+    precision: str = "float32",
+    change: Change = lambda inputs, present, rows: (inputs, present),
+) -> Outputs:
     """The network's Outputs for every row of a part, in evaluation mode."""
     was_training = network.training
     network.eval()
     pieces = []
     for rows in torch.split(torch.arange(len(part), device=part.labels.device), CHUNK):
         with half(precision, rows.device):
-            chunk = network(*part.batch(workers.mine(rows), network.names))
+            mine = workers.mine(rows)
+            chunk = network(*change(*part.batch(mine, network.names), mine))
         pieces.append(workers.gather(chunk.widen(), len(rows)))
     network.train(was_training)
     if len(pieces) == 1:

@@ -4,6 +4,7 @@ trials/<id>.parquet            one finished trial: its curves; the file's appear
 trials/pack-<digest>.parquet   many finished trials in one file, a row group each
 staging/<id>.parquet           written by a worker, not yet committed
 models/<id>/<role>.safetensors      predictions/<id>.parquet
+conditions/<id>/<condition>.parquet   what a student says of test under a condition of deployment, and its scores
 arithmetic/<structure>.json    whether a structure's trials train stacked, settled before the first of them
 heard/<model>/<digest>.safetensors   what a frozen model says of a part of the data; compiled/: code; both are only kept
 proposals/<key>/<generation>.json   what a search asks for, stored before it runs
@@ -48,7 +49,18 @@ LOOSE = 256
 PACK = "pack-"
 # Seconds for which workers may outlive the launch that started them: what is younger is left to them.
 OUTLIVE = 600.0
-FOLDERS = ("arithmetic", "heard", "ledger", "models", "predictions", "proposals", "staging", "studies", "trials")
+FOLDERS = (
+    "arithmetic",
+    "conditions",
+    "heard",
+    "ledger",
+    "models",
+    "predictions",
+    "proposals",
+    "staging",
+    "studies",
+    "trials",
+)
 SCHEMA = pa.schema(
     [
         ("trial", pa.dictionary(pa.int32(), pa.string())),
@@ -250,6 +262,24 @@ class Results:
             return None
         frame: pd.DataFrame = table.to_pandas()
         return frame
+
+    # --- conditions of deployment
+
+    def write_reading(self, id_: str, condition: str, said: pa.Table, scores: Mapping[str, float]) -> None:
+        """What a trial's student says of test under a condition, and its metrics there."""
+        self._write_table(
+            f"conditions/{id_}/{condition}.parquet", said.replace_schema_metadata({KEY: json.dumps(dict(scores))})
+        )
+
+    def readings(self) -> set[tuple[str, str]]:
+        """Those that are there, by trial and condition."""
+        names = map(PurePosixPath, self.files.names("conditions", deep=True))
+        return {(name.parent.name, name.stem) for name in names}
+
+    def reading(self, id_: str, condition: str) -> tuple[pd.DataFrame, dict[str, float]]:
+        """Predictions and metrics of one that is there."""
+        table = self._read_table(f"conditions/{id_}/{condition}.parquet")
+        return table.to_pandas(), json.loads((table.schema.metadata or {})[KEY])
 
     # --- proposals
 

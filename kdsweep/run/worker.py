@@ -88,7 +88,7 @@ def work(
             for role, weights in outcome.weights.items():
                 results.write_model(id_, role, safetensors.torch.save(dict(weights)))
             if outcome.predictions is not None:
-                results.write_predictions(id_, _table(outcome.predictions))
+                results.write_predictions(id_, predictions_table(outcome.predictions))
             results.stage(id_, outcome.points, {**_meta(outcome, data), **run_on, "end": now()})
             staged(id_)
 
@@ -180,7 +180,7 @@ def _meta(outcome: Outcome, data: Data) -> dict[str, Any]:
     }
 
 
-def _table(said: Predictions) -> pa.Table:
+def predictions_table(said: Predictions) -> pa.Table:
     return pa.table({name: _column(values) for name, values in said.items()})
 
 

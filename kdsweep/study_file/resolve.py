@@ -98,6 +98,12 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         message = "dropout draws other masks on several workers, and results would differ: expected 1, or dropout 0"
         findings.refuse(("resources", "workers"), message)
     augment = roles.augmentations(file.augment, data, card, findings)
+    if file.evaluate.missing and len(data.student) == 1:
+        message = "evaluate.missing takes modalities away from a student that sees several, got one"
+        findings.refuse(("evaluate", "missing"), message)
+    if file.evaluate.views and not any(augment.get(name) for name in data.student):
+        message = "evaluate.views averages the views of augment, and no modality of the student has any"
+        findings.refuse(("evaluate", "views"), message)
     if file.resources.workers > 1 and any(":" in name for steps in augment.values() for step in steps for name in step):
         message = "an augmentation of your own draws otherwise on several workers, and results would differ: expected 1"
         findings.refuse(("resources", "workers"), message)
@@ -118,6 +124,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         search=file.search,
         finalists=finalists,
         confirm=file.confirm,
+        evaluate=file.evaluate,
         ablated=file.ablate.arm if file.ablate else "",
         retune=file.ablate.retune if file.ablate else False,
         rows=rows,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from kdsweep.study_file.findings import Findings, Path, did_you_mean, listed
 from kdsweep.tasks.registry import TASKS
 from kdsweep.values.control import CONTROLS
-from kdsweep.values.study import Confirm, Data, Finalists, Resources, Search, Section, Teachers, Train
+from kdsweep.values.study import Confirm, Data, Evaluate, Finalists, Resources, Search, Section, Teachers, Train
 
 Encoder = str | dict[str, Any]
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class File(Section):
     search: Search = Search()
     finalists: Finalists | None = None
     confirm: Confirm = Confirm()
+    evaluate: Evaluate = Evaluate()
     ablate: Ablate | None = None
     controls: tuple[ControlName, ...] = ()
     report: Report = Report()

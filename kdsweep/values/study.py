@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kdsweep.values.card import Card, Facts, Reference, Split
+from kdsweep.values.condition import Condition, conditions
 from kdsweep.values.space import Domain, Value
 from kdsweep.values.trial import Given
 
@@ -154,6 +155,19 @@ class Confirm(Section):
     defaults: bool = Field(True, description="each arm at its published settings as well, at the same seeds")
 
 
+class Evaluate(Section):
+    """The conditions of deployment, on test: the students of confirm are read again, and nothing is trained."""
+
+    missing: bool = Field(False, description="every choice of the student's modalities, one at least left")
+    noise: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (), description="shares of a modality's variance that noise replaces, each modality on its own; 1 leaves noise"
+    )
+    shift: tuple[float, ...] = Field((), description="standard deviations that are added to a modality")
+    views: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        (), description="how many views of `augment` are averaged for a prediction"
+    )
+
+
 class Resources(Section):
     """Where and how wide it runs; none of it changes a result but `pack` and `compile`."""
 
@@ -274,6 +288,7 @@ class Study:
     search: Search
     finalists: Finalists
     confirm: Confirm
+    evaluate: Evaluate
     ablated: str
     retune: bool | Literal["both"]
     rows: tuple[Row, ...]
@@ -293,6 +308,11 @@ class Study:
     @property
     def student(self) -> tuple[str, ...]:
         return self.data.student
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Of deployment, that its students are read under."""
+        return conditions(self.evaluate, self.student, self.augment)
 
     @property
     def auxiliary(self) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ def done(tmp_path_factory) -> tuple[Path, Path, Result]:
     """A study with an ablation that was run to its end: its file, its storage, and what the launch printed."""
     folder = tmp_path_factory.mktemp("done")
     ablation = {"ablate": {"arm": "kd", "rows": ["leave_one_out"]}, "controls": ["label_smoothing"]}
-    file = write(folder, search={"trials": 2, "generation": 1}, **ablation)
+    evaluate = {"noise": [1.0]}
+    file = write(folder, search={"trials": 2, "generation": 1}, evaluate=evaluate, **ablation)
     answer = launch(file, folder / "runs")
     assert answer.exit_code == 0, answer.output
     return file, folder / "runs", answer

@@ -11,8 +11,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -20,8 +22,13 @@ from rich.console import Console
 
 from kdsweep.cli import estimate, options
 from kdsweep.cli.main import app
+from kdsweep.protocol.plan import plan
+from kdsweep.run.conditions import read_again
+from kdsweep.run.journal import known
 from kdsweep.run.launch import with_facts
 from kdsweep.run.store import Results
+from kdsweep.study_file import load
+from kdsweep.values.study import Evaluate
 from tests.helpers.commands import TINY, kdsweep, launch, one_line, write
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
@@ -168,6 +175,21 @@ def test_a_report_of_a_store_that_cannot_be_written_says_so_in_one_line(done, tm
     *_, place, note = answer.output.strip().splitlines()
     assert place.startswith("report: ")
     assert note.startswith("note: this look is not counted, the storage cannot be written to: ")
+
+
+def test_a_condition_that_a_finished_study_gets_costs_its_reading_alone(done):
+    file, storage, _ = done
+    results, study = Results(storage), with_facts(load(file))
+    trained = results.known()
+    assert len(results.readings()) == 2 * 3, "every run of confirm under the one condition that the study names"
+    unfolded = plan(study, known(study, results, trained))
+    assert read_again(study, unfolded, results) == 0
+    more = replace(study, evaluate=Evaluate(noise=(1.0,), shift=(2.0,)))
+    assert read_again(more, unfolded, results) == 2 * 3
+    assert results.known() == trained
+    lost = pd.read_csv(next(storage.parent.rglob("tables/conditions-noise.csv")))
+    assert len(lost) == 2
+    assert lost["change"].notna().all()
 
 
 def test_a_status_counts_by_arm(done, tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import pytest
+import torch
 
 from kdsweep.protocol import forecast
 from kdsweep.protocol.plan import Known, Plan
@@ -26,6 +28,12 @@ def test_the_whole_study_is_counted_as_it_turns_out():
 def test_a_larger_study_costs_more():
     small, large = study(), study(confirm={"seeds": 5})
     assert len(forecast.whole(large).roles) > len(forecast.whole(small).roles)
+
+
+def test_a_forecast_counts_what_this_process_works_and_not_how_long_it_waits():
+    began = timing.clock(torch.device("cpu"))
+    time.sleep(0.5)
+    assert timing.clock(torch.device("cpu")) - began < 0.4
 
 
 @pytest.mark.slow

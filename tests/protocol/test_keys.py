@@ -120,6 +120,16 @@ KEYS = {
     "finalists.seeds": Key({"finalists": {"points": 2, "seeds": 3}}),
     "confirm.seeds": Key({"confirm": {"seeds": 3}}),
     "confirm.defaults": Key({"confirm": {**SMALL["confirm"], "defaults": False}}),
+    "evaluate.missing": Key(
+        {"evaluate": {"missing": True}},
+        among=unclaimed(
+            data={"name": "digits", "student": ["top", "bottom"], "auxiliary": []},
+            networks=None, arms={"student_only": {}},
+        ),
+    ),
+    "evaluate.noise": Key({"evaluate": {"noise": [1.0]}}),
+    "evaluate.shift": Key({"evaluate": {"shift": [1.0]}}),
+    "evaluate.views": Key({"evaluate": {"views": [4]}}, among={"augment": {"top": ["flip"]}}),
     "ablate.arm": Key({"ablate": {"arm": "kd"}}),
     "ablate.retune": Key({"ablate": {"arm": "amid", "retune": True}}),
     "ablate.rows": Key({"ablate": {"arm": "amid", "rows": ["add_one_in"]}}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from kdsweep.report.facts import ledger
 from kdsweep.report.facts.described import Budget, Described, DescribedData
-from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.runs import Predicted, Runs, Said
 from kdsweep.run.store import Results
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial, digest
@@ -53,12 +53,26 @@ def collect(
         index=index,
         trials=pd.DataFrame([_trial(id_, meta) for id_, meta in there.items()]),
         curves=curves[["trial", "epoch", "metric", "value"]],
-        predictions=_grouped(results, study),
+        predictions=_grouped(results.predictions, study),
+        readings=_readings(results, study, there),
         history=ledger.history(lines, now, rows=described.data.tested, data=described.data.fingerprint),
     )
 
 
-def _grouped(results: Results, study: Study) -> Callable[[str], pd.DataFrame | None]:
+def _readings(results: Results, study: Study, trials: Iterable[str]) -> Callable[[str], Said]:
+    """By a condition's id what the students said under it."""
+
+    def read(condition: str) -> Said:
+        there = results.readings()
+        found = {id_: results.reading(id_, condition) for id_ in trials if (id_, condition) in there}
+        rows = [(id_, 0, f"test/{name}", value) for id_, (_, scores) in found.items() for name, value in scores.items()]
+        predictions = {id_: said for id_, (said, _) in found.items()}
+        return Said(pd.DataFrame(rows, columns=["trial", "epoch", "metric", "value"]), _grouped(predictions.get, study))
+
+    return read
+
+
+def _grouped(stored: Predicted, study: Study) -> Predicted:
     """Predictions with each sample's group as the dataset has it now: a trial's name does not cover groups.
 
     Raises:
@@ -67,10 +81,10 @@ def _grouped(results: Results, study: Study) -> Callable[[str], pd.DataFrame | N
     assert study.facts is not None
     groups = study.facts.groups
     if groups is None:
-        return results.predictions
+        return stored
 
     def read(trial: str) -> pd.DataFrame | None:
-        predictions = results.predictions(trial)
+        predictions = stored(trial)
         if predictions is None:
             return None
         mine = predictions["sample"].astype(str).map(groups)
@@ -127,6 +141,7 @@ def describe(study: Study, *, complete: bool, inapplicable: Mapping[str, str]) -
         rows={row.name: row for row in study.rows},
         controls=study.controls,
         inapplicable=inapplicable,
+        conditions=study.conditions,
         networks=study.networks,
         train=study.train.model_dump(exclude_none=True),
         model_space=study.teacher_space,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from kdsweep.tasks import registry as tasks
 from kdsweep.values.card import Part
+from kdsweep.values.condition import Condition
 from kdsweep.values.space import Domain
 from kdsweep.values.study import Arm, Claim, Row
 
@@ -93,6 +94,7 @@ class Described:
         equivalent: half the width of the region of equivalence, in the metric's printed unit; None: no such verdict.
         ablated: the arm that `rows` change; "" where there is no ablation.
         rows: of the ablation, by name.
+        conditions: of deployment, that the students of confirm are read under.
         inapplicable: why controls have no meaning here, by control.
         networks, train: what the study says of them, as JSON would hold it.
         file: the text of the study's file.
@@ -121,6 +123,7 @@ class Described:
     ablated: str = ""
     rows: Mapping[str, Row] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     inapplicable: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)

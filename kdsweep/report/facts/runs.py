@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from kdsweep.tasks.base import Metric, Task
 
 if TYPE_CHECKING:
     from kdsweep.report.facts.compared_studies import ComparedStudies
+    from kdsweep.values.condition import Condition
 
 INDEX = [
     *("trial", "stage", "arm", "row", "retuned", "control", "trains"),
@@ -27,6 +28,21 @@ TRIALS = [
     *("error", "papers", "version", "commit", "host", "device", "libraries", "start", "end"),
 ]
 CURVES = ["trial", "epoch", "metric", "value"]
+
+
+# Of a trial, what it said of every test sample; None where that was not kept.
+Predicted = Callable[[str], pd.DataFrame | None]
+
+
+class Said(NamedTuple):
+    """What students came to under a condition of deployment: metrics on test, as curves, and predictions."""
+
+    curves: pd.DataFrame
+    predictions: Predicted
+
+
+def _nothing(condition: str) -> Said:
+    return Said(pd.DataFrame(columns=CURVES), lambda trial: None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +57,7 @@ class Runs:
         curves: trial, epoch (from 1), metric, value; shares in [0, 1].
         predictions: of a trial, every test sample's label, prediction, rank of the label and logits; None if not kept.
         history: earlier showings of the same test rows, and what of the claim was known then.
+        readings: by a condition's id what the students said under it.
         compared: the studies that the page puts beside each other; None on the page of one.
     """
 
@@ -48,9 +65,15 @@ class Runs:
     index: pd.DataFrame
     trials: pd.DataFrame
     curves: pd.DataFrame
-    predictions: Callable[[str], pd.DataFrame | None]
+    predictions: Predicted
     history: History = NOTHING_SHOWN
     compared: ComparedStudies | None = None
+    readings: Callable[[str], Said] = _nothing
+
+    def under(self, condition: Condition) -> Runs:
+        """The same runs as their students meet the test part under a condition of deployment."""
+        said = self.readings(condition.id)
+        return replace(self, curves=said.curves, predictions=said.predictions)
 
     @property
     def task(self) -> Task:
