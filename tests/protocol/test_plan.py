@@ -18,7 +18,7 @@ from kdsweep.protocol.trials import Memory
 from tests.helpers.fakes import SMALL, Store, asked, fingerprint, made_up_facts, run, study
 
 ROOT = Path(__file__).parent.parent.parent
-bounded = settings(max_examples=12)
+bounded = settings(max_examples=8)
 
 
 @st.composite
@@ -60,6 +60,16 @@ def test_any_order_and_any_cut_give_the_same_trials(found, seed, at_once):
     assert max(Counter(shuffled.runs).values()) == 1
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_sampler_is_told_the_history_in_its_own_order_whatever_finishes_first(seed):
+    bare = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report": None}
+    search = {"trials": 8, "generation": 2, "sampler": "tests.helpers.sampling:of_the_order"}
+    rng, found = random.Random(seed), study(search=search, **bare)
+    straight, _ = run(found)
+    shuffled, _ = run(found, order=lambda ready: rng.sample(ready, len(ready)), at_once=1)
+    assert fingerprint(shuffled) == fingerprint(straight)
+
+
 @pytest.mark.slow
 @bounded
 @given(studies(), st.lists(st.integers(0, 40), min_size=1, max_size=4))
@@ -99,7 +109,7 @@ def in_full(unfolded):
 
 
 @pytest.mark.slow
-@settings(bounded, max_examples=6)
+@settings(bounded, max_examples=4)
 @given(studies(), st.integers(5, 20))
 def test_a_plan_with_a_memory_is_the_plan_without(found, at_once):
     agree_at_every_stage(found, at_once)
