@@ -166,9 +166,9 @@ def _marks(runs: Runs) -> tuple[str, ...]:
                 outside.append(f"{label} {text(Spread(_mean(values) or 0.0, _sd(values)), runs.digits)}")
     if outside:
         said.append(f"Not in the comparison: {'; '.join(outside)}.")
-    for kind, words in GIVEN.items():
+    for kind, given in GIVEN.items():
         if labels := [runs.label(arm) for arm in runs.arms if teachers.shared(runs, arm) == kind]:
-            said.append(f"{', '.join(labels)}: given this teacher, {words}.")
+            said.append(f"{', '.join(labels)}: given this teacher, {given}.")
     return tuple(said)
 
 
@@ -231,9 +231,9 @@ def _notes(runs: Runs) -> tuple[str, ...]:
             f"{runs.metric.label} is no mean over samples: its differences are jackknife estimates, whose bias is "
             "removed, and may differ in the last digits from the difference of the means."
         )
-    for kind, words in GIVEN.items():
+    for kind, given in GIVEN.items():
         if labels := [runs.label(arm) for arm in runs.arms if teachers.shared(runs, arm) == kind]:
-            notes.append(f"{', '.join(labels)}: given this teacher, {words}.")
+            notes.append(f"{', '.join(labels)}: given this teacher, {given}.")
     notes.append(
         f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best "
         "mean among the arms, which need not be better than the next."
