@@ -83,6 +83,9 @@ def test_a_board_is_as_wide_as_its_margin_at_least_and_one_collapse_does_not_pre
     low, high = board(Difference(0.1, -0.2, 0.4)).forest_axis
     assert (low < -2, high > 2) == (True, True)
     calm = [Difference(0.1 * i, 0.1 * i - 1, 0.1 * i + 1) for i in range(6)]
+    claimed = Forest(Difference(3.9, 1.5, 6.3), solid=True)
+    small = [[Name("a"), Forest(Difference(0.0, -0.2, 0.2))] for _ in range(8)]
+    assert replace(board(*calm), rows=[*small, [Name("b"), claimed]]).forest_axis[1] > 6.3
     fallen = board(*calm, Difference(-60, -80, -40))
     assert fallen.forest_axis[0] > -10
     drawn = ink.forest(Forest(Difference(-60, -80, -40)), fallen.forest_axis, 2.0)

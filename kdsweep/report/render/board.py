@@ -123,7 +123,9 @@ class Board:
         known = [end for end in ends if math.isfinite(end)]
         least = 1.35 * (self.margin or 0.0)
         # One arm that fell apart must not press all others into a line: what leaves the axis ends in an arrow.
-        most = max(4 * float(np.median(np.abs(known))) if known else 0.0, 1.6 * least)
+        # The claim's own never does.
+        claimed = [abs(end) for cell in shown if cell.solid for end in (cell.difference.low, cell.difference.high)]
+        most = max(6 * float(np.median(np.abs(known))) if known else 0.0, 1.6 * least, *claimed)
         low = max(min([*known, -least, 0.0]), -most)
         high = min(max([*known, least, 0.0]), most)
         room = 0.04 * (high - low) or 1.0

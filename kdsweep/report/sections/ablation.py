@@ -197,8 +197,8 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 
 
 def words(runs: Runs) -> list[str]:
-    """The verdicts in words, of rows on the same data: what other data do says nothing of a term."""
-    judgements = [one for one in judged_rows(runs) if not runs.study.rows[one.row].data]
+    """The verdicts in words, of rows that only leave terms out: other data or settings say nothing of a term."""
+    judgements = [one for one in judged_rows(runs) if _only_drops(runs, one.row)]
     if not judgements or not runs.study.complete:
         return []
     said = []
@@ -214,6 +214,11 @@ def words(runs: Runs) -> list[str]:
         if rows:
             said.append(sentence.format(", ".join(rows)))
     return [" ".join([*said, *_together(runs, judgements)])]
+
+
+def _only_drops(runs: Runs, row: str) -> bool:
+    entry = runs.study.rows[row]
+    return bool(entry.dropped) and not (entry.data or entry.choices or entry.numbers)
 
 
 def _together(runs: Runs, judgements: list[JudgedRow]) -> list[str]:

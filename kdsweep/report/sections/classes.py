@@ -154,4 +154,4 @@ def _changed(method: Seen, baseline: Seen) -> Table:
         "neither": ~both["a"] & ~both["b"],
     }
     rows: list[Row] = [{"recognised by": who, "test samples": int(which.sum())} for who, which in counts.items()]
-    return Table("gained", "Test samples by who recognises them, in more than half of the seeds.", rows)
+    return Table("gained", "Test samples by who recognises them, in more than half of the seeds.", rows, page=False)

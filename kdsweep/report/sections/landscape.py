@@ -68,7 +68,7 @@ def table(runs: Runs) -> list[Table]:
         f"Validation {runs.metric.label} ({runs.metric.unit}) around points of the two most important numbers; drawn: "
         "share of the map (%) where enough was tried. The best quarter is that of the finished trials."
     )
-    return [Table("landscape", caption, rows, digits)]
+    return [Table("landscape", caption, rows, digits, page=False)]
 
 
 def drawing(runs: Runs) -> Drawing | None:

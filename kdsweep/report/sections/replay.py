@@ -10,7 +10,7 @@ from kdsweep.report.render.tables import Command, Row, Table
 TITLE = "Replay"
 CHAPTER = "reproduce"
 ORDER = 80
-MOST = 30
+MOST = 12
 RESTS = ("confirm", "ablate", "control")
 
 
