@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kdsweep.report import Headline
     from kdsweep.report.facts.runs import Runs
     from kdsweep.run.store import Results
-    from kdsweep.values.study import Study
+    from kdsweep.values.study import Claim, Study
 
 LEAST = 15.0  # seconds between two reports of a study that is watched
 NOTHING = object()  # not even that there is no launch
@@ -48,7 +48,7 @@ def report(
         Path | None, typer.Option(help="theirs: arm, seed, fold, sample, group, label, prediction")
     ] = None,
     metric: Annotated[str, typer.Option(help="of --runs: which is compared")] = "accuracy",
-    claim: Annotated[str | None, typer.Option(help="of --runs: the arm that is to be better")] = None,
+    claim: Annotated[str | None, typer.Option(help="of --runs, or over studies: the arm that is to be better")] = None,
     against: Annotated[list[str] | None, typer.Option(help="than which; may be given several times")] = None,
     equivalent: Annotated[float | None, typer.Option(help="of --runs: ± this counts as the same")] = None,
     as_json: AsJson = False,
@@ -66,6 +66,8 @@ def report(
         raise ValueError("--figures are those of one study")
     if checklist is not None and (watch or len(files) != 1):
         raise ValueError("--checklist is about one study")
+    if len(files) == 1 and (claim or against):
+        raise ValueError("--claim is of --runs or of several studies: a study's own is in its file")
     screen = console(aside=as_json)
     if runs is not None:
         written = _imported(
@@ -79,7 +81,8 @@ def report(
             equivalent=equivalent,
         )
     elif len(files) > 1:
-        written = _compared([load(file, storage) for file in files], screen, reports)
+        over = _claim(claim, against or ())
+        written = _compared([load(file, storage) for file in files], screen, reports, claim=over)
     else:
         ink: Any = figures.value if figures else ""
         written = _one(load(files[0], storage), screen, reports, watch=watch, figures=ink)
@@ -216,7 +219,20 @@ def follow(
         wait(max(LEAST, SHARE * took))
 
 
-def _compared(studies: Sequence[Study], console: Console, reports: Path) -> Written:
+def _claim(arm: str | None, against: Sequence[str]) -> Claim | None:
+    """A claim over studies.
+
+    Raises:
+        ValueError: it names an arm without a baseline, or a baseline without an arm.
+    """
+    from kdsweep.values.study import Claim
+
+    if bool(arm) != bool(against):
+        raise ValueError("a claim names an arm and what it is better than: --claim ARM --against ARM")
+    return Claim(arm, tuple(dict.fromkeys(against))) if arm else None
+
+
+def _compared(studies: Sequence[Study], console: Console, reports: Path, *, claim: Claim | None) -> Written:
     """Compare what is there of each; runs nothing, and writes nothing into their stores but that they were looked at.
 
     Raises:
@@ -240,7 +256,7 @@ def _compared(studies: Sequence[Study], console: Console, reports: Path) -> Writ
             raise ValueError(f"{study.name} was not launched yet under {study.storage}")
         stores.append(results)
         collected.append(collect(with_facts(study), results, last))
-    found = compared_studies.sort(collected)
+    found = compared_studies.sort(collected, claim)
     for one in found.refused:
         console.print(f"not compared: {escape(one.b)} with {escape(one.a)}: {escape(one.why)}", soft_wrap=True)
     runs = compared_studies.page(found)

@@ -17,10 +17,12 @@ from kdsweep.report.facts import progress
 from kdsweep.report.facts.ledger import Entry
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.page import Headline, kind
+from kdsweep.report.sections import ranks
 from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.ablated import judged_rows
 from kdsweep.report.statistics.compare import Comparison, Side, confirmed
 from kdsweep.report.statistics.controls import judged_controls
+from kdsweep.report.statistics.over_datasets import over_datasets
 from kdsweep.report.statistics.verdicts import ALPHA, Verdict, Word, against_baselines, unit
 from kdsweep.values.control import CONTROLS, NONE
 
@@ -155,6 +157,42 @@ class Waiting(Value):
     expected: int
 
 
+class OnDataset(Value):
+    """The claim's arm less one baseline on one dataset, by the study that stands for it."""
+
+    study: str
+    against: str
+    difference: Difference
+
+
+class Spread(Value):
+    """Of the differences from one baseline over datasets: Cochran's Q with its p, I² as a share, and the mean for a new
+    dataset with its 95% interval, null for fewer than three."""
+
+    against: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    q: float
+    p: float
+    i2: float
+
+
+class Ranked(Value):
+    arm: str
+    average_rank: float
+
+
+class OverDatasets(Value):
+    """A claim over datasets; `exploratory_because` is empty where each study registered it before its results."""
+
+    arm: str
+    against: list[str]
+    exploratory_because: list[str]
+    results: list[OnDataset]
+    heterogeneity: list[Spread]
+
+
 class Report(Value):
     """What `kdsweep report --json` prints.
 
@@ -187,6 +225,8 @@ class Report(Value):
     ablation: list[Ablated]
     controls: list[Controlled]
     looks: Looks
+    over_datasets: OverDatasets | None
+    ranks: list[Ranked]
 
 
 def summary(runs: Runs, headline: Headline, *, counted: bool = True) -> Report:
@@ -246,6 +286,8 @@ def summary(runs: Runs, headline: Headline, *, counted: bool = True) -> Report:
             counted=counted,
             showings=[_shown(entry) for entry in runs.history.showings],
         ),
+        over_datasets=None if of_a_study else _over_datasets(runs),
+        ranks=[] if of_a_study else _ranks(runs),
     )
 
 
@@ -324,6 +366,49 @@ def _difference(runs: Runs, comparison: Comparison, verdict: Verdict) -> Differe
         detail=verdict.detail,
         advised=verdict.advised,
     )
+
+
+def _over_datasets(runs: Runs) -> OverDatasets | None:
+    judged, scale = over_datasets(runs), runs.metric.scale
+    if judged is None:
+        return None
+    spreads = []
+    for baseline, found in judged.heterogeneity.items():
+        if found is None:
+            continue
+        low, high = found.mean.bounds() if found.mean else (math.nan, math.nan)
+        spreads.append(
+            Spread(
+                against=baseline,
+                mean=_finite(scale * found.mean.mean) if found.mean else None,
+                low=_finite(scale * low),
+                high=_finite(scale * high),
+                q=found.q,
+                p=found.p,
+                i2=found.i2,
+            )
+        )
+    return OverDatasets(
+        arm=judged.claim.arm,
+        against=list(judged.claim.against),
+        exploratory_because=list(judged.reasons),
+        results=[
+            OnDataset(
+                study=result.study,
+                against=result.against,
+                difference=_difference(runs, result.comparison, result.verdict),
+            )
+            for result in judged.results
+        ],
+        heterogeneity=spreads,
+    )
+
+
+def _ranks(runs: Runs) -> list[Ranked]:
+    if not ranks.applies(runs):
+        return []
+    rows = [row for table in ranks.table(runs) for row in table.rows]
+    return [Ranked(arm=str(row["arm"]), average_rank=float(str(row["average rank"]))) for row in rows]
 
 
 def _shown(entry: Entry) -> Shown:

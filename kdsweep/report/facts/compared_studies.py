@@ -12,7 +12,7 @@ import pandas as pd
 from kdsweep.report.facts.described import Described
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.statistics.compare import confirmed
-from kdsweep.values.study import Arm
+from kdsweep.values.study import Arm, Claim
 
 
 class Rule(NamedTuple):
@@ -81,19 +81,24 @@ class ComparedStudies:
     Attributes:
         groups: one for each dataset, in the order of the studies.
         refused: pairs that are not comparable.
+        claim: what is to hold on every dataset; None where nothing is claimed.
     """
 
     studies: tuple[Runs, ...]
     groups: tuple[Group, ...]
     refused: tuple[Refusal, ...]
+    claim: Claim | None = None
 
 
-def sort(studies: Sequence[Runs]) -> ComparedStudies:
+def sort(studies: Sequence[Runs], claim: Claim | None = None) -> ComparedStudies:
     """Group studies on the same data.
 
     Raises:
-        ValueError: two have the same name, or no two are comparable.
+        ValueError: two have the same name, no two are comparable, or the claim is of arms that one lacks.
     """
+    for arm in (claim.arm, *claim.against) if claim else ():
+        if lacking := [runs.study.name for runs in studies if arm not in runs.arms]:
+            raise ValueError(f"a claim over studies is of arms that all of them have, and {lacking[0]} has no {arm!r}")
     names = [runs.study.name for runs in studies]
     if len(set(names)) < len(names):
         raise ValueError(f"studies are told apart by their names, got {', '.join(names)}")
@@ -111,7 +116,7 @@ def sort(studies: Sequence[Runs]) -> ComparedStudies:
     for runs in kept:
         by_data.setdefault(runs.study.data.fingerprint, []).append(runs)
     groups = tuple(Group(tuple(runs.study.name for runs in same), together(same), same[0]) for same in by_data.values())
-    return ComparedStudies(tuple(studies), groups, tuple(refused))
+    return ComparedStudies(tuple(studies), groups, tuple(refused), claim)
 
 
 def barrier(a: Runs, b: Runs) -> str:
@@ -207,10 +212,12 @@ def _elsewhere(studies: Sequence[Runs], arm: str) -> bool:
 def page(compared: ComparedStudies) -> Runs:
     """What the page's sections read."""
     whole = together([group.runs for group in compared.groups])
+    claim = compared.claim
+    claimed = [f"--claim {claim.arm}", *(f"--against {arm}" for arm in claim.against)] if claim else []
     study = replace(
         whole.study,
         name=_names(compared.studies),
-        command="python -m kdsweep report " + " ".join(runs.study.path for runs in compared.studies),
+        command=" ".join(["python -m kdsweep report", *(runs.study.path for runs in compared.studies), *claimed]),
     )
     return replace(whole, study=study, compared=compared)
 
