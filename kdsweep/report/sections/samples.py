@@ -49,7 +49,7 @@ def table(runs: Runs) -> list[Table]:
         caption = f"{len(rows)} of {len(seen)} test samples that {words}{more}."
         listed = [_row(runs, chosen, str(sample), rows.loc[sample]) for sample in order]
         digits = {f"{name}, right": 0 for name in (method, baseline, "teacher")}
-        tables.append(Table(name, caption, listed, digits, notes if sign == -1 else (), most=5))
+        tables.append(Table(name, caption, listed, digits, notes if sign == -1 else (), most=3))
     return tables
 
 

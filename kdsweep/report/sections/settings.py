@@ -38,7 +38,7 @@ def table(runs: Runs) -> list[Table]:
         "Every searched number: the range that the study declares and how it is drawn from, the trials of its search, "
         "what they tried, and the best point."
     )
-    notes = ("Trials that were pruned or failed count. Numbers that were not searched are in runs.parquet.",)
+    notes = ("Numbers that were not searched are in runs.parquet.",)
     return [Table("settings", caption, rows, notes=notes, aside=("trials", "prior"))]
 
 

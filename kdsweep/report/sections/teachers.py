@@ -36,8 +36,7 @@ PROBES = {
 }
 NATS = (
     "I and H are in nats per test sample: what a linear Gaussian model of T, fitted on training, saves by seeing S (or "
-    "of A, by seeing T), and what is left of T when S is seen, each unit of T on the scale of its own deviation. They "
-    "know nothing of what is not linear, in the same way in every row, and are no critic's loss."
+    "of A, by seeing T), and what is left of T when S is seen, each unit of T on the scale of its own deviation."
 )
 NATS_COLUMNS = tuple(column for column, probe in PROBES.items() if probe.startswith("nats/"))
 MISSING = float("nan")
@@ -64,9 +63,7 @@ def table(runs: Runs) -> list[Table]:
     caption = f"Test {runs.metric.label} ({runs.metric.unit}) of teachers (T) and students (S), means over seeds."
     note = (
         "The last columns, with A for the auxiliary models, are linear probes, fitted on training and judged on test, "
-        "medians over seeds: "
-        "the share (%) of one embedding's variance that another explains. A teacher that lets go of the auxiliary "
-        "modality holds less of its models; a small H(T|S) shows as a teacher that the student can tell."
+        "medians over seeds: the share (%) of one embedding's variance that another explains."
     )
     digits = {column: 0 if probe.startswith("explained/") else 1 for column, probe in PROBES.items()}
     return [Table("teachers", caption, rows, {**scores, **digits}, (note, NATS), aside=NATS_COLUMNS)]
