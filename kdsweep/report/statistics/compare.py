@@ -108,6 +108,16 @@ class Comparison:
         return tuple(filter(None, (side.finding for side in self.collapses)))
 
     @property
+    def proviso(self) -> str:
+        """What runs without a collapse do not exclude, as a sentence; "" where some collapsed, or nobody counted."""
+        n = min((side.runs for side in self.collapses), default=0)
+        if not n or self.findings:
+            return ""
+        return (
+            f"{n} runs of a method without a collapse do not exclude that up to {min(3 / n, 1):.0%} of them collapse."
+        )
+
+    @property
     def difference(self) -> float | None:
         """The plain difference of the mean scores on shared runs, with or without an interval; None without runs."""
         for interval in (self.interval, self.seeds_only):

@@ -17,6 +17,17 @@ def main(judged: Sequence[Judged]) -> list[Comparison]:
 
 
 def note(runs: Runs, family: Sequence[Comparison]) -> tuple[str, ...]:
+    """What a table's comparisons can show, and what stands beside their verdicts: each sentence once."""
+    said = [
+        *_detected(runs, family),
+        *(sentence for comparison in family for sentence in comparison.findings),
+        *(comparison.proviso for comparison in family),
+        *(sentence for comparison in family for sentence in comparison.cautions),
+    ]
+    return tuple(dict.fromkeys(filter(None, said)))
+
+
+def _detected(runs: Runs, family: Sequence[Comparison]) -> tuple[str, ...]:
     """The smallest difference that these seeds on this test set detect with 80% power; nothing without variances.
 
     At the level that the smallest p of the family has to reach (Holm's first step), so that no row promises too much.

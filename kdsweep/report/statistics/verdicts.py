@@ -121,7 +121,7 @@ def _verdict(
     ahead = (interval.mean > 0) == metric.maximize
     margin = runs.study.equivalent
     written = f"±{margin:g} {unit(metric.unit)}" if margin is not None else ""
-    level, proviso = 1 - alpha / differ.times, _proviso(comparison)
+    level, proviso = 1 - alpha / differ.times, comparison.proviso
     inside = equal is not None and equal.p <= alpha
     if differ.p <= alpha:
         winner, failed = (comparison.a, comparison.failures[0]) if ahead else (comparison.b, comparison.failures[1])
@@ -163,15 +163,6 @@ def _verdict(
 class Advice(NamedTuple):
     words: str
     seeds: int | None
-
-
-def _proviso(comparison: Comparison) -> str:
-    if not comparison.collapses or comparison.findings:
-        return ""
-    n = min(side.runs for side in comparison.collapses)
-    return (
-        f"{n} runs of a method without a collapse do not exclude that up to {min(3 / n, 1):.0%} of its runs collapse."
-    )
 
 
 def _overturned(runs: Runs, comparison: Comparison, margin: str) -> Advice:
