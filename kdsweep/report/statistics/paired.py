@@ -44,7 +44,8 @@ class Paired:
             sums = np.zeros((len(D), len(names)))
             np.add.at(sums.T, codes, D.T)
             D = sums * len(names) / len(codes)
-        return Crossed.of(D).interval if min(D.shape) >= 2 else None
+        # Of a class that both get right all the time, few samples are no certainty.
+        return Crossed.of(D, step=1 / int(where.sum())).interval if min(D.shape) >= 2 else None
 
 
 def paired(
