@@ -148,6 +148,8 @@ def _run(
                 from kdsweep.run.conditions import read_again
 
                 read_again(study, driver.plan, results)
+            if driver.complete and study.references:
+                _fit_references(study, results, console)
         driver.close()
         _show_end(driver, console)
         with _ended_in_order():
@@ -161,6 +163,19 @@ def _run(
         console.print(f"stopped; nothing finished is lost. To go on: {again}", soft_wrap=True)
         return INTERRUPTED
     return DONE if driver.complete else INCOMPLETE
+
+
+def _fit_references(study: Study, results: Results, console: Console) -> None:
+    """Said only where it takes a while."""
+    from kdsweep.run.references import fit_references
+
+    words = "fitting a linear model and an MLP of scikit-learn on the student's rows"
+    told = threading.Timer(3.0, console.print, [words])
+    told.start()
+    try:
+        fit_references(study, results)
+    finally:
+        told.cancel()
 
 
 def _show_end(driver: Launch, console: Console) -> None:

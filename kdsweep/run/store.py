@@ -5,6 +5,7 @@ trials/pack-<digest>.parquet   many finished trials in one file, a row group eac
 staging/<id>.parquet           written by a worker, not yet committed
 models/<id>/<role>.safetensors      predictions/<id>.parquet
 conditions/<id>/<condition>.parquet   what a student says of test under a condition of deployment, and its scores
+references/<model>.parquet     what a reference model says of test, its scores, and how it was fitted
 arithmetic/<structure>.json    whether a structure's trials train stacked, settled before the first of them
 heard/<model>/<digest>.safetensors   what a frozen model says of a part of the data; compiled/: code; both are only kept
 proposals/<key>/<generation>.json   what a search asks for, stored before it runs
@@ -57,6 +58,7 @@ FOLDERS = (
     "models",
     "predictions",
     "proposals",
+    "references",
     "staging",
     "studies",
     "trials",
@@ -279,6 +281,20 @@ class Results:
     def reading(self, id_: str, condition: str) -> tuple[pd.DataFrame, dict[str, float]]:
         """Predictions and metrics of one that is there."""
         table = self._read_table(f"conditions/{id_}/{condition}.parquet")
+        return table.to_pandas(), json.loads((table.schema.metadata or {})[KEY])
+
+    # --- reference models
+
+    def write_reference(self, model: str, said: pa.Table, record: Mapping[str, Any]) -> None:
+        """What a reference model says of test, and how it was fitted."""
+        self._write_table(f"references/{model}.parquet", said.replace_schema_metadata({KEY: json.dumps(record)}))
+
+    def reference(self, model: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+        """Its predictions, its metrics on test ("scores") and how it was fitted ("library", "note", "error")."""
+        try:
+            table = self._read_table(f"references/{model}.parquet")
+        except FileNotFoundError:
+            return None
         return table.to_pandas(), json.loads((table.schema.metadata or {})[KEY])
 
     # --- proposals

@@ -131,6 +131,7 @@ def _resolve(written: dict[str, Any], findings: Findings, *, name: str, path: st
         controls=file.controls,
         claim=claim,
         equivalent=file.report.equivalent,
+        references=file.report.references,
         storage=file.storage,
         resources=file.resources,
         teacher_space=teacher_space,

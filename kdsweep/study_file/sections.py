@@ -51,6 +51,7 @@ class Report(Section):
 
     claim: Comparison | None = None
     equivalent: float | None = Field(None, gt=0, description="half the region of equivalence, in the metric's unit")
+    references: bool = Field(True, description="a linear model and an MLP of scikit-learn beside the student")
 
 
 class File(Section):

@@ -179,7 +179,7 @@ class Scores(Protocol):
 
 
 class Linear(Protocol):
-    """The linear model that `data describe` fits."""
+    """The models of scikit-learn that `data describe` and a report's reference rows fit."""
 
     @property
     def measure(self) -> str:
@@ -191,6 +191,14 @@ class Linear(Protocol):
         ...
 
     def score(self, model: Any, x: Array, labels: Array) -> float: ...
+
+    def mlp(self, width: int, *, passes: int) -> Any:
+        """A scikit-learn estimator with one hidden layer, which sees the training rows so many times at most."""
+        ...
+
+    def logits(self, model: Any, x: Array, classes: int) -> Array:
+        """[N, classes] what such a fitted model says, as a network's scores."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,17 @@ class Logistic:
     def score(self, model: Any, x: Array, labels: Array) -> float:
         return float(model.score(x, labels))
 
+    def mlp(self, width: int, *, passes: int) -> Any:
+        from sklearn.neural_network import MLPClassifier
+
+        return MLPClassifier(hidden_layer_sizes=(width,), max_iter=passes, random_state=0)
+
+    def logits(self, model: Any, x: Array, classes: int) -> Array:
+        """The log of the probabilities; a class without a training row has next to none."""
+        p = np.zeros((len(x), classes))
+        p[:, model.classes_] = model.predict_proba(x)
+        return np.log(np.maximum(p, 1e-12))
+
 
 @dataclass(frozen=True)
 class Seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,19 @@ def a_linear_model_has_a_score(task: Task) -> None:
     x = np.random.default_rng(1).normal(size=(ROWS, 4))
     score = task.linear.score(task.linear.model(0.1).fit(x, labels), x, labels)
     assert np.isfinite(score), f"{task.linear.measure} is {score}"
+
+
+def models_of_features_speak_as_a_network_does(task: Task) -> None:
+    """Of each row one score a class, label or target, finite, be the model linear or an MLP."""
+    labels, classes = task.labels.example(ROWS, np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(ROWS, 4))
+    for model in (task.linear.model(0.1), task.linear.mlp(4, passes=20)):
+        with warnings.catch_warnings():
+            # So few passes do not converge.
+            warnings.simplefilter("ignore")
+            logits = task.linear.logits(model.fit(x, labels), x, len(classes))
+        assert logits.shape == (ROWS, len(classes)), f"scores have the shape {logits.shape}"
+        assert np.isfinite(logits).all(), "a score is not finite"
 
 
 def a_loss_is_of_each_row_alone(task: Task) -> None:
@@ -170,6 +184,7 @@ CHECKS = (
     a_row_may_have_no_label,
     labels_are_counted_by_class_or_not_at_all,
     a_linear_model_has_a_score,
+    models_of_features_speak_as_a_network_does,
     a_loss_is_of_each_row_alone,
     a_student_that_says_what_its_teacher_says_loses_nothing,
     what_has_a_meaning_works,

@@ -143,6 +143,15 @@ class OneVsRest:
         p, occurs = model.predict_proba(x), np.flatnonzero(labels.any(0))
         return float(np.mean([average_precision_score(labels[:, label], p[:, label]) for label in occurs]))
 
+    def mlp(self, width: int, *, passes: int) -> Any:
+        from sklearn.neural_network import MLPClassifier
+
+        return MLPClassifier(hidden_layer_sizes=(width,), max_iter=passes, random_state=0)
+
+    def logits(self, model: Any, x: Array, classes: int) -> Array:
+        p = np.clip(model.predict_proba(x), 1e-12, 1 - 1e-12).reshape(len(x), classes)
+        return np.asarray(np.log(p) - np.log1p(-p))
+
 
 @dataclass(frozen=True)
 class Seen:

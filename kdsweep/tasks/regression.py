@@ -96,6 +96,18 @@ class RidgeRegression:
 
         return float(r2_score(labels, model.predict(x)))
 
+    def mlp(self, width: int, *, passes: int) -> Any:
+        from sklearn.compose import TransformedTargetRegressor
+        from sklearn.neural_network import MLPRegressor
+        from sklearn.preprocessing import StandardScaler
+
+        return TransformedTargetRegressor(
+            MLPRegressor(hidden_layer_sizes=(width,), max_iter=passes, random_state=0), transformer=StandardScaler()
+        )
+
+    def logits(self, model: Any, x: Array, classes: int) -> Array:
+        return np.asarray(model.predict(x)).reshape(len(x), classes)
+
 
 @dataclass(frozen=True)
 class Errors:

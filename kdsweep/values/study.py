@@ -266,6 +266,7 @@ class Study:
         retune: whether rows get searches of their own: False, True, or "both".
         maximize: whether a larger value of the metric is better.
         equivalent: half the width of the region of equivalence, in the metric's unit; None: no such verdict.
+        references: whether models of scikit-learn stand beside the student.
         networks: specifications by role ("student", "teacher", "auxiliary"), then by modality; filled with defaults.
         augment: specifications by modality.
         source: the file's text.
@@ -295,6 +296,7 @@ class Study:
     controls: tuple[str, ...]
     claim: Claim | None
     equivalent: float | None
+    references: bool
     storage: str
     resources: Resources
     teacher_space: Mapping[str, Domain] = field(default_factory=dict)

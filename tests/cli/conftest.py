@@ -16,7 +16,8 @@ def done(tmp_path_factory) -> tuple[Path, Path, Result]:
     folder = tmp_path_factory.mktemp("done")
     ablation = {"ablate": {"arm": "kd", "rows": ["leave_one_out"]}, "controls": ["label_smoothing"]}
     evaluate = {"noise": [1.0]}
-    file = write(folder, search={"trials": 2, "generation": 1}, evaluate=evaluate, **ablation)
+    report = {"claim": {"arm": "kd", "against": ["student_only"]}}
+    file = write(folder, search={"trials": 2, "generation": 1}, evaluate=evaluate, report=report, **ablation)
     answer = launch(file, folder / "runs")
     assert answer.exit_code == 0, answer.output
     return file, folder / "runs", answer

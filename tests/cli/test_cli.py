@@ -192,6 +192,16 @@ def test_a_condition_that_a_finished_study_gets_costs_its_reading_alone(done):
     assert lost["change"].notna().all()
 
 
+def test_models_of_scikit_learn_stand_below_the_arms_of_a_report(done):
+    _, storage, _ = done
+    arms = pd.read_csv(next(storage.parent.rglob("tables/arms.csv")))
+    below = arms[arms["arm"].str.endswith("(scikit-learn)")]
+    assert list(below["arm"]) == ["linear model (scikit-learn)", "MLP (scikit-learn)"]
+    assert set(below["role"]) == {"reference"}
+    assert set(below["n"]) == {1}
+    assert below["accuracy (%)"].between(50, 100).all()
+
+
 def test_a_status_counts_by_arm(done, tmp_path):
     file, storage, _ = done
     before = kdsweep("status", file, "--storage", tmp_path)

@@ -19,7 +19,7 @@ TINY = {
     "search": {"trials": 3, "generation": 1},
     "finalists": {"points": 1},
     "confirm": {"seeds": 3, "defaults": False},
-    "report": {"claim": {"arm": "kd", "against": ["student_only"]}},
+    "report": {"claim": {"arm": "kd", "against": ["student_only"]}, "references": False},
 }
 
 

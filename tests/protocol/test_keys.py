@@ -137,6 +137,7 @@ KEYS = {
     "report.claim.arm": Key({"report": {"claim": {"arm": "kd", "against": ["student_only"]}}}),
     "report.claim.against": Key({"report": {"claim": {"arm": "amid", "against": ["student_only"]}}}),
     "report.equivalent": Key({"report": {**SMALL["report"], "equivalent": 0.5}}),
+    "report.references": Key({"report": {**SMALL["report"], "references": False}}),
     "storage": Key({"storage": "elsewhere/"}),
     "resources.device": Key({"resources": {"device": "cpu"}}),
     "resources.per_pack": Key({"resources": {"per_pack": {"cpus": 2}}}),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.runs import Fitted, Runs
 from kdsweep.report.sections import ablation, controls, headline
 from kdsweep.report.statistics.health import cautions
 from kdsweep.values.space import Float
@@ -100,3 +100,16 @@ def test_parts_of_a_method_that_does_not_beat_the_student_explain_nothing():
 def test_without_validation_scores_nothing_is_said_of_epochs(made):
     bare = replace(made, curves=made.curves[made.curves["metric"].str.startswith("test/")])
     assert cautions(bare) == ()
+
+
+def beside(made: Runs, **scores: float) -> Runs:
+    """The runs, beside models of scikit-learn with these accuracies."""
+    return replace(flat(made), fitted=tuple(Fitted(label, {"accuracy": score}, 1) for label, score in scores.items()))
+
+
+def test_a_simple_model_that_beats_the_student_alone_is_a_caution(made):
+    (sentence,) = cautions(beside(made, linear=0.99, MLP=0.1))
+    assert sentence.startswith("A simple model does better: the linear 99.0 %, Student only on the same rows ")
+    assert "MLP" not in sentence
+    assert not cautions(beside(made, linear=0.1))
+    assert not cautions(replace(flat(made), fitted=(Fitted("linear", {}, 1, ("not fitted: why",)),)))

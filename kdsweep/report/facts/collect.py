@@ -11,8 +11,9 @@ import pandas as pd
 
 from kdsweep.report.facts import ledger
 from kdsweep.report.facts.described import Budget, Described, DescribedData
-from kdsweep.report.facts.runs import Predicted, Runs, Said
+from kdsweep.report.facts.runs import Fitted, Predicted, Runs, Said
 from kdsweep.run.store import Results
+from kdsweep.values.reference_model import LABELS, reference_models
 from kdsweep.values.study import Study
 from kdsweep.values.trial import Trial, digest
 
@@ -55,8 +56,30 @@ def collect(
         curves=curves[["trial", "epoch", "metric", "value"]],
         predictions=_grouped(results.predictions, study),
         readings=_readings(results, study, there),
+        fitted=_fitted(results, study) if complete else (),
         history=ledger.history(lines, now, rows=described.data.tested, data=described.data.fingerprint),
     )
+
+
+def _fitted(results: Results, study: Study) -> tuple[Fitted, ...]:
+    """Reference models that are there: of each kind one row, or why there is none."""
+    found = []
+    for kind, label in LABELS.items():
+        records = [results.reference(model.id) for model in reference_models(study) if model.kind == kind]
+        there = [record for _, record in filter(None, records)]
+        if not there or len(there) < len(records):
+            continue
+        notes = [f"not fitted: {record['error']}" if record["error"] else record["note"] for record in there]
+        scores = pd.DataFrame([record["scores"] for record in there]).mean(skipna=False)
+        found.append(
+            Fitted(
+                label,
+                {str(name): float(value) for name, value in scores.items()},
+                len(there),
+                tuple(dict.fromkeys(filter(None, notes))),
+            )
+        )
+    return tuple(found)
 
 
 def _readings(results: Results, study: Study, trials: Iterable[str]) -> Callable[[str], Said]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,6 +41,22 @@ class Said(NamedTuple):
     predictions: Predicted
 
 
+class Fitted(NamedTuple):
+    """A model of scikit-learn on the student's rows.
+
+    Attributes:
+        label: as a table names it.
+        scores: on test by metric, means over folds; empty where it could not be fitted.
+        folds: so many there are.
+        notes: what a reader has to know of how it was fitted, or why it was not.
+    """
+
+    label: str
+    scores: Mapping[str, float]
+    folds: int
+    notes: tuple[str, ...] = ()
+
+
 def _nothing(condition: str) -> Said:
     return Said(pd.DataFrame(columns=CURVES), lambda trial: None)
 
@@ -58,6 +74,7 @@ class Runs:
         predictions: of a trial, every test sample's label, prediction, rank of the label and logits; None if not kept.
         history: earlier showings of the same test rows, and what of the claim was known then.
         readings: by a condition's id what the students said under it.
+        fitted: models of scikit-learn on the rows that the student saw; reference rows that no arm trains.
         compared: the studies that the page puts beside each other; None on the page of one.
     """
 
@@ -69,6 +86,7 @@ class Runs:
     history: History = NOTHING_SHOWN
     compared: ComparedStudies | None = None
     readings: Callable[[str], Said] = _nothing
+    fitted: tuple[Fitted, ...] = ()
 
     def under(self, condition: Condition) -> Runs:
         """The same runs as their students meet the test part under a condition of deployment."""

@@ -81,6 +81,11 @@ def main(runs: Runs) -> Table:
             row = dict.fromkeys(rows[0]) if rows else {}
             row |= {"arm": label, "role": "reference", name: _mean(values), "SD": _sd(values), "n": str(len(values))}
             rows.append({**row, **_robust(values), **_others(runs, list(done["trial"]))})
+    for fitted in runs.fitted:
+        if fitted.scores:
+            row = dict.fromkeys(rows[0]) if rows else {}
+            row |= {_name(other): fitted.scores[other] * METRICS[other].scale for other in runs.test_metrics}
+            rows.append({**row, "arm": fitted.label, "role": "reference", "n": str(fitted.folds)})
     differences = {f"− {runs.label(arm)}": runs.digits for arm in runs.baselines}
     others = {_name(other): 3 if METRICS[other].scale == 1 else runs.digits for other in runs.test_metrics[1:]}
     score_digits = dict.fromkeys([name, "SD", "IQM", "median"], runs.digits)
@@ -164,8 +169,14 @@ def _marks(runs: Runs) -> tuple[str, ...]:
             values = runs.test().reindex(roles[roles["state"] == "complete"]["trial"]).dropna() * runs.metric.scale
             if len(values):
                 outside.append(f"{label} {text(Spread(_mean(values) or 0.0, _sd(values)), runs.digits)}")
+    outside += [
+        f"{fitted.label} {text(runs.printed(fitted.scores[runs.study.metric]), runs.digits)}"
+        for fitted in runs.fitted
+        if fitted.scores
+    ]
     if outside:
         said.append(f"Not in the comparison: {'; '.join(outside)}.")
+    said += [f"{fitted.label}: {note}." for fitted in runs.fitted for note in fitted.notes]
     for kind, given in GIVEN.items():
         if labels := [runs.label(arm) for arm in runs.arms if teachers.shared(runs, arm) == kind]:
             said.append(f"{', '.join(labels)}: given this teacher, {given}.")
@@ -238,6 +249,7 @@ def _notes(runs: Runs) -> tuple[str, ...]:
         f"Differences are in {unit(runs.metric.unit)}. Reference rows stand outside the equal budget. Bold: the best "
         "mean among the arms, which need not be better than the next."
     )
+    notes += [f"{fitted.label}: {note}." for fitted in runs.fitted for note in fitted.notes]
     if runs.study.metric == "log_loss":
         notes.append(
             "Intervals of log loss come from stored scores of half precision: they and the means may differ in the "

@@ -33,6 +33,7 @@ def cautions(runs: Runs) -> tuple[str, ...]:
         _not_trained_out(runs, [arm for arm, at in peaks.items() if 1 < at.epochs == at.first]),
         _judged_late(runs, peaks),
         _random_only(runs),
+        _below_a_reference(runs),
         *unexplained(runs, "ablation", "controls"),
         splits.known_groups(runs),
         *(f"Not so that {check.what}: {check.note}." for check in runs.study.checks if check.state == "no"),
@@ -118,6 +119,29 @@ def _random_only(runs: Runs) -> str:
         return ""
     whose = "no search" if len(short) == len(searches) else f"the search of {_listed(runs, short)} never"
     return f"Random points only: {whose} left its first generation, so sampler and pruner had no say."
+
+
+def _below_a_reference(runs: Runs) -> str:
+    """Of models of scikit-learn that score better, as printed, than the student trained alone."""
+    alone = next((arm for arm in runs.arms if runs.study.arms[arm].method == "student_only"), "")
+    scores = runs.test().reindex(list(confirmed(runs, alone).finished.values())).dropna() if alone else pd.Series()
+    if scores.empty:
+        return ""
+
+    def printed(value: float) -> float:
+        return round(runs.printed(value), runs.digits)
+
+    mine = printed(float(scores.mean()))
+    found = {one.label: printed(one.scores[runs.study.metric]) for one in runs.fitted if one.scores}
+    better = {name: value for name, value in found.items() if (value > mine if runs.study.maximize else value < mine)}
+    if not better:
+        return ""
+    unit = f" {runs.metric.unit}".rstrip()
+    said = " and ".join(f"the {name} {value:.{runs.digits}f}{unit}" for name, value in better.items())
+    return (
+        f"A simple model does better: {said}, {runs.label(alone)} on the same rows {mine:.{runs.digits}f}{unit}. "
+        "The student may be badly trained; this difference is not tested."
+    )
 
 
 def _one_generation(search: pd.DataFrame) -> bool:
