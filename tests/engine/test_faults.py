@@ -154,7 +154,8 @@ BARE = {"arms": {"student_only": {}}, "ablate": None, "controls": None, "report"
 
 def launched(tmp_path: Path) -> Launch:
     networks = {"student": {"top": {"my_failing_net:Net": {}}}}
-    few = {"search": {"trials": 1, "generation": 1}, "finalists": {"points": 1}, "confirm": {"seeds": 2}}
+    few = {"search": {"trials": 1, "generation": 1}, "finalists": {"points": 1}}
+    few["confirm"] = {"seeds": 2, "defaults": False}
     study = fakes.study(
         facts=False, name="failing", networks=networks, train={"epochs": 1}, resources={"device": "cpu"}, **BARE, **few
     )
@@ -189,6 +190,6 @@ def test_a_mistake_in_a_users_network_has_failed_when_two_processes_raised_it(tm
     monkeypatch.setenv("MISTAKE", "1")
     local.run(launch)
     metadata = launch.results.metadata().values()
-    assert [meta["state"] for meta in metadata] == ["failed"]
+    assert {meta["state"] for meta in metadata} == {"failed"}
     assert all("KeyError: 'not there'" in meta["error"] for meta in metadata)
     assert launch.complete
