@@ -39,7 +39,7 @@ def table(runs: Runs) -> list[Table]:
         "what they tried, and the best point."
     )
     notes = ("Numbers that were not searched are in runs.parquet.",)
-    return [Table("settings", caption, rows, notes=notes, aside=("trials", "prior"))]
+    return [Table("settings", caption, rows, notes=notes, aside=("trials",))]
 
 
 def _rows(who: str, search: pd.DataFrame, chosen: pd.DataFrame, space: Mapping[str, Domain]) -> list[Row]:

@@ -132,9 +132,10 @@ def confirmed(runs: Runs, arm: str) -> Side:
 
 
 def untuned(runs: Runs, arm: str) -> Side:
-    """An arm's runs at its published settings, which no trial chose."""
-    roles = runs.select("defaults", arm)
-    return _side(runs, f"{runs.label(arm)}, published settings", roles, roles.iloc[:0])
+    """An arm's runs at its published settings: beside its tuned ones, what its budget bought is the very question."""
+    return _side(
+        runs, f"{runs.label(arm)}, published settings", runs.select("defaults", arm), runs.select("search", arm)
+    )
 
 
 def ablated(runs: Runs, row: str, *, retuned: bool) -> Side:
