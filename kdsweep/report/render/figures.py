@@ -152,13 +152,14 @@ def named_at_marks(figure: go.Figure) -> go.Figure:
     if not ends:
         return figure
     figure.layout.height = max(figure.layout.height, 110 + LINE * len(ends))
-    heights = [y for trace in named for y in _scaled(trace.y, figure.layout.yaxis.type) if math.isfinite(y)]
+    drawn = [*(trace.y for trace in named), *((shape.y0, shape.y1) for shape in figure.layout.shapes)]
+    heights = [y for ys in drawn for y in _scaled(ys, figure.layout.yaxis.type) if math.isfinite(y)]
     # A third more than a line takes: the axis reaches further than its numbers.
     gap = 4 / 3 * LINE * (max(heights) - min(heights)) / (figure.layout.height - 90)
-    level = -math.inf
-    for name, end in sorted(ends.items(), key=lambda item: item[1].y):
-        # Names that would lie on each other move up.
-        level = max(end.y, level + gap)
+    # From the top down, no name lies on another, nor above the axis where there is room below.
+    level = max(heights) + gap
+    for name, end in sorted(ends.items(), key=lambda item: -item[1].y):
+        level = min(end.y, level - gap)
         # In the margin, so that no axis reaches to where a name ends.
         font = {"size": 11, "color": end.color}
         figure.add_annotation(x=1, xref="paper", y=level, text=f" {name}", xanchor="left", showarrow=False, font=font)
