@@ -16,7 +16,7 @@ import pytest
 TESTS = Path(__file__).parent
 CORE = ("cli", "protocol", "study_file", "values")
 ALWAYS = ("test_house.py", "test_layers.py")
-TWO_PROCESSES = ("-n", "2", "--dist", "worksteal")
+TWO_PROCESSES = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
 
 
 def changed() -> list[str]:

@@ -17,7 +17,7 @@ from tests.helpers import report_fakes
 from tests.helpers.browser import CHROMIUM, Browser
 
 AXE = "4.10.3"  # one version, so that it finds the same every time
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
 
 OPEN = "document.querySelectorAll('details.chapter').forEach(chapter => { chapter.open = true; })"
 DRAWN = """(async () => {

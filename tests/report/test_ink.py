@@ -21,6 +21,8 @@ from kdsweep.report.render.page import stands
 from kdsweep.report.render.section import discover
 from tests.helpers import report_fakes
 
+pytestmark = pytest.mark.slow
+
 DRAWN = [section for section in discover(sections) if section.figure]
 
 

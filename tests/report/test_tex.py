@@ -24,7 +24,10 @@ from kdsweep.values.paper import Paper
 from tests.helpers import report_fakes
 
 # What is to be installed is installed in CI: there it may not be missing.
-pytestmark = pytest.mark.skipif(not (shutil.which("pdflatex") or os.environ.get("CI")), reason="needs pdflatex")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (shutil.which("pdflatex") or os.environ.get("CI")), reason="needs pdflatex"),
+]
 
 ODD = 'ε-λ "quoted" `back` my_arm_100%&$x^2 <b>bold</b> \\input{x} 🎓👩‍🔬 蒸馏 Ångström Łódź ŉ ﬁ Ω≠≡ #1 ~ {brace}'
 LONG = "a_very_long_name_of_an_arm-with-many.parts/and_no_space_in_it_at_all"
