@@ -20,7 +20,7 @@ from kdsweep.report.render.page import Headline, kind
 from kdsweep.report.sections import ranks
 from kdsweep.report.statistics import multiplicity
 from kdsweep.report.statistics.ablated import judged_rows
-from kdsweep.report.statistics.compare import Comparison, Side, confirmed
+from kdsweep.report.statistics.compare import Comparison, Side, confirmed, scored
 from kdsweep.report.statistics.controls import judged_controls
 from kdsweep.report.statistics.over_datasets import over_datasets
 from kdsweep.report.statistics.verdicts import ALPHA, Verdict, Word, against_baselines, unit
@@ -330,8 +330,7 @@ def _arm(runs: Runs, name: str) -> ArmRead:
 
 
 def _scores(runs: Runs, side: Side) -> list[float]:
-    found = runs.test().reindex(list(side.finished.values())).dropna()
-    return [runs.printed(float(score)) for score in found]
+    return [runs.printed(float(score)) for score in scored(runs, side)]
 
 
 def _deviation(scores: Sequence[float]) -> float:

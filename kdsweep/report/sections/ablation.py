@@ -14,7 +14,7 @@ from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value, significant
 from kdsweep.report.statistics import power
 from kdsweep.report.statistics.ablated import JudgedRow, judged_rows
-from kdsweep.report.statistics.compare import Side, confirmed
+from kdsweep.report.statistics.compare import Side, confirmed, mean_score
 from kdsweep.report.statistics.controls import JudgedControl, controlled_arm, judged_controls
 from kdsweep.report.statistics.health import unexplained
 from kdsweep.report.statistics.verdicts import unit
@@ -39,7 +39,7 @@ def table(runs: Runs) -> list[Table]:
         "row": f"{full.label} (full)",
         "question": "",
         **{_column(term): True for term in terms},
-        name: _mean(runs, full),
+        name: mean_score(runs, full),
         **dict.fromkeys(["difference", "p", "verdict"]),
         "n": full.count,
         "retuned": OWN,
@@ -54,7 +54,7 @@ def table(runs: Runs) -> list[Table]:
                 "row": judgement.row,
                 "question": _question(runs, judgement.row),
                 **{_column(term): term not in dropped for term in terms},
-                name: _mean(runs, judgement.side),
+                name: mean_score(runs, judgement.side),
                 "difference": difference(judgement.comparison.interval, metric.scale),
                 "p": p_value(judgement.verdict.p),
                 "verdict": judgement.verdict,
@@ -106,7 +106,9 @@ def boards(runs: Runs) -> list[Board]:
         return []
     scale, terms = runs.metric.scale, runs.study.arms[runs.study.ablated].recipe.terms
     full = confirmed(runs, runs.study.ablated)
-    rows: list[list[BoardCell]] = [[Name(f"{full.label} (full)"), *(Has(True) for _ in terms), _mean(runs, full), None]]
+    rows: list[list[BoardCell]] = [
+        [Name(f"{full.label} (full)"), *(Has(True) for _ in terms), mean_score(runs, full), None]
+    ]
     for judgement in judgements:
         entry = runs.study.rows[judgement.row]
         beside = ["own search"] if judgement.retuned else []
@@ -115,7 +117,7 @@ def boards(runs: Runs) -> list[Board]:
             [
                 Name(judgement.row, ", ".join(beside + undistilled(runs, judgement.side))),
                 *(Has(term not in entry.dropped) for term in terms),
-                _mean(runs, judgement.side),
+                mean_score(runs, judgement.side),
                 forest(judgement.comparison, judgement.verdict, scale),
             ]
         )
@@ -154,7 +156,7 @@ def control_row(runs: Runs, judged: JudgedControl, columns: int) -> list[BoardCe
     beside = [] if judged.side.whole else [f"n = {judged.side.count}"]
     name = Name(f"control: {judged.control.replace('_', ' ')}", ", ".join(beside + undistilled(runs, judged.side)))
     cell = forest(judged.comparison, judged.verdict.mirrored, runs.metric.scale, turned=True)
-    return [name, *([Across(entry.broken, columns)] if columns else []), _mean(runs, judged.side), cell]
+    return [name, *([Across(entry.broken, columns)] if columns else []), mean_score(runs, judged.side), cell]
 
 
 def not_asked(runs: Runs) -> list[str]:
@@ -259,7 +261,7 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
                 **dict.fromkeys(columns),
                 "row": f"control: {control}",
                 "question": CONTROLS.get(control, NONE).question,
-                name: _mean(runs, side),
+                name: mean_score(runs, side),
                 "difference": shown,
                 "p": p_value(verdict.p),
                 "verdict": verdict.mirrored,
@@ -275,8 +277,3 @@ def _controls(runs: Runs, columns: list[str], name: str) -> list[Row]:
 def _column(term: str) -> str:
     """A term's column; a user's term may be called like one of ours."""
     return f"term {term}" if term in COLUMNS else term
-
-
-def _mean(runs: Runs, side: Side) -> float | None:
-    values: pd.Series = runs.test().reindex(list(side.finished.values())).dropna()
-    return float(values.mean()) * runs.metric.scale if len(values) else None

@@ -16,7 +16,7 @@ from kdsweep.report.render.board import Board, BoardCell, Head, Name, Seconds, S
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Cell, Row, Spread, Table, difference, p_value, significant, text
 from kdsweep.report.statistics import power, summaries
-from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.compare import confirmed, scored
 from kdsweep.report.statistics.verdicts import against_baselines, unit
 from kdsweep.tasks.registry import METRICS
 
@@ -56,7 +56,7 @@ def main(runs: Runs) -> Table:
     rows: list[Row] = []
     for arm in runs.arms:
         side = confirmed(runs, arm)
-        values = runs.test().reindex(list(side.finished.values())).dropna() * metric.scale
+        values = scored(runs, side) * metric.scale
         role = "claim" if claim and arm == claim.arm else "baseline" if arm in runs.baselines else "exploratory"
         row: dict[str, Cell] = {"arm": runs.label(arm), "role": role, name: _mean(values), "SD": _sd(values)}
         for baseline in runs.baselines:
@@ -104,7 +104,7 @@ def main(runs: Runs) -> Table:
 def boards(runs: Runs) -> list[Board]:
     judged = against_baselines(runs)
     claim, scale = runs.study.claim, runs.metric.scale
-    scores = {arm: runs.test().reindex(list(confirmed(runs, arm).finished.values())).dropna() for arm in runs.arms}
+    scores = {arm: scored(runs, confirmed(runs, arm)) for arm in runs.arms}
     worst = -math.inf if runs.metric.maximize else math.inf
     means = {arm: float(values.mean()) if len(values) else worst for arm, values in scores.items()}
     order = sorted(runs.arms, key=lambda arm: means[arm], reverse=runs.metric.maximize)

@@ -13,7 +13,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
-from kdsweep.report.statistics.compare import Comparison, Side, compare, confirmed
+from kdsweep.report.statistics.compare import Comparison, Side, compare, confirmed, mean_score
 from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 from kdsweep.values.condition import Condition
 
@@ -117,22 +117,17 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 def _met(runs: Runs) -> list[Met]:
     """Every arm under every condition: one family."""
     baseline = runs.baselines[0] if runs.baselines else ""
-    as_it_is = {arm: _mean(runs, confirmed(runs, arm)) for arm in runs.arms}
+    as_it_is = {arm: mean_score(runs, confirmed(runs, arm)) for arm in runs.arms}
     found: list[Met] = []
     for condition in runs.study.conditions:
         under = runs.under(condition)
         base = confirmed(under, baseline) if baseline else None
         for arm in under.arms:
             side = confirmed(under, arm)
-            score, before = _mean(under, side), as_it_is[arm]
+            score, before = mean_score(under, side), as_it_is[arm]
             lost = score - before if score is not None and before is not None else None
             compared = compare(under, side, base) if base is not None and arm != baseline else None
             found.append(Met(condition, arm, side, score, lost, compared, None))
     family = [one.comparison for one in found if one.comparison is not None]
     verdicts = iter(judge(runs, family))
     return [one._replace(verdict=next(verdicts)) if one.comparison is not None else one for one in found]
-
-
-def _mean(runs: Runs, side: Side) -> float | None:
-    values = runs.test().reindex(list(side.finished.values())).dropna()
-    return float(values.mean()) * runs.metric.scale if len(values) else None

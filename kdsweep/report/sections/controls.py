@@ -15,7 +15,7 @@ from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
 from kdsweep.report.sections.ablation import control_row, not_asked
 from kdsweep.report.statistics import power
 from kdsweep.report.statistics.ablated import judged_rows
-from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.compare import confirmed, mean_score
 from kdsweep.report.statistics.controls import controlled_arm, judged_controls
 from kdsweep.report.statistics.health import unexplained
 from kdsweep.report.statistics.verdicts import unit
@@ -40,9 +40,8 @@ def table(runs: Runs) -> list[Table]:
         row: dict[str, Cell] = {"control": control, "question": CONTROLS.get(control, NONE).question}
         if control in judgements:
             _, side, comparison, verdict = judgements[control]
-            values = runs.test().reindex(list(side.finished.values())).dropna()
             row |= {
-                name: float(values.mean()) * metric.scale if len(values) else None,
+                name: mean_score(runs, side),
                 "difference": difference(comparison.interval, metric.scale),
                 "p": p_value(verdict.p),
                 "verdict": verdict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Cell, Row, Table, difference, p_value
-from kdsweep.report.statistics.compare import compare, confirmed, untuned
+from kdsweep.report.statistics.compare import compare, confirmed, mean_score, untuned
 from kdsweep.report.statistics.verdicts import judge, unit
 
 TITLE = "Tuned and published settings"
@@ -20,7 +20,7 @@ def applies(runs: Runs) -> bool:
 
 
 def table(runs: Runs) -> list[Table]:
-    metric, test = runs.metric, runs.test()
+    metric = runs.metric
     arms = [arm for arm in runs.arms if len(runs.select("defaults", arm))]
     sides = [(confirmed(runs, arm), untuned(runs, arm)) for arm in arms]
     compared = [compare(runs, tuned, published) for tuned, published in sides]
@@ -28,8 +28,7 @@ def table(runs: Runs) -> list[Table]:
     for arm, (tuned, published), comparison, verdict in zip(arms, sides, compared, judge(runs, compared), strict=True):
         row: dict[str, Cell] = {"arm": runs.label(arm)}
         for name, side in ((TUNED, tuned), (PUBLISHED, published)):
-            values = test.reindex(list(side.finished.values())).dropna()
-            row[name] = float(values.mean()) * metric.scale if len(values) else None
+            row[name] = mean_score(runs, side)
         row |= {
             "difference": difference(comparison.interval, metric.scale),
             "p": p_value(verdict.p),

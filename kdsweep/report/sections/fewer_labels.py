@@ -14,7 +14,7 @@ from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table, difference, p_value
 from kdsweep.report.statistics import power
-from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed
+from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed, scored
 from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 from kdsweep.values.study import Row as Entry
 
@@ -93,7 +93,7 @@ def figure(runs: Runs, drawing: Drawing) -> go.Figure:
 
 
 def _score(runs: Runs, side: Side) -> float:
-    return float((runs.test().reindex(list(side.finished.values())).dropna() * runs.metric.scale).mean())
+    return float((scored(runs, side) * runs.metric.scale).mean())
 
 
 @functools.lru_cache(maxsize=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -11,6 +10,7 @@ import plotly.graph_objects as go
 from kdsweep.report.facts import costs, teachers
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.facts.shown import claim_in_words, date, result_in_words
+from kdsweep.report.facts.words import listed
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.section import Answer
@@ -37,7 +37,7 @@ def answer(runs: Runs) -> Answer:
     judged = against_baselines(runs)
     pairs = [judged[claim.arm, arm] for arm in runs.baselines if arm != claim.arm]
     arm = runs.label(claim.arm)
-    everyone = _listed([judgement.comparison.b for judgement in pairs])
+    everyone = listed([judgement.comparison.b for judgement in pairs])
     words = {judgement.verdict.word for judgement in pairs}
     state: Literal["holds", "fails", "open"]
     if not runs.study.complete or not pairs:
@@ -46,14 +46,14 @@ def answer(runs: Runs) -> Answer:
         title, state = f"{arm} is better than {everyone} in {metric}", "holds"
     elif "worse" in words:
         lost = [judgement.comparison.b for judgement in pairs if judgement.verdict.word == "worse"]
-        title, state = f"{arm} is worse than {_listed(lost)} in {metric}", "fails"
+        title, state = f"{arm} is worse than {listed(lost)} in {metric}", "fails"
     elif "equivalent" in words:
         same = [judgement for judgement in pairs if judgement.verdict.word == "equivalent"]
         names = [judgement.comparison.b for judgement in same]
-        title, state = f"{arm} is no better than {_listed(names, 'or')} in {metric}", "fails"
+        title, state = f"{arm} is no better than {listed(names, 'or')} in {metric}", "fails"
     else:
         unclear = [judgement.comparison.b for judgement in pairs if judgement.verdict.word != "better"]
-        title, state = f"Undecided: {arm} is not shown to be better than {_listed(unclear, 'or')} in {metric}", "open"
+        title, state = f"Undecided: {arm} is not shown to be better than {listed(unclear, 'or')} in {metric}", "open"
     sentences = [" ".join(_sentence(runs, arm, judgement) for judgement in pairs)]
     # Whether the modality helps takes controls, which a table of scores does not have.
     if runs.study.complete and not runs.study.imported:
@@ -77,19 +77,19 @@ def helps(runs: Runs) -> str:
     claim = runs.study.claim
     if claim is None:
         return ""
-    name = _listed(runs.study.auxiliary) or "auxiliary"
+    name = listed(runs.study.auxiliary) or "auxiliary"
     alone = [arm for arm in runs.baselines if runs.study.arms[arm].method == "student_only"]
     if not alone:
         return f"Whether the auxiliary modality ({name}) helps was not asked: the claim names no student trained alone."
     unbeaten = [arm for arm in alone if not beats(runs, claim.arm, arm)]
     if unbeaten:
-        students = _listed([runs.label(arm) for arm in unbeaten])
+        students = listed([runs.label(arm) for arm in unbeaten])
         others = [arm for arm in runs.arms if arm != claim.arm and all(beats(runs, arm, one) for one in unbeaten)]
         said = f"That the auxiliary modality ({name}) helps is not shown by the claim: {runs.label(claim.arm)} is not "
         said += f"shown to beat {students}."
         if others:
             do = "does" if len(others) == 1 else "do"
-            said += f" {_listed([runs.label(arm) for arm in others])} {do}, which was not claimed beforehand."
+            said += f" {listed([runs.label(arm) for arm in others])} {do}, which was not claimed beforehand."
         return said
     verdicts = {control: verdict for control, _, _, verdict in judged_controls(runs)}
     if "student_only_teacher" not in verdicts:
@@ -130,9 +130,9 @@ def weak_teacher(runs: Runs) -> str:
             and _printed(runs, mean) != _printed(runs, alone)
         }
         if weak:
-            whose = f"of {runs.label(arm)}" if len(means) == 1 else f"of {runs.label(arm)} ({_listed(list(weak))})"
+            whose = f"of {runs.label(arm)}" if len(means) == 1 else f"of {runs.label(arm)} ({listed(list(weak))})"
             who = f"the teachers {whose} do" if len(weak) > 1 else f"the teacher {whose} does"
-            scores = f"{_listed(list(weak.values()))} against {_printed(runs, alone)} {runs.metric.unit}".rstrip()
+            scores = f"{listed(list(weak.values()))} against {_printed(runs, alone)} {runs.metric.unit}".rstrip()
             return f"On average {who} worse than {runs.label(students[0])}: {scores}."
     return ""
 
@@ -224,7 +224,3 @@ def _sentence(runs: Runs, arm: str, judgement: Judged) -> str:
         case "undecided":
             return f"Against {b} it is undecided{number}{detail}."
     return f"Against {b} there is no verdict{number}{detail}."
-
-
-def _listed(names: Sequence[str], last: str = "and") -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""

@@ -3,11 +3,12 @@ this study's; keys in brackets are those of references.bib."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from kdsweep.report.facts import splits
 from kdsweep.report.facts.runs import Runs
+from kdsweep.report.facts.words import listed
 from kdsweep.report.render import bibtex
 from kdsweep.report.render.bibtex import Cited
 from kdsweep.report.sections import papers
@@ -17,6 +18,7 @@ from kdsweep.report.statistics.verdicts import ALPHA, unit
 TITLE = "Methods paragraph"
 CHAPTER = "paper"
 ORDER = 67
+NOTHING = "nothing"  # where a list of names is empty
 OPTIMISERS = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD"}
 
 
@@ -26,10 +28,11 @@ def listing(runs: Runs) -> str:
 
 def _compared(runs: Runs) -> str:
     study = runs.study
-    arms = _listed([f"{runs.label(arm)}{_cite(runs, arm)}" for arm in runs.arms])
+    arms = listed([f"{runs.label(arm)}{_cite(runs, arm)}" for arm in runs.arms]) or NOTHING
+    auxiliary = listed(study.auxiliary) or NOTHING
     words = (
-        f"We compare {arms}. At test time the student sees {_listed(study.student)}; "
-        f"{_listed(study.auxiliary)} {'is' if len(study.auxiliary) == 1 else 'are'} available in training only."
+        f"We compare {arms}. At test time the student sees {listed(study.student) or NOTHING}; "
+        f"{auxiliary} {'is' if len(study.auxiliary) == 1 else 'are'} available in training only."
     )
     return f"{words} {splits.sentence(runs)}{_inputs(runs)}"
 
@@ -44,7 +47,7 @@ def _trained(runs: Runs) -> str:
     """Networks and recipe; of a number that is searched, that it is."""
     study = runs.study
     networks = [
-        f"the {role}'s are {_listed([f'{_network(chosen)} ({part})' for part, chosen in parts.items()])}"
+        f"the {role}'s are {listed([f'{_network(chosen)} ({part})' for part, chosen in parts.items()]) or NOTHING}"
         for role, parts in study.networks.items()
     ]
     said = f"Networks: {'; '.join(networks)}." if networks else ""
@@ -126,7 +129,7 @@ def _judged(runs: Runs) -> str:
             f"one-sided tests {_key(papers.EQUIVALENCE)}."
         )
     if study.claim:
-        against = _listed([runs.label(arm) for arm in study.claim.against])
+        against = listed([runs.label(arm) for arm in study.claim.against]) or NOTHING
         claimed = f"that {runs.label(study.claim.arm)} is better than {against}"
         words += (
             f" The study's claim, stated beforehand, was {claimed}; every other comparison is exploratory."
@@ -141,9 +144,9 @@ def _judged(runs: Runs) -> str:
 def _ran(runs: Runs) -> str:
     used = runs.trials[runs.trials["trial"].isin(set(runs.roles["trial"]))]
     hours = float(used["seconds"].sum()) / 3600 if len(used) else 0.0
-    devices = _listed(sorted(set(used["device"].dropna().astype(str)))) if len(used) else "no device"
+    devices = listed(sorted(set(used["device"].dropna().astype(str)))) or NOTHING if len(used) else "no device"
     failed = int((runs.roles.drop_duplicates("trial")["state"] == "failed").sum()) if len(runs.roles) else 0
-    versions = _listed(sorted(set(used["version"].dropna().astype(str)))) if len(used) else ""
+    versions = listed(sorted(set(used["version"].dropna().astype(str)))) or NOTHING if len(used) else ""
     return (
         f"In all, {len(used):,} trials took {hours:.1f} device-hours ({devices}); {failed or 'none'} failed. "
         f"Experiments and statistics: kdsweep {versions}."
@@ -162,7 +165,3 @@ def _cite(runs: Runs, arm: str) -> str:
 
 def _key(paper: Cited) -> str:
     return f"[{bibtex.key(paper)}]"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"

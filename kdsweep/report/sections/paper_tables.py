@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render.tables import Cell, Difference, Finding, Row, Spread, Table, difference
 from kdsweep.report.statistics.ablated import judged_rows
-from kdsweep.report.statistics.compare import Comparison, Side, confirmed
+from kdsweep.report.statistics.compare import Comparison, Side, confirmed, scored
 from kdsweep.report.statistics.controls import controlled_arm, judged_controls
 from kdsweep.report.statistics.verdicts import Verdict, against_baselines, unit
 
@@ -108,7 +106,7 @@ def _mirrored(found: Finding | None) -> Finding | None:
 
 
 def _spread(runs: Runs, side: Side) -> Spread | None:
-    values: pd.Series = runs.test().reindex(list(side.finished.values())).dropna() * runs.metric.scale
+    values = scored(runs, side) * runs.metric.scale
     return Spread(float(values.mean()), float(values.std()) if len(values) > 1 else None) if len(values) else None
 
 

@@ -12,7 +12,7 @@ from kdsweep.report.facts.runs import Runs
 from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing
 from kdsweep.report.render.tables import Row, Table
-from kdsweep.report.statistics.compare import confirmed
+from kdsweep.report.statistics.compare import confirmed, scored
 from kdsweep.report.statistics.ranks import Ranks, average_ranks
 
 TITLE = "Ranks over datasets"
@@ -131,5 +131,5 @@ def _ranks(runs: Runs) -> Ranks:
 def _mean(group: Group, arm: str) -> float | None:
     if arm not in group.first.arms:
         return None
-    values = group.first.test().reindex(list(confirmed(group.first, arm).finished.values())).dropna()
+    values = scored(group.first, confirmed(group.first, arm))
     return group.first.printed(float(values.mean())) if len(values) else None

@@ -14,7 +14,7 @@ from kdsweep.report.render import figures
 from kdsweep.report.render.drawing import Drawing, spread
 from kdsweep.report.render.tables import Row, Table, difference, p_value
 from kdsweep.report.statistics import power
-from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed
+from kdsweep.report.statistics.compare import Comparison, Side, ablated, compare, confirmed, scored
 from kdsweep.report.statistics.verdicts import Verdict, judge, unit
 
 TITLE = "Scarcity"
@@ -43,7 +43,7 @@ def table(runs: Runs) -> list[Table]:
         {
             "without auxiliary (%)": point.share,
             "row": point.name,
-            name: float((runs.test().reindex(list(point.side.finished.values())).dropna() * metric.scale).mean()),
+            name: float((scored(runs, point.side) * metric.scale).mean()),
             f"− {alone}": difference(point.comparison.interval, metric.scale),
             "p": p_value(point.verdict.p),
             "verdict": point.verdict,

@@ -197,10 +197,10 @@ def compare(runs: Runs, a: Side, b: Side) -> Comparison:
         barriers=tuple(barriers),
         failures=(a.failed, b.failed),
         pairs=tuple(pairs),
-        scores=(_scores(test, a), _scores(test, b)),
+        scores=(tuple(scored(runs, a)), tuple(scored(runs, b))),
         cautions=tuple(filter(None, [_few_groups(runs, crossed), _heavy_tails(runs, table)])),
         collapses=tuple(
-            Collapses.of(side.label, _scores(test, side), maximize=runs.metric.maximize, chance=about.chance)
+            Collapses.of(side.label, tuple(scored(runs, side)), maximize=runs.metric.maximize, chance=about.chance)
             for side in (a, b)
         ),
     )
@@ -302,8 +302,15 @@ def _barriers(runs: Runs, a: Side, b: Side, *, rows: int, word: str, crossed: bo
     return barriers
 
 
-def _scores(test: pd.Series, side: Side) -> tuple[float, ...]:
-    return tuple(test.reindex(list(side.finished.values())).dropna())
+def scored(runs: Runs, side: Side) -> pd.Series:
+    """Test scores of a side's finished runs by trial, in the stored unit."""
+    return runs.test().reindex(list(side.finished.values())).dropna()
+
+
+def mean_score(runs: Runs, side: Side) -> float | None:
+    """Their mean in the printed unit; None where there is none."""
+    values = scored(runs, side)
+    return float(values.mean()) * runs.metric.scale if len(values) else None
 
 
 def _side(runs: Runs, label: str, roles: pd.DataFrame, search: pd.DataFrame) -> Side:

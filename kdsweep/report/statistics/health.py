@@ -3,14 +3,15 @@ explain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from kdsweep.report.facts import splits
 from kdsweep.report.facts.runs import Runs
-from kdsweep.report.statistics.compare import compare, confirmed
+from kdsweep.report.facts.words import listed
+from kdsweep.report.statistics.compare import compare, confirmed, scored
 from kdsweep.report.statistics.verdicts import against_baselines, judge
 
 
@@ -91,7 +92,7 @@ def _not_trained_out(runs: Runs, arms: Sequence[str]) -> str:
     if not arms:
         return ""
     return (
-        f"Not trained out: {_listed(runs, arms)} {'is' if len(arms) == 1 else 'are'} best on validation at the last "
+        f"Not trained out: {_labels(runs, arms)} {'is' if len(arms) == 1 else 'are'} best on validation at the last "
         "epoch (median over seeds). With more epochs the order may change."
     )
 
@@ -117,14 +118,14 @@ def _random_only(runs: Runs) -> str:
     short = [arm for arm, search in searches.items() if _one_generation(search)] if runs.study.complete else []
     if not short:
         return ""
-    whose = "no search" if len(short) == len(searches) else f"the search of {_listed(runs, short)} never"
+    whose = "no search" if len(short) == len(searches) else f"the search of {_labels(runs, short)} never"
     return f"Random points only: {whose} left its first generation, so sampler and pruner had no say."
 
 
 def _below_a_reference(runs: Runs) -> str:
     """Of models of scikit-learn that score better, as printed, than the student trained alone."""
     alone = next((arm for arm in runs.arms if runs.study.arms[arm].method == "student_only"), "")
-    scores = runs.test().reindex(list(confirmed(runs, alone).finished.values())).dropna() if alone else pd.Series()
+    scores = scored(runs, confirmed(runs, alone)) if alone else pd.Series()
     if scores.empty:
         return ""
 
@@ -148,6 +149,5 @@ def _one_generation(search: pd.DataFrame) -> bool:
     return bool((search["generation"] <= 0).all())
 
 
-def _listed(runs: Runs, arms: Iterable[str]) -> str:
-    names = [runs.label(arm) for arm in arms]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _labels(runs: Runs, arms: Sequence[str]) -> str:
+    return listed([runs.label(arm) for arm in arms])
